@@ -1,0 +1,438 @@
+//! What an author writes: a component, or a task that calls others.
+//!
+//! A [`Component`] is a plain serde value. Its handlers take what happened and return what comes [`Next`]: stay, call
+//! another component, answer, be replaced, end. They carry nothing out themselves; the kernel does. A [`Context`]
+//! tells them where and when they run, as values: nothing here reads a clock or does I/O.
+//!
+//! `#[component]` gives a type its name on disk and registers it; what it writes is in the hidden part below.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Failure;
+use crate::id::{ConversationId, InstanceId, Turn};
+use crate::timestamp::Timestamp;
+use crate::view::{Event, View};
+
+/// What a handler gives: what comes next, or why it failed.
+pub type Handled<C> = Result<Next<C>, Failure>;
+
+/// One part of a conversation: a question to a person, a widget, or a task that calls others and goes on with their
+/// answers. Written on an `impl` block marked `#[component]`; every method has a default.
+///
+/// ```
+/// use stube::{Action, Component, Context, Event, Form, Handled, Next, View, component};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Stars {
+///     place: String,
+/// }
+///
+/// #[component]
+/// impl Component for Stars {
+///     type Answer = u32;
+///
+///     fn render(&self, _cx: &Context) -> View {
+///         let form = Form::text(format!("How was {}?", self.place));
+///         form.action(Action::new("good")).action(Action::new("bad")).into()
+///     }
+///
+///     fn handle(&mut self, event: Event, _cx: &Context) -> Handled<Self> {
+///         Ok(Next::answer(if event.action == "good" { 5 } else { 1 }))
+///     }
+/// }
+/// ```
+///
+/// Its `Self` and its `Answer` are saved, so both implement serde's two traits. A handler may run again after a crash
+/// if its effect was not yet saved, so it has no side effects of its own.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a component",
+    label = "only a component or a flow may be called or awaited here",
+    note = "a component is a type with `#[component] impl Component for {Self}`; a flow is an `async fn` under `#[flow]`"
+)]
+pub trait Component: AnyComponent + Serialize + DeserializeOwned + Sized {
+    /// What it answers to whoever called it.
+    type Answer: Answer;
+
+    /// Runs once, when the instance has been made. A task calls its first component here.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Failure`]: then the conversation stays as it was before the event that made the instance.
+    fn start(&mut self, cx: &Context) -> Handled<Self> {
+        let _ = cx;
+        Ok(Next::stay())
+    }
+
+    /// Something happened to this instance, for instance a person pressed a button.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Failure`]: then the conversation stays as it was, and so does this value.
+    fn handle(&mut self, event: Event, cx: &Context) -> Handled<Self> {
+        let _ = (event, cx);
+        Ok(Next::stay())
+    }
+
+    /// What to show.
+    fn render(&self, cx: &Context) -> View {
+        let _ = cx;
+        View::default()
+    }
+
+    /// Runs just before the instance is taken away: it answered, it was replaced, or the conversation ended.
+    fn stop(&mut self, cx: &Context) {
+        let _ = cx;
+    }
+
+    /// Runs when the instance is in front of the person and its conversation is first touched by a new process.
+    /// Its change of state is kept.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Failure`]: then the event that touched the conversation changes nothing.
+    fn wakeup(&mut self, cx: &Context) -> Result<(), Failure> {
+        let _ = cx;
+        Ok(())
+    }
+
+    /// The widgets that this instance embeds, made together with it and only then.
+    fn slots(&self) -> Slots<Self> {
+        Slots::none()
+    }
+
+    #[doc(hidden)]
+    const REGISTRATION: &'static Registration;
+
+    /// Goes on with the answer to what was called under `key`. Written by `#[component]` and `#[flow]`.
+    #[doc(hidden)]
+    fn resume(&mut self, key: &str, answer: AnyAnswer, cx: &Context) -> Handled<Self> {
+        let _ = (answer, cx);
+        Err(Failure::bug(format!("no resume function is named {key:?}")))
+    }
+
+    /// The name of the await at which a flow is.
+    #[doc(hidden)]
+    fn state(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// Where and when author code runs.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Context {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The instance whose code runs.
+    pub instance: InstanceId,
+    /// The time of the event. All code that runs for one event sees one time.
+    pub now: Timestamp,
+}
+
+impl Context {
+    pub(crate) const fn new(conversation: ConversationId, instance: InstanceId, now: Timestamp) -> Self {
+        Self { conversation, instance, now }
+    }
+}
+
+/// What comes next, as a handler of the component `C` decided it.
+#[must_use = "what comes next is carried out only if the handler returns it"]
+pub struct Next<C> {
+    pub(crate) effect: Effect,
+    component: PhantomData<fn(C)>,
+}
+
+/// The same without the type: what the kernel carries out.
+#[derive(Debug)]
+pub enum Effect {
+    /// Wait for the next event.
+    Stay,
+    /// Push `callee` onto the slot in which the instance sits.
+    Call {
+        /// What is called.
+        callee: Box<dyn AnyComponent>,
+        /// Where its answer goes.
+        resume: &'static str,
+    },
+    /// Take the instance away and resume the one below it.
+    Answer(AnyAnswer),
+    /// Put this in place of the instance.
+    Replace(Box<dyn AnyComponent>),
+    /// End the conversation, without a result.
+    End,
+}
+
+impl<C: Component> Next<C> {
+    #[doc(hidden)]
+    pub const fn new(effect: Effect) -> Self {
+        Self { effect, component: PhantomData }
+    }
+
+    /// Wait for the next event.
+    pub const fn stay() -> Self {
+        Self::new(Effect::Stay)
+    }
+
+    /// Answer with this value: the instance is taken away, and the one that called it goes on.
+    pub fn answer(value: C::Answer) -> Self {
+        Self::new(Effect::Answer(AnyAnswer::new(value)))
+    }
+
+    /// Put `callee` in place of this instance until it answers; then run the function `resume` with the answer.
+    ///
+    /// The function is one that is marked `#[resume]` in the same `#[component]` block. It is stored by its name, so
+    /// renaming it strands conversations that wait for this answer.
+    pub fn call<D: Component>(callee: D, resume: Resume<C, D::Answer>) -> Self {
+        Self::new(Effect::Call { callee: Box::new(callee), resume: resume.name })
+    }
+
+    /// Put `successor` in place of this instance for good: it answers to the same caller.
+    pub fn replace<D: Component<Answer = C::Answer>>(successor: D) -> Self {
+        Self::new(Effect::Replace(Box::new(successor)))
+    }
+
+    /// End the whole conversation, without a result.
+    pub const fn end() -> Self {
+        Self::new(Effect::End)
+    }
+}
+
+impl<C> fmt::Debug for Next<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Next").field(&self.effect).finish()
+    }
+}
+
+/// A function of the component `C` that takes the answer `A`. Made by `#[resume]`; what is stored is its name.
+pub struct Resume<C, A> {
+    name: &'static str,
+    fits: PhantomData<fn(C, A)>,
+}
+
+impl<C, A> Resume<C, A> {
+    #[doc(hidden)]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, fits: PhantomData }
+    }
+}
+
+impl<C, A> Clone for Resume<C, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C, A> Copy for Resume<C, A> {}
+
+impl<C, A> fmt::Debug for Resume<C, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Resume").field(&self.name).finish()
+    }
+}
+
+/// The widgets that a component embeds, each in a child slot with a name.
+pub struct Slots<C> {
+    pub(crate) embedded: Vec<Embedded>,
+    component: PhantomData<fn(C)>,
+}
+
+/// One widget, to be put into a child slot.
+#[derive(Debug)]
+pub struct Embedded {
+    pub(crate) slot: String,
+    pub(crate) component: Box<dyn AnyComponent>,
+    pub(crate) resume: Option<&'static str>,
+}
+
+impl<C: Component> Slots<C> {
+    /// No widgets.
+    pub const fn none() -> Self {
+        Self { embedded: Vec::new(), component: PhantomData }
+    }
+
+    /// Embeds a widget that never answers. If it does, that is an error on the widget.
+    #[must_use]
+    pub fn with<D: Component>(self, slot: impl Into<String>, widget: D) -> Self {
+        self.embed(slot.into(), Box::new(widget), None)
+    }
+
+    /// Embeds a widget whose answer goes to `resume`; the slot is empty from then on.
+    #[must_use]
+    pub fn asking<D: Component>(self, slot: impl Into<String>, widget: D, resume: Resume<C, D::Answer>) -> Self {
+        self.embed(slot.into(), Box::new(widget), Some(resume.name))
+    }
+
+    fn embed(mut self, slot: String, component: Box<dyn AnyComponent>, resume: Option<&'static str>) -> Self {
+        self.embedded.push(Embedded { slot, component, resume });
+        self
+    }
+}
+
+impl<C> fmt::Debug for Slots<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Slots").field(&self.embedded).finish()
+    }
+}
+
+/// What may be answered: any serde value that may be sent to another thread. Implemented for all of them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an answer, because it cannot be saved",
+    label = "this has to be saved",
+    note = "derive `Serialize` and `Deserialize` for it, and own what it borrows"
+)]
+pub trait Answer: Serialize + DeserializeOwned + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + 'static> Answer for T {}
+
+/// An answer whose type is known to the one who takes it.
+pub struct AnyAnswer(Box<dyn ErasedAnswer>);
+
+trait ErasedAnswer: erased_serde::Serialize + Any + Send {}
+
+impl<T: Answer> ErasedAnswer for T {}
+
+impl AnyAnswer {
+    /// Wraps this answer.
+    pub fn new(answer: impl Answer) -> Self {
+        Self(Box::new(answer))
+    }
+
+    /// The answer, if it is of this type; else the wrapped one back.
+    pub fn downcast<T: Answer>(self) -> Result<T, Self> {
+        if (&*self.0 as &dyn Any).is::<T>() {
+            let any: Box<dyn Any> = self.0;
+            Ok(*any.downcast().expect("BUG: the type was compared one line above"))
+        } else {
+            Err(self)
+        }
+    }
+
+    /// The same for a resume function, where another type is a bug of the caller.
+    #[doc(hidden)]
+    pub fn expect<T: Answer>(self) -> Result<T, Failure> {
+        self.downcast().map_err(|_| Failure::bug(format!("the answer is not a {}", std::any::type_name::<T>())))
+    }
+}
+
+impl Serialize for AnyAnswer {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        erased_serde::serialize(&*self.0, serializer)
+    }
+}
+
+/// Keeps the answer to itself, so that none reaches a log.
+impl fmt::Debug for AnyAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyAnswer(..)")
+    }
+}
+
+/// What is known of a component without an instance of it. Written by `#[component]` and `#[flow]`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Registration {
+    /// The name on disk.
+    pub name: &'static str,
+    /// Whether it is a component written by hand or a flow.
+    pub kind: Kind,
+    /// Whether it holds something that cannot be saved.
+    pub transient: bool,
+    /// The crate that one must link to have it.
+    pub krate: &'static str,
+    /// Where it is defined, as `module::path (file:line)`.
+    pub defined: &'static str,
+}
+
+/// Whether a component was written by hand or as a flow.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `#[component]`.
+    Component,
+    /// `#[flow]`.
+    Flow,
+}
+
+/// What a conversation keeps: a component whose type is forgotten and whose name is not.
+///
+/// Implemented by `#[component]` and `#[flow]`, and by nothing else.
+#[typetag::serde(tag = "type", content = "state")]
+pub trait AnyComponent: ErasedComponent {}
+
+impl fmt::Debug for dyn AnyComponent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.registration().name)
+    }
+}
+
+/// [`Component`] without its types, for the kernel. Implemented for every component.
+#[doc(hidden)]
+pub trait ErasedComponent: erased_serde::Serialize + Any + Send {
+    fn registration(&self) -> &'static Registration;
+    fn state_name(&self) -> Option<&'static str>;
+    fn on_start(&mut self, cx: &Context) -> Result<Effect, Failure>;
+    fn on_event(&mut self, event: Event, cx: &Context) -> Result<Effect, Failure>;
+    fn on_answer(&mut self, key: &str, answer: AnyAnswer, cx: &Context) -> Result<Effect, Failure>;
+    fn on_stop(&mut self, cx: &Context);
+    fn on_wakeup(&mut self, cx: &Context) -> Result<(), Failure>;
+    fn view(&self, cx: &Context) -> View;
+    fn embedded(&self) -> Vec<Embedded>;
+    fn accepts(&self, answer: &AnyAnswer) -> bool;
+}
+
+impl<C: Component> ErasedComponent for C {
+    fn registration(&self) -> &'static Registration {
+        C::REGISTRATION
+    }
+
+    fn state_name(&self) -> Option<&'static str> {
+        self.state()
+    }
+
+    fn on_start(&mut self, cx: &Context) -> Result<Effect, Failure> {
+        self.start(cx).map(|next| next.effect)
+    }
+
+    fn on_event(&mut self, event: Event, cx: &Context) -> Result<Effect, Failure> {
+        self.handle(event, cx).map(|next| next.effect)
+    }
+
+    fn on_answer(&mut self, key: &str, answer: AnyAnswer, cx: &Context) -> Result<Effect, Failure> {
+        self.resume(key, answer, cx).map(|next| next.effect)
+    }
+
+    fn on_stop(&mut self, cx: &Context) {
+        self.stop(cx);
+    }
+
+    fn on_wakeup(&mut self, cx: &Context) -> Result<(), Failure> {
+        self.wakeup(cx)
+    }
+
+    fn view(&self, cx: &Context) -> View {
+        self.render(cx)
+    }
+
+    fn embedded(&self) -> Vec<Embedded> {
+        self.slots().embedded
+    }
+
+    fn accepts(&self, answer: &AnyAnswer) -> bool {
+        (&*answer.0 as &dyn Any).is::<C::Answer>()
+    }
+}
+
+/// What stands for a turn in the record once it has been answered: the turn, and enough of a checksum of what was
+/// sent to tell the same answer sent again from another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    pub(crate) turn: Turn,
+    pub(crate) digest: String,
+}

@@ -1,0 +1,140 @@
+//! What failed, in which conversation, and whether to try again.
+//!
+//! [`Failure`] is what author code reports to the kernel. [`Error`] is what the runtime tells its caller.
+//! No error text repeats an answer or a part of a saved state.
+
+use std::fmt;
+
+use crate::id::ConversationId;
+use crate::view::Refusal;
+
+/// A failure with its type forgotten.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// Why author code did not do what it was asked. The conversation stays as it was.
+///
+/// `?` turns any error into [`Failure::Failed`], and a [`Refusal`] into [`Failure::Refused`] by
+/// [`Failure::refuse`].
+#[derive(Debug)]
+pub enum Failure {
+    /// The input does not fit; the reason is shown to the person, and the question stays.
+    Refused(Refusal),
+    /// The code failed.
+    Failed(BoxError),
+    /// The code panicked, with this message.
+    Panicked(String),
+}
+
+impl Failure {
+    /// Refuses the input for this reason, which the person is shown.
+    pub fn refuse(reason: impl Into<String>) -> Self {
+        Self::Refused(Refusal::new(reason))
+    }
+
+    /// Fails with this message.
+    pub fn message(message: impl Into<String>) -> Self {
+        Self::Failed(message.into().into())
+    }
+
+    pub(crate) fn bug(message: impl fmt::Display) -> Self {
+        Self::message(format!("BUG: {message}"))
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let error: BoxError = Box::new(error);
+        match error.downcast() {
+            Ok(refusal) => Self::Refused(*refusal),
+            Err(error) => Self::Failed(error),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Failed(error) => error.fmt(f),
+            Self::Panicked(message) => write!(f, "it panicked: {message}"),
+        }
+    }
+}
+
+/// What the runtime could not do.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{kind}", .conversation.map(|id| format!("conversation {id}: ")).unwrap_or_default())]
+pub struct Error {
+    /// The conversation, where it is about one.
+    pub conversation: Option<ConversationId>,
+    /// What failed.
+    #[source]
+    pub kind: ErrorKind,
+}
+
+/// What failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is no such conversation, or it has ended and been deleted.
+    #[error("there is no such conversation")]
+    NotFound,
+    /// Author code failed or panicked. The conversation is as it was; another event may work.
+    #[error("`{component}` failed: {failure}")]
+    Failed {
+        /// The component or flow whose code it was.
+        component: String,
+        /// What it reported.
+        failure: Failure,
+    },
+    /// What a component became cannot be saved and loaded again. The conversation is as it was.
+    #[error("the new state cannot be saved: {0}")]
+    NotSavable(String),
+    /// The stored record cannot be read by this program. It is kept as it is.
+    #[error("the stored conversation cannot be read: {0}")]
+    Unreadable(String),
+    /// Somebody else saved this conversation in between.
+    #[error("somebody else changed the conversation at the same time")]
+    Conflict,
+    /// The store did not save. The conversation is as it was.
+    #[error("the store could not save: {0}")]
+    NotSaved(#[source] BoxError),
+    /// The store cannot tell whether it saved. Sending the same answer again settles it.
+    #[error("the store does not know whether it saved: {0}")]
+    Unknown(#[source] BoxError),
+    /// The store could not be read.
+    #[error("the store could not be read: {0}")]
+    Store(#[source] BoxError),
+    /// The runtime is shutting down.
+    #[error("the program is shutting down")]
+    ShuttingDown,
+    /// Two components or flows have one name on disk, or a name that cannot be one.
+    #[error("{0}")]
+    Registry(String),
+}
+
+impl Error {
+    pub(crate) fn new(conversation: ConversationId, kind: ErrorKind) -> Self {
+        Self { conversation: Some(conversation), kind }
+    }
+
+    pub(crate) fn general(kind: ErrorKind) -> Self {
+        Self { conversation: None, kind }
+    }
+
+    /// Whether the same call may succeed later without any change to the program or its data.
+    pub fn is_retryable(&self) -> bool {
+        match self.kind {
+            ErrorKind::Conflict
+            | ErrorKind::NotSaved(_)
+            | ErrorKind::Unknown(_)
+            | ErrorKind::Store(_)
+            | ErrorKind::ShuttingDown => true,
+            ErrorKind::NotFound
+            | ErrorKind::Failed { .. }
+            | ErrorKind::NotSavable(_)
+            | ErrorKind::Unreadable(_)
+            | ErrorKind::Registry(_) => false,
+        }
+    }
+}

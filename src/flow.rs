@@ -1,0 +1,331 @@
+//! What the code that `#[flow]` writes stands on. Nothing here is written by hand by an author.
+//!
+//! A flow is a component. Its state is a value of an enum with one variant per await, each with the locals that are
+//! needed after it. That enum is generic in every local whose type is not written, so nobody can name its type; it is
+//! inferred from the author's code inside one closure, the [`machine`]. The closure takes a state and an answer and
+//! runs to the next await. From outside, a [`State`] is a pointer whose type is forgotten, and the [`Machine`] is the
+//! only one that can open it.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserializer, Serialize, Serializer};
+
+use crate::component::{Answer, AnyAnswer, AnyComponent, Component, Effect, Handled, Next};
+use crate::error::Failure;
+
+/// A component whose code is one async function.
+pub trait Flow: Component {
+    /// The arguments of the function, as a tuple.
+    type Args;
+
+    /// The function, cut at its awaits.
+    fn machine() -> impl Machine<Self::Args, Self::Answer>;
+
+    /// Where the state of a value lies.
+    fn held(&mut self) -> &mut State;
+}
+
+/// A flow's code with the type of its states forgotten.
+pub trait Machine<A, R> {
+    /// The state before the first step.
+    fn begin(&self, args: A) -> State;
+
+    /// Runs from the await at which `state` is to the next one. If the code panics, the state is lost.
+    fn step(&self, state: &mut State, answer: AnyAnswer) -> Result<Stepped<R>, Failure>;
+
+    /// Reads a state.
+    fn read<'de, D: Deserializer<'de>>(&self, deserializer: D) -> Result<State, D::Error>;
+}
+
+/// Where a step ended.
+#[derive(Debug)]
+pub enum Stepped<R> {
+    /// At an await of this component.
+    Awaits(Box<dyn AnyComponent>),
+    /// At the end of the function.
+    Done(R),
+}
+
+/// What the closure of a machine is given.
+#[derive(Debug)]
+pub enum Enter<A, S> {
+    /// The arguments: the closure puts them into its first state and runs nothing.
+    Begin(A),
+    /// A state and the answer that it waits for.
+    Resume(S, AnyAnswer),
+}
+
+/// What the closure of a machine gives.
+#[derive(Debug)]
+pub enum Step<S, T> {
+    /// The first state.
+    Ready(S),
+    /// An await.
+    Await(S, Box<dyn AnyComponent>),
+    /// The end of the function.
+    Done(T),
+}
+
+/// The return type of a flow. In the closure, `?` and a `return Err(..)` that a macro hides must mean what they mean
+/// in the function, so the closure returns a `Result` where the function does.
+pub trait Returns: Sized {
+    /// What the function returns.
+    type Output: Answer;
+    /// What the closure returns.
+    type Step<S>;
+
+    /// The first state.
+    fn ready<S>(state: S) -> Self::Step<S>;
+    /// An await.
+    fn awaits<S>(state: S, callee: Box<dyn AnyComponent>) -> Self::Step<S>;
+    /// The end of the function.
+    fn done<S>(output: Self::Output) -> Self::Step<S>;
+    /// The same for all return types.
+    fn step<S>(step: Self::Step<S>) -> Step<S, Self::Output>;
+}
+
+impl<T, E> Returns for Result<T, E>
+where
+    Self: Answer,
+{
+    type Output = Self;
+    type Step<S> = Result<Step<S, T>, E>;
+
+    fn ready<S>(state: S) -> Self::Step<S> {
+        Ok(Step::Ready(state))
+    }
+
+    fn awaits<S>(state: S, callee: Box<dyn AnyComponent>) -> Self::Step<S> {
+        Ok(Step::Await(state, callee))
+    }
+
+    fn done<S>(output: Self) -> Self::Step<S> {
+        output.map(Step::Done)
+    }
+
+    fn step<S>(step: Self::Step<S>) -> Step<S, Self> {
+        match step {
+            Ok(Step::Ready(state)) => Step::Ready(state),
+            Ok(Step::Await(state, callee)) => Step::Await(state, callee),
+            Ok(Step::Done(value)) => Step::Done(Ok(value)),
+            Err(error) => Step::Done(Err(error)),
+        }
+    }
+}
+
+impl<T> Returns for Option<T>
+where
+    Self: Answer,
+{
+    type Output = Self;
+    type Step<S> = Option<Step<S, T>>;
+
+    fn ready<S>(state: S) -> Self::Step<S> {
+        Some(Step::Ready(state))
+    }
+
+    fn awaits<S>(state: S, callee: Box<dyn AnyComponent>) -> Self::Step<S> {
+        Some(Step::Await(state, callee))
+    }
+
+    fn done<S>(output: Self) -> Self::Step<S> {
+        output.map(Step::Done)
+    }
+
+    fn step<S>(step: Self::Step<S>) -> Step<S, Self> {
+        match step {
+            Some(Step::Ready(state)) => Step::Ready(state),
+            Some(Step::Await(state, callee)) => Step::Await(state, callee),
+            Some(Step::Done(value)) => Step::Done(Some(value)),
+            None => Step::Done(None),
+        }
+    }
+}
+
+/// Any other return type, on which `?` cannot be used.
+#[derive(Debug)]
+pub struct Plain<T>(PhantomData<fn(T)>);
+
+impl<T: Answer> Returns for Plain<T> {
+    type Output = T;
+    type Step<S> = Step<S, T>;
+
+    fn ready<S>(state: S) -> Self::Step<S> {
+        Step::Ready(state)
+    }
+
+    fn awaits<S>(state: S, callee: Box<dyn AnyComponent>) -> Self::Step<S> {
+        Step::Await(state, callee)
+    }
+
+    fn done<S>(output: T) -> Self::Step<S> {
+        Step::Done(output)
+    }
+
+    fn step<S>(step: Self::Step<S>) -> Step<S, T> {
+        step
+    }
+}
+
+/// One `.await` of a flow: it ties the type of what is awaited to the type of its answer.
+pub struct AwaitPoint<C>(PhantomData<fn(C)>);
+
+impl<C: Component> AwaitPoint<C> {
+    /// Its type is inferred from [`call`](Self::call).
+    #[expect(clippy::new_without_default, reason = "a default would hide that the type is still to be inferred")]
+    pub fn new() -> Self {
+        Self(PhantomData)
+    }
+
+    /// What is awaited.
+    pub fn call(&self, callee: C) -> Box<dyn AnyComponent> {
+        Box::new(callee)
+    }
+
+    /// What it answered.
+    ///
+    /// # Panics
+    ///
+    /// The answer is of another type, because the saved conversation waits for another component than the code does.
+    pub fn answer(&self, answer: AnyAnswer) -> C::Answer {
+        answer.downcast().unwrap_or_else(|_| {
+            let expected = std::any::type_name::<C::Answer>();
+            panic!("the conversation waits for another component than this code, which expects a {expected}")
+        })
+    }
+}
+
+impl<C> fmt::Debug for AwaitPoint<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AwaitPoint")
+    }
+}
+
+/// What a local must be to be kept over an await. Implemented for every type that is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is used again after an `.await`, so it would have to be saved, and it cannot be",
+    label = "this would have to be saved over the `.await`",
+    note = "own it and derive `Serialize` and `Deserialize` for its type, or end its use before the `.await`"
+)]
+pub trait Savable: Serialize + DeserializeOwned + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + 'static> Savable for T {}
+
+/// Asks the compiler whether a local can be saved, at the place where the author wrote it.
+pub const fn savable<T: Savable>(_: &T) {}
+
+/// The states of a flow, with one variant per await.
+pub trait States: Serialize + DeserializeOwned + Send + 'static {
+    /// The name of the await.
+    fn name(&self) -> &'static str;
+}
+
+/// The state of one flow that goes on.
+pub struct State(Box<dyn AnyState>);
+
+trait AnyState: erased_serde::Serialize + Any + Send {
+    fn name(&self) -> &'static str;
+}
+
+/// The state, except while a step runs.
+struct Held<S>(Option<S>);
+
+impl<S: States> AnyState for Held<S> {
+    fn name(&self) -> &'static str {
+        self.0.as_ref().map_or("?", States::name)
+    }
+}
+
+impl<S: Serialize> Serialize for Held<S> {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        match &self.0 {
+            Some(state) => state.serialize(serializer),
+            None => Err(serde::ser::Error::custom("the flow has no state: its last step did not end")),
+        }
+    }
+}
+
+impl State {
+    fn new(state: impl States) -> Self {
+        Self(Box::new(Held(Some(state))))
+    }
+
+    /// The name of the await.
+    pub fn name(&self) -> &'static str {
+        self.0.name()
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        erased_serde::serialize(&*self.0, serializer)
+    }
+}
+
+/// The name of the await; what is saved there is nobody's business.
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Makes a machine of the closure that `#[flow]` writes. The type of the states is inferred from it.
+pub fn machine<A, R, S, F>(code: F) -> impl Machine<A, R::Output>
+where
+    R: Returns,
+    S: States,
+    F: Fn(Enter<A, S>) -> R::Step<S>,
+{
+    Typed { code, types: PhantomData::<fn(A, R, S)> }
+}
+
+struct Typed<A, R, S, F> {
+    code: F,
+    types: PhantomData<fn(A, R, S)>,
+}
+
+impl<A, R, S, F> Machine<A, R::Output> for Typed<A, R, S, F>
+where
+    R: Returns,
+    S: States,
+    F: Fn(Enter<A, S>) -> R::Step<S>,
+{
+    fn begin(&self, args: A) -> State {
+        match R::step((self.code)(Enter::Begin(args))) {
+            Step::Ready(state) => State::new(state),
+            Step::Await(..) | Step::Done(_) => unreachable!("BUG: the first state runs no code"),
+        }
+    }
+
+    fn step(&self, state: &mut State, answer: AnyAnswer) -> Result<Stepped<R::Output>, Failure> {
+        let any: &mut dyn Any = &mut *state.0;
+        let held = any.downcast_mut::<Held<S>>().ok_or_else(|| Failure::bug("the state is another flow's"))?;
+        let state = held.0.take().ok_or_else(|| Failure::bug("a flow goes on whose last step did not end"))?;
+        match R::step((self.code)(Enter::Resume(state, answer))) {
+            Step::Ready(_) => unreachable!("BUG: only the arguments lead to the first state"),
+            Step::Await(state, callee) => {
+                held.0 = Some(state);
+                Ok(Stepped::Awaits(callee))
+            }
+            Step::Done(output) => Ok(Stepped::Done(output)),
+        }
+    }
+
+    fn read<'de, D: Deserializer<'de>>(&self, deserializer: D) -> Result<State, D::Error> {
+        S::deserialize(deserializer).map(State::new)
+    }
+}
+
+/// Runs a flow to its next await.
+pub fn step<F: Flow>(flow: &mut F, answer: AnyAnswer) -> Handled<F> {
+    let stepped = F::machine().step(flow.held(), answer)?;
+    Ok(Next::new(match stepped {
+        // A flow knows from its own state where it goes on.
+        Stepped::Awaits(callee) => Effect::Call { callee, resume: "" },
+        Stepped::Done(output) => Effect::Answer(AnyAnswer::new(output)),
+    }))
+}

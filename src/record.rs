@@ -1,0 +1,759 @@
+//! Conversation to bytes and back.
+//!
+//! A [`Record`] is what a store keeps: a header that anybody can read (which flow, at which state, waiting for what),
+//! the body (the instances with their states), and a checksum over both. [`Record::encode`] makes one from a
+//! conversation and proves, before anybody may save it, that its bytes decode to the same conversation.
+//! [`Record::parse`] reads bytes from anywhere and believes nothing: length, checksum, format, nesting.
+//! [`Record::decode`] gives the conversation back. A record that cannot be read is an [`Unreadable`] with the reason;
+//! nothing here ever throws one away.
+//!
+//! ```json
+//! {"format":1,"id":"cv-0c9n…","revision":4,"flow":"booking","state":"Room","waits_for":"pick_room",
+//!  "created":"2026-11-23T09:30:00.000Z","touched":"2026-11-23T09:31:07.412Z","answered":"i4.0:4be1c0de2f3a9b10",
+//!  "body":{"next":6,"root":[{"id":"i1","type":"booking","state":{"Room":{"guest":"ada"}}},
+//!                           {"id":"i5","type":"pick_room","state":{"nights":4}}]},
+//!  "sum":"…64 hexadecimal digits…"}
+//! ```
+//!
+//! (One line in truth.) The checksum is the last field and covers every byte before it, the header too.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use data_encoding::HEXLOWER;
+use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
+use serde::de::{self, IntoDeserializer};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use crate::component::{Answered, AnyAnswer, AnyComponent};
+use crate::conversation::{Conversation, Instance, Slot};
+use crate::id::{ConversationId, InstanceId, Turn};
+use crate::registry::{self, Known};
+use crate::timestamp::Timestamp;
+
+/// The format that this version writes. It reads this one and all before it.
+pub const FORMAT: u32 = 1;
+
+/// The largest record, in bytes. A larger one is neither saved nor read.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// The deepest nesting of lists and maps in a record that is saved. Reading stops at 127, so there is room for a
+/// store that wraps records in something of its own.
+pub const MAX_DEPTH: usize = 64;
+
+/// The number of committed changes of a conversation. The first save is revision 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(u64);
+
+impl Revision {
+    /// The revision of a conversation's first save.
+    pub const FIRST: Self = Self(1);
+
+    /// The one after.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    /// As a number.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Revisions go up to 2^53, so that every JSON reader keeps them exactly.
+const LAST_REVISION: u64 = 1 << 53;
+
+/// What can be read of a record without knowing its components.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// The version of the record's own layout.
+    pub format: u32,
+    /// The conversation.
+    pub id: ConversationId,
+    /// How many changes of it have been committed.
+    pub revision: Revision,
+    /// The component or flow that it was started with.
+    pub flow: String,
+    /// The await at which that flow is. Empty if it is not a flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The component in front: what the conversation waits for. Empty once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
+    /// When it was started.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub touched: Timestamp,
+    /// The last answer that was applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Answered>,
+    /// The component because of which the conversation went on in memory only. This record is older than what its
+    /// person last saw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlived_by: Option<String>,
+}
+
+/// What a store keeps of one conversation. Its bytes are immutable and carry their own checksum.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Record {
+    header: Header,
+    bytes: Vec<u8>,
+    /// Where the body lies in `bytes`.
+    body: std::ops::Range<usize>,
+}
+
+/// The header without the body, whose states are nobody's business.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("header", &self.header).field("bytes", &self.bytes.len()).finish()
+    }
+}
+
+/// What a record holds.
+#[derive(Debug)]
+pub enum Stored {
+    /// A conversation that goes on.
+    Conversation(Conversation),
+    /// One that has ended, and its result as JSON; `null` if it ended without one.
+    Ended(String),
+}
+
+/// Why a conversation cannot be saved. It is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// A value has no JSON form, for instance a map whose keys are not strings.
+    #[error("a value of `{component}` has no JSON form: {class}")]
+    NoJson {
+        /// The component, where it is known.
+        component: String,
+        /// What serde_json calls it, without the value.
+        class: String,
+    },
+    /// What was written does not read back, for instance a `NaN`.
+    #[error("what was written does not read back: {0}")]
+    NoRoundTrip(String),
+    /// The record would be larger than [`MAX_BYTES`].
+    #[error("the record would have {0} bytes, and the limit is {MAX_BYTES}")]
+    TooLarge(usize),
+    /// The record would be nested deeper than [`MAX_DEPTH`].
+    #[error("the record would be nested {0} deep, and the limit is {MAX_DEPTH}")]
+    TooDeep(usize),
+}
+
+/// Something in a store that is not a record this program can use. It is left as it is, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{entry}: {reason}")]
+pub struct Unreadable {
+    /// The conversation, where that much is known.
+    pub id: Option<ConversationId>,
+    /// What the store calls the entry: a file name, or the id.
+    pub entry: String,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why an entry of a store cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The bytes are not those that were written.
+    #[error("it is damaged: {0}")]
+    Corrupt(String),
+    /// It is not something that a record can be, for instance a symbolic link.
+    #[error("it is not a record: {0}")]
+    NotARecord(String),
+    /// It is larger than [`MAX_BYTES`].
+    #[error("it has {0} bytes, and the limit is {MAX_BYTES}")]
+    TooLarge(u64),
+    /// A later version of this crate wrote it.
+    #[error("it has format {0}, and this program reads formats up to {FORMAT}")]
+    NewerFormat(u32),
+    /// A component is not linked into this program.
+    #[error(
+        "the component `{name}` is not in this program; it comes from the crate `{krate}`, which must be linked: name it once, for instance `use {krate} as _;`"
+    )]
+    UnknownType {
+        /// Its name on disk.
+        name: String,
+        /// The crate that defined it when it was saved.
+        krate: String,
+    },
+    /// A saved state does not fit the code any more.
+    #[error("the saved state of `{name}` does not fit its code: {class}")]
+    ChangedShape {
+        /// The component.
+        name: String,
+        /// What does not fit, without the value.
+        class: String,
+    },
+    /// The conversation went on in memory, and this is an older state of it.
+    #[error("it went on in memory with `{0}`, which cannot be saved, and this is an older state of it")]
+    Outlived(String),
+}
+
+impl Record {
+    /// What can be read without knowing the components.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The conversation.
+    pub fn id(&self) -> ConversationId {
+        self.header.id
+    }
+
+    /// How many changes have been committed.
+    pub fn revision(&self) -> Revision {
+        self.header.revision
+    }
+
+    /// The whole record: what a store keeps, and [`parse`](Self::parse) takes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The body, as JSON.
+    pub fn body(&self) -> &str {
+        std::str::from_utf8(&self.bytes[self.body.clone()]).expect("BUG: a record is made of JSON")
+    }
+
+    /// Whether the conversation has ended.
+    pub fn has_ended(&self) -> bool {
+        self.header.waits_for.is_none()
+    }
+
+    /// The record of a conversation that goes on, as its change number `revision`.
+    ///
+    /// The bytes have been decoded again, and what came out encodes to the same state.
+    ///
+    /// # Errors
+    ///
+    /// A value has no JSON form, does not read back, or makes the record larger or deeper than the limits.
+    pub fn encode(conversation: &Conversation, revision: Revision) -> Result<Self, EncodeError> {
+        debug_assert_eq!(conversation.check(), Ok(()));
+        let body = encode_body(conversation)?;
+        let header = Header {
+            format: FORMAT,
+            id: conversation.id,
+            revision,
+            flow: conversation.bottom().name().to_owned(),
+            state: conversation.bottom().state().map(str::to_owned),
+            waits_for: Some(conversation.front().name().to_owned()),
+            created: conversation.created,
+            touched: conversation.touched,
+            answered: conversation.answered.clone(),
+            outlived_by: None,
+        };
+        let record = Self::seal(header, &body)?;
+        record.prove()?;
+        Ok(record)
+    }
+
+    /// The record of a conversation that has ended with this result.
+    ///
+    /// # Errors
+    ///
+    /// The result has no JSON form, or makes the record larger or deeper than the limits.
+    pub fn encode_ended(ended: &Ended, revision: Revision) -> Result<Self, EncodeError> {
+        let body = serde_json::to_string(&EndedBody { result: ended.result.as_ref() })
+            .map_err(|error| EncodeError::NoJson { component: ended.flow.to_owned(), class: describe(&error) })?;
+        let header = Header {
+            format: FORMAT,
+            id: ended.id,
+            revision,
+            flow: ended.flow.to_owned(),
+            state: None,
+            waits_for: None,
+            created: ended.created,
+            touched: ended.touched,
+            answered: ended.answered.clone(),
+            outlived_by: None,
+        };
+        Self::seal(header, &body)
+    }
+
+    /// The same state, marked: the conversation goes on in memory with `component`, which cannot be saved.
+    ///
+    /// # Errors
+    ///
+    /// The mark makes the record larger than the limit.
+    pub fn outlived(&self, component: &str) -> Result<Self, EncodeError> {
+        let mut header = self.header.clone();
+        header.revision = header.revision.next();
+        header.outlived_by = Some(component.to_owned());
+        Self::seal(header, self.body())
+    }
+
+    fn seal(header: Header, body: &str) -> Result<Self, EncodeError> {
+        let mut bytes = serde_json::to_vec(&header).expect("BUG: a header is plain JSON");
+        assert_eq!(bytes.pop(), Some(b'}'), "BUG: a header is a map");
+        bytes.extend_from_slice(b",\"body\":");
+        let start = bytes.len();
+        bytes.extend_from_slice(body.as_bytes());
+        let body = start..bytes.len();
+        let sum = checksum(&bytes);
+        bytes.extend_from_slice(SUM.as_bytes());
+        bytes.extend_from_slice(sum.as_bytes());
+        bytes.extend_from_slice(END.as_bytes());
+        if bytes.len() > MAX_BYTES {
+            return Err(EncodeError::TooLarge(bytes.len()));
+        }
+        let depth = depth(&bytes);
+        if depth > MAX_DEPTH {
+            return Err(EncodeError::TooDeep(depth));
+        }
+        Ok(Self { header, bytes, body })
+    }
+
+    /// Reads a record from bytes that may hold anything.
+    ///
+    /// # Errors
+    ///
+    /// The reason why these bytes are not a record of this program, or not a whole one.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, Reason> {
+        if bytes.len() > MAX_BYTES {
+            return Err(Reason::TooLarge(bytes.len() as u64));
+        }
+        let corrupt = |what: &str| Reason::Corrupt(what.to_owned());
+        // The checksum first: nothing is interpreted of bytes that are not those that were written.
+        let summed =
+            bytes.len().checked_sub(SUM.len() + SUM_DIGITS + END.len()).ok_or_else(|| corrupt("it is cut off"))?;
+        let (content, tail) = bytes.split_at(summed);
+        let sum = tail.strip_prefix(SUM.as_bytes()).and_then(|tail| tail.strip_suffix(END.as_bytes()));
+        let sum = sum.ok_or_else(|| corrupt("it does not end as a record does"))?;
+        if sum != checksum(content).as_bytes() {
+            return Err(corrupt("its checksum is that of other bytes"));
+        }
+        // What was written by a newer version may have any layout but this much.
+        #[derive(Deserialize)]
+        struct Probe {
+            format: u32,
+        }
+        let wire = std::str::from_utf8(&bytes).map_err(|_| corrupt("it is not UTF-8"))?;
+        let unfit = |error: serde_json::Error| Reason::Corrupt(describe(&error));
+        let Probe { format } = serde_json::from_str(wire).map_err(unfit)?;
+        if format > FORMAT {
+            return Err(Reason::NewerFormat(format));
+        }
+        let Wire { header, body } = parse_wire(wire).map_err(unfit)?;
+        let start = body.as_ptr() as usize - wire.as_ptr() as usize;
+        let body = start..start + body.len();
+        if !(1..=LAST_REVISION).contains(&header.revision.0) {
+            return Err(corrupt("its revision is out of range"));
+        }
+        Ok(Self { header, bytes, body })
+    }
+
+    /// The conversation that the record holds, or its result.
+    ///
+    /// # Errors
+    ///
+    /// A component is not in this program, a state does not fit its code, or the conversation went on in memory.
+    pub fn decode(&self) -> Result<Stored, Reason> {
+        if let Some(component) = &self.header.outlived_by {
+            return Err(Reason::Outlived(component.clone()));
+        }
+        if self.has_ended() {
+            let body: EndedWire<'_> =
+                serde_json::from_str(self.body()).map_err(|error| Reason::Corrupt(describe(&error)))?;
+            return Ok(Stored::Ended(body.result.get().to_owned()));
+        }
+        self.decode_conversation().map(Stored::Conversation)
+    }
+
+    fn decode_conversation(&self) -> Result<Conversation, Reason> {
+        let body: BodyWire<'_> =
+            serde_json::from_str(self.body()).map_err(|error| Reason::Corrupt(describe(&error)))?;
+        let conversation = Conversation {
+            id: self.header.id,
+            created: self.header.created,
+            touched: self.header.touched,
+            next_instance: body.next,
+            answered: self.header.answered.clone(),
+            root: decode_slot(body.root)?,
+        };
+        conversation.check().map_err(Reason::Corrupt)?;
+        if conversation.bottom().name() != registry::current_name(&self.header.flow) {
+            return Err(Reason::Corrupt("its header names another flow than its body".to_owned()));
+        }
+        Ok(conversation)
+    }
+
+    /// Decodes the bytes that are about to be saved, and encodes what came out once more.
+    fn prove(&self) -> Result<(), EncodeError> {
+        let lost = |what: String| EncodeError::NoRoundTrip(what);
+        let parsed = Self::parse(self.bytes.clone()).map_err(|reason| lost(reason.to_string()))?;
+        let again = parsed.decode_conversation().map_err(|reason| lost(reason.to_string()))?;
+        let again = encode_body(&again)?;
+        if again == self.body() {
+            return Ok(());
+        }
+        // A hash map is written in another order each time. Only the order may differ.
+        let canonical = |body: &str| -> Result<serde_json::Value, EncodeError> {
+            let mut value = serde_json::from_str(body).map_err(|error| lost(describe(&error)))?;
+            sort(&mut value);
+            Ok(value)
+        };
+        if canonical(&again)? == canonical(self.body())? {
+            return Ok(());
+        }
+        Err(lost("a value came back as another one".to_owned()))
+    }
+}
+
+/// What is left of a conversation that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub(crate) id: ConversationId,
+    pub(crate) flow: &'static str,
+    pub(crate) created: Timestamp,
+    pub(crate) touched: Timestamp,
+    pub(crate) answered: Option<Answered>,
+    pub(crate) result: Option<AnyAnswer>,
+}
+
+impl Ended {
+    /// The result, if the conversation ended with one of this type.
+    pub fn result<T: crate::component::Answer>(self) -> Option<T> {
+        self.result?.downcast().ok()
+    }
+}
+
+#[derive(Serialize)]
+struct EndedBody<'a> {
+    result: Option<&'a AnyAnswer>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndedWire<'a> {
+    #[serde(borrow)]
+    result: &'a RawValue,
+}
+
+const SUM: &str = ",\"sum\":\"";
+const SUM_DIGITS: usize = 64;
+const END: &str = "\"}\n";
+
+fn checksum(content: &[u8]) -> String {
+    HEXLOWER.encode(&Sha256::digest(content))
+}
+
+/// What serde_json has to say, without the values that it quotes.
+pub(crate) fn describe(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    let class = match error.classify() {
+        Category::Io => "it could not be written",
+        Category::Syntax => "it is not well-formed JSON",
+        Category::Data => "a value is missing or of another type",
+        Category::Eof => "it ends too early",
+    };
+    match (error.line(), error.column()) {
+        (0, _) => class.to_owned(),
+        (line, column) => format!("{class}, at line {line}, column {column}"),
+    }
+}
+
+/// How deep lists and maps are nested.
+fn depth(bytes: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for &byte in bytes {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// Sorts every list, so that two forms of one hash set are equal. Maps are sorted by serde_json already.
+fn sort(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Array(list) => {
+            list.iter_mut().for_each(sort);
+            list.sort_by_cached_key(ToString::to_string);
+        }
+        serde_json::Value::Object(map) => map.values_mut().for_each(sort),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
+}
+
+// ---- The header on disk -------------------------------------------------------------------------------------------
+
+struct Wire<'a> {
+    header: Header,
+    body: &'a str,
+}
+
+/// Splits a record into header and body. Written by hand because serde's `flatten` would buffer the body.
+fn parse_wire(text: &str) -> Result<Wire<'_>, serde_json::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Fields<'a> {
+        format: u32,
+        id: ConversationId,
+        revision: Revision,
+        flow: String,
+        #[serde(default)]
+        state: Option<String>,
+        #[serde(default)]
+        waits_for: Option<String>,
+        created: Timestamp,
+        touched: Timestamp,
+        #[serde(default)]
+        answered: Option<Answered>,
+        #[serde(default)]
+        outlived_by: Option<String>,
+        #[serde(borrow)]
+        body: &'a RawValue,
+        #[serde(rename = "sum")]
+        _sum: de::IgnoredAny,
+    }
+    let f: Fields<'_> = serde_json::from_str(text)?;
+    let header = Header {
+        format: f.format,
+        id: f.id,
+        revision: f.revision,
+        flow: f.flow,
+        state: f.state,
+        waits_for: f.waits_for,
+        created: f.created,
+        touched: f.touched,
+        answered: f.answered,
+        outlived_by: f.outlived_by,
+    };
+    Ok(Wire { header, body: f.body.get() })
+}
+
+impl Serialize for Answered {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}:{}", self.turn, self.digest))
+    }
+}
+
+impl<'de> Deserialize<'de> for Answered {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let (turn, digest) = text.split_once(':').ok_or_else(|| de::Error::custom("not a turn and a digest"))?;
+        let turn: Turn = turn.parse().map_err(de::Error::custom)?;
+        Ok(Self { turn, digest: digest.to_owned() })
+    }
+}
+
+// ---- The body on disk ---------------------------------------------------------------------------------------------
+
+fn encode_body(conversation: &Conversation) -> Result<String, EncodeError> {
+    let body = Body { next: conversation.next_instance, root: SlotRef(&conversation.root) };
+    serde_json::to_string(&body).map_err(|error| {
+        let unsavable = |instance: &&Instance| serde_json::to_string(&InstanceRef(instance)).is_err();
+        let component = conversation.instances().into_iter().rev().find(unsavable).map_or("?", Instance::name);
+        EncodeError::NoJson { component: component.to_owned(), class: describe(&error) }
+    })
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    next: u64,
+    root: SlotRef<'a>,
+}
+
+struct SlotRef<'a>(&'a Slot);
+
+impl Serialize for SlotRef<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(InstanceRef))
+    }
+}
+
+struct InstanceRef<'a>(&'a Instance);
+
+impl Serialize for InstanceRef<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let instance = self.0;
+        let registration = instance.component.registration();
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &instance.id)?;
+        if instance.turn > 0 {
+            map.serialize_entry("turn", &instance.turn)?;
+        }
+        if let Some(resume) = &instance.resume {
+            map.serialize_entry("resume", resume)?;
+        }
+        map.serialize_entry("type", registration.name)?;
+        // Our own components are in every program.
+        if registration.krate != registry::OWN_CRATE {
+            map.serialize_entry("crate", registration.krate)?;
+        }
+        map.serialize_entry("state", &StateRef(&*instance.component))?;
+        if !instance.slots.is_empty() {
+            map.serialize_entry("slots", &SlotsRef(&instance.slots))?;
+        }
+        map.end()
+    }
+}
+
+struct StateRef<'a>(&'a dyn AnyComponent);
+
+impl Serialize for StateRef<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let erased: &dyn crate::component::ErasedComponent = self.0;
+        erased_serde::serialize(erased, serializer)
+    }
+}
+
+struct SlotsRef<'a>(&'a [(String, Slot)]);
+
+impl Serialize for SlotsRef<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, slot)| (name, SlotRef(slot))))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BodyWire<'a> {
+    next: u64,
+    #[serde(borrow)]
+    root: Vec<InstanceWire<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InstanceWire<'a> {
+    id: InstanceId,
+    #[serde(default)]
+    turn: u64,
+    #[serde(default)]
+    resume: Option<String>,
+    #[serde(rename = "type", borrow)]
+    name: Cow<'a, str>,
+    #[serde(rename = "crate", default = "own_crate", borrow)]
+    krate: Cow<'a, str>,
+    #[serde(borrow)]
+    state: &'a RawValue,
+    #[serde(default, borrow)]
+    slots: SlotsWire<'a>,
+}
+
+fn own_crate() -> Cow<'static, str> {
+    Cow::Borrowed(registry::OWN_CRATE)
+}
+
+/// The child slots in the order in which they are written.
+#[derive(Default)]
+struct SlotsWire<'a>(Vec<(String, Vec<InstanceWire<'a>>)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for SlotsWire<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Vec<(String, Vec<InstanceWire<'de>>)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("child slots")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut slots = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    slots.push(entry);
+                }
+                Ok(slots)
+            }
+        }
+        deserializer.deserialize_map(Visitor).map(Self)
+    }
+}
+
+fn decode_slot(wires: Vec<InstanceWire<'_>>) -> Result<Slot, Reason> {
+    wires.into_iter().map(decode_instance).collect()
+}
+
+fn decode_instance(wire: InstanceWire<'_>) -> Result<Instance, Reason> {
+    let name = registry::current_name(&wire.name);
+    match registry::lookup(name) {
+        Known::Yes(_) => {}
+        Known::No => {
+            return Err(Reason::UnknownType { name: wire.name.into_owned(), krate: wire.krate.into_owned() });
+        }
+    }
+    let state = Tagged { name, state: wire.state };
+    let component: Box<dyn AnyComponent> = Deserialize::deserialize(MapAccessDeserializer::new(state.entries()))
+        .map_err(|error: serde_json::Error| Reason::ChangedShape { name: name.to_owned(), class: describe(&error) })?;
+    let slots = wire.slots.0.into_iter().map(|(name, slot)| Ok((name, decode_slot(slot)?)));
+    Ok(Instance {
+        id: wire.id,
+        turn: wire.turn,
+        resume: wire.resume,
+        component,
+        slots: slots.collect::<Result<_, Reason>>()?,
+    })
+}
+
+/// A type name and a state, handed to typetag as the map that it expects, without a copy of the state.
+struct Tagged<'a> {
+    name: &'a str,
+    state: &'a RawValue,
+}
+
+impl<'a> Tagged<'a> {
+    fn entries(self) -> Entries<'a> {
+        Entries { keys: ["type", "state"].iter(), tagged: self, on_name: false }
+    }
+}
+
+struct Entries<'a> {
+    keys: std::slice::Iter<'static, &'static str>,
+    tagged: Tagged<'a>,
+    on_name: bool,
+}
+
+impl<'de> de::MapAccess<'de> for Entries<'de> {
+    type Error = serde_json::Error;
+
+    fn next_key_seed<K: de::DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {
+        let Some(key) = self.keys.next() else { return Ok(None) };
+        self.on_name = *key == "type";
+        seed.deserialize(key.into_deserializer()).map(Some)
+    }
+
+    fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Self::Error> {
+        if self.on_name {
+            return seed.deserialize(BorrowedStrDeserializer::new(self.tagged.name));
+        }
+        let mut state = serde_json::Deserializer::from_str(self.tagged.state.get());
+        let value = seed.deserialize(&mut state)?;
+        state.end()?;
+        Ok(value)
+    }
+}

@@ -1,0 +1,61 @@
+//! Every component and flow that is linked into the program, by its name on disk.
+//!
+//! typetag keeps a table of its own; this one is beside it to find two types of one name before anything is saved,
+//! to say which crate is missing, and later to carry old names over to new ones.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use crate::component::Registration;
+
+/// The crate whose components are in every program.
+pub(crate) const OWN_CRATE: &str = env!("CARGO_PKG_NAME");
+
+/// One entry, as the macros submit it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Entry(pub &'static Registration);
+
+inventory::collect!(Entry);
+
+/// Whether this program has a component of some name.
+pub(crate) enum Known {
+    Yes(&'static Registration),
+    No,
+}
+
+static TABLE: LazyLock<BTreeMap<&'static str, Vec<&'static Registration>>> = LazyLock::new(|| {
+    let mut table = BTreeMap::<_, Vec<_>>::new();
+    for Entry(registration) in inventory::iter::<Entry> {
+        table.entry(registration.name).or_default().push(*registration);
+    }
+    table
+});
+
+pub(crate) fn lookup(name: &str) -> Known {
+    TABLE.get(name).and_then(|found| found.first()).map_or(Known::No, |found| Known::Yes(found))
+}
+
+/// The name by which this program knows what was saved as `name`.
+pub(crate) fn current_name(name: &str) -> &str {
+    name
+}
+
+/// Checks that every name on disk belongs to one type.
+///
+/// # Errors
+///
+/// The names that do not, each with the places that define it.
+pub fn check() -> Result<(), String> {
+    let twice = TABLE.values().filter(|found| found.len() > 1).map(|found| {
+        let mut places: Vec<_> = found.iter().map(|registration| registration.defined).collect();
+        places.sort_unstable();
+        format!(
+            "two types are called `{}` on disk: {}; give one of them another name",
+            found[0].name,
+            places.join(" and ")
+        )
+    });
+    let twice: Vec<_> = twice.collect();
+    if twice.is_empty() { Ok(()) } else { Err(twice.join("; ")) }
+}

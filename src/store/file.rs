@@ -1,0 +1,4 @@
+//! Files.
+#[derive(Debug)]
+/// x
+pub struct FileStore;
