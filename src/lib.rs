@@ -13,6 +13,7 @@ pub mod component;
 pub mod conversation;
 #[doc(hidden)]
 pub mod flow;
+mod iterate;
 pub mod kernel;
 pub mod record;
 pub mod registry;
@@ -21,7 +22,7 @@ pub mod testing;
 
 mod questions;
 
-pub use stube_macros::component;
+pub use stube_macros::{component, flow};
 
 pub use component::{Component, Context, Handled, Next, Resume, Slots};
 pub use error::{Error, ErrorKind, Failure};
@@ -39,9 +40,11 @@ pub mod __private {
     pub use {inventory, serde, typetag};
 
     pub use crate::component::{AnyAnswer, Kind, Registration};
+    pub use crate::iterate::iterate;
+
     use crate::error::Failure;
     pub use crate::flow::{
-        AwaitPoint, Enter, Flow, Machine, Plain, Returns, State, States, Step, machine, savable, step,
+        AwaitPoint, Enter, Flow, Machine, Plain, Returns, Savable, State, States, Step, machine, savable, step,
     };
 
     pub fn no_resume(key: &str) -> Failure {

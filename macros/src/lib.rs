@@ -2,7 +2,16 @@
 
 use proc_macro::TokenStream;
 
+mod check;
 mod component;
+mod emit;
+mod facts;
+mod graph;
+mod liveness;
+mod lower;
+mod parse;
+mod resolve;
+mod syntax;
 
 /// Gives a component its name on disk and registers it. Goes on the `impl Component for T` block.
 ///
@@ -16,4 +25,23 @@ mod component;
 #[proc_macro_attribute]
 pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
     component::expand(args.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Turns an `async fn` into a flow: a component whose state is saved at every `.await`.
+#[proc_macro_attribute]
+pub fn flow(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand_flow(args.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+fn expand_flow(
+    args: proc_macro2::TokenStream,
+    item: proc_macro2::TokenStream,
+) -> syn::Result<proc_macro2::TokenStream> {
+    let mut source = parse::parse(args, item)?;
+    check::body(&source.body)?;
+    let renamed = resolve::resolve(&mut source)?;
+    let (graph, args) = graph::graph(&source, &renamed)?;
+    let live = liveness::liveness(&graph);
+    let machine = lower::lower(&source, &graph, &live, &args);
+    Ok(emit::emit(&source, &graph, &live, &machine))
 }

@@ -1,0 +1,629 @@
+//! Takes the machine. Gives the tokens: the function, the type of its value, the enum of its states, and one closure
+//! that holds the author's code, block by block in the order in which it was written. Only this stage writes output.
+//!
+//! ```text
+//! enum BookingState<Dates, Tries, Room> { Start { guest: String }, Dates { guest: String }, Room { .. }, .. }
+//!
+//! machine(|enter| {
+//!     let mut next = match enter { Begin((guest,)) => return ready(BookingState::Start { guest }), .. };
+//!     loop {
+//!         next = 'next: {
+//!             match next {
+//!                 Next::Resume(BookingState::Start { guest }, _) => { .. return awaits(BookingState::Dates { guest }, ..) }
+//!                 Next::Resume(BookingState::Dates { guest }, answer) => { let dates = at_0.answer(answer); .. }
+//!                 Next::Loop { guest, dates, tries } => { .. }
+//! ```
+//!
+//! Every path in the author's own crate is absolute and goes through `::stube::__private`, so that crate needs no other.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Attribute, Expr, Ident, Lifetime, Stmt};
+
+use crate::component::{register, registration};
+use crate::facts::{SplitLoop, target};
+use crate::graph::{AwaitId, BlockId, Code, Entry, Graph, LocalId, Node, SeqId, answer_ident, by_scope, point_ident};
+use crate::liveness::{Liveness, mentioned};
+use crate::lower::{Machine, Variant};
+use crate::parse::Source;
+use crate::syntax::arguments;
+
+pub(crate) fn emit(source: &Source, graph: &Graph, live: &Liveness, machine: &Machine) -> TokenStream {
+    let emitter = Emitter { source, graph, live, machine, checked: RefCell::default() };
+    let function = emitter.function();
+    let value = emitter.value();
+    let states = emitter.states();
+    let flow = emitter.flow();
+    quote! {
+        #function
+        #value
+        #states
+        #flow
+    }
+}
+
+struct Emitter<'a> {
+    source: &'a Source,
+    graph: &'a Graph,
+    live: &'a Liveness,
+    machine: &'a Machine,
+    /// The locals of which it has been asked whether they can be saved.
+    checked: RefCell<BTreeSet<LocalId>>,
+}
+
+impl Emitter<'_> {
+    /// `fn booking(guest: String) -> BookingFlow`
+    fn function(&self) -> TokenStream {
+        let Source { vis, ident, value, args, attrs, .. } = self.source;
+        let names: Vec<_> = self.machine.start.fields.iter().map(|field| &field.name).collect();
+        let types = args.iter().map(|arg| &arg.ty);
+        quote! {
+            #(#attrs)*
+            #vis fn #ident(#(#names: #types),*) -> #value {
+                let machine = <#value as ::stube::__private::Flow>::machine();
+                #value { state: ::stube::__private::Machine::begin(&machine, (#(#names,)*)) }
+            }
+        }
+    }
+
+    /// The type of `booking(..)`: a component.
+    fn value(&self) -> TokenStream {
+        let Source { vis, ident, value, name, output, attrs, .. } = self.source;
+        let doc = format!("The value of [`{ident}`]: a conversation, or a part of one, that has not been started.");
+        let cfgs: Vec<_> = attrs.iter().filter(|attr| is_cfg(attr)).collect();
+        let registration = registration(name, &quote!(Flow), false);
+        let registered = register(&syn::parse_quote!(#value), name);
+        quote! {
+            #(#cfgs)*
+            #[doc = #doc]
+            #[must_use = "a flow does nothing until it is started or awaited"]
+            #[derive(Debug)]
+            #vis struct #value {
+                state: ::stube::__private::State,
+            }
+            #(#cfgs)*
+            impl ::stube::Component for #value {
+                type Answer = #output;
+                #[doc(hidden)]
+                const REGISTRATION: &'static ::stube::__private::Registration = #registration;
+                fn start(&mut self, _: &::stube::Context) -> ::stube::Handled<Self> {
+                    ::stube::__private::step(self, ::stube::__private::AnyAnswer::new(()))
+                }
+                #[doc(hidden)]
+                fn resume(
+                    &mut self,
+                    _: &str,
+                    answer: ::stube::__private::AnyAnswer,
+                    _: &::stube::Context,
+                ) -> ::stube::Handled<Self> {
+                    ::stube::__private::step(self, answer)
+                }
+                #[doc(hidden)]
+                fn state(&self) -> ::core::option::Option<&'static str> {
+                    ::core::option::Option::Some(self.state.name())
+                }
+            }
+            #(#cfgs)*
+            impl ::stube::__private::serde::Serialize for #value {
+                fn serialize<S: ::stube::__private::serde::Serializer>(
+                    &self,
+                    serializer: S,
+                ) -> ::core::result::Result<S::Ok, S::Error> {
+                    ::stube::__private::serde::Serialize::serialize(&self.state, serializer)
+                }
+            }
+            #(#cfgs)*
+            impl<'de> ::stube::__private::serde::Deserialize<'de> for #value {
+                fn deserialize<D: ::stube::__private::serde::Deserializer<'de>>(
+                    deserializer: D,
+                ) -> ::core::result::Result<Self, D::Error> {
+                    let machine = <#value as ::stube::__private::Flow>::machine();
+                    ::core::result::Result::Ok(Self {
+                        state: ::stube::__private::Machine::read(&machine, deserializer)?,
+                    })
+                }
+            }
+            #(#cfgs)*
+            #registered
+        }
+    }
+
+    /// `enum BookingState<Dates, Room> { ... }`
+    fn states(&self) -> TokenStream {
+        let Source { vis, ident, states, attrs, .. } = self.source;
+        let cfgs: Vec<_> = attrs.iter().filter(|attr| is_cfg(attr)).collect();
+        let doc =
+            format!("Where [`{ident}`] is: one variant for each `.await`, with the locals that are needed after it.");
+        let used = self.params(self.saved());
+        let declared = (!used.is_empty()).then(|| quote!(<#(#used),*>));
+        let all: Vec<_> = self.saved().collect();
+        let variants = all.iter().map(|variant| {
+            let name = &variant.name;
+            let fields = self.typed(variant);
+            quote!(#name { #fields })
+        });
+        let names = all.iter().map(|variant| {
+            let (name, text) = (&variant.name, variant.name.to_string());
+            quote!(Self::#name { .. } => #text)
+        });
+        let bounds = (!used.is_empty()).then(|| quote!(where Self: ::stube::__private::Savable));
+        quote! {
+            #(#cfgs)*
+            #[doc = #doc]
+            #[derive(::stube::__private::serde::Serialize, ::stube::__private::serde::Deserialize)]
+            #[serde(crate = "::stube::__private::serde")]
+            #[allow(missing_docs, private_interfaces, non_camel_case_types, reason = "its fields are the locals of the flow")]
+            #vis enum #states #declared {
+                #(#variants,)*
+            }
+            #(#cfgs)*
+            #[allow(non_camel_case_types, reason = "a parameter is called as its local")]
+            impl #declared ::stube::__private::States for #states #declared #bounds {
+                fn name(&self) -> &'static str {
+                    match self {
+                        #(#names,)*
+                    }
+                }
+            }
+        }
+    }
+
+    /// The author's code.
+    fn flow(&self) -> TokenStream {
+        let Source { args, value, attrs, .. } = self.source;
+        let cfgs = attrs.iter().filter(|attr| is_cfg(attr));
+        let types: Vec<_> = args.iter().map(|arg| &arg.ty).collect();
+        let returns = self.returns();
+        let items = &self.graph.items;
+        let points = self.machine.states.keys().map(|&id| {
+            let point = point_ident(id);
+            quote!(let #point = ::stube::__private::AwaitPoint::<_>::new();)
+        });
+        let next_enum = self.next_enum();
+        let body = self.body();
+        let names = self.machine.start.fields.iter().map(|field| &field.name);
+        let begin = {
+            let names: Vec<_> = names.collect();
+            let (states, start) = (&self.source.states, &self.machine.start.name);
+            quote! {
+                ::stube::__private::Enter::Begin((#(#names,)*)) => {
+                    return <#returns as ::stube::__private::Returns>::ready(#states::#start { #(#names),* });
+                }
+            }
+        };
+        let (answer, state, next) = (answer_ident(), mixed("state"), mixed("next"));
+        let enter = mixed("enter");
+        let run = if self.machine.jumps.is_empty() {
+            quote! {
+                let (#state, #answer) = match #enter {
+                    #begin
+                    ::stube::__private::Enter::Resume(#state, #answer) => (#state, #answer),
+                };
+                match #state { #body }
+            }
+        } else {
+            let (name, label) = (self.next_name(), next_label());
+            quote! {
+                let mut #next = match #enter {
+                    #begin
+                    ::stube::__private::Enter::Resume(#state, #answer) => #name::Resume(#state, #answer),
+                };
+                loop {
+                    #next = #label: { match #next { #body } };
+                }
+            }
+        };
+        quote! {
+            #(#cfgs)*
+            impl ::stube::__private::Flow for #value {
+                type Args = (#(#types,)*);
+
+                fn held(&mut self) -> &mut ::stube::__private::State {
+                    &mut self.state
+                }
+
+                #[allow(
+                    unused_mut, unused_assignments, unreachable_code, clippy::all, clippy::pedantic,
+                    reason = "the function has been cut into blocks, and a block sees only a part of it"
+                )]
+                fn machine() -> impl ::stube::__private::Machine<Self::Args, Self::Answer> {
+                    #(#items)*
+                    #next_enum
+                    ::stube::__private::machine::<(#(#types,)*), #returns, _, _>(
+                        |#enter| -> <#returns as ::stube::__private::Returns>::Step<_> {
+                            #(#points)*
+                            #run
+                        },
+                    )
+                }
+            }
+        }
+    }
+
+    fn returns(&self) -> TokenStream {
+        let output = &self.source.output;
+        if self.source.fallible { quote!(#output) } else { quote!(::stube::__private::Plain<#output>) }
+    }
+
+    /// `enum Next<S, Dates> { Resume(S, AnyAnswer), Loop { .. }, AfterLoop { .. } }`
+    fn next_enum(&self) -> Option<TokenStream> {
+        if self.machine.jumps.is_empty() {
+            return None;
+        }
+        let name = self.next_name();
+        let params = self.params(self.machine.jumps.values());
+        let variants = self.machine.jumps.values().map(|variant| {
+            let (name, fields) = (&variant.name, self.typed(variant));
+            quote!(#name { #fields })
+        });
+        Some(quote! {
+            #[allow(non_camel_case_types, reason = "a parameter is called as its local")]
+            enum #name<S, #(#params),*> {
+                Resume(S, ::stube::__private::AnyAnswer),
+                #(#variants,)*
+            }
+        })
+    }
+
+    /// A name that no type of the author's has.
+    fn next_name(&self) -> Ident {
+        Ident::new(&format!("{}Next", self.source.states), Span::call_site())
+    }
+
+    fn saved(&self) -> impl Iterator<Item = &Variant> {
+        std::iter::once(&self.machine.start).chain(self.machine.states.values())
+    }
+
+    /// The type parameters that these variants need, in the order of their locals.
+    fn params<'v>(&self, variants: impl IntoIterator<Item = &'v Variant>) -> Vec<&Ident> {
+        let locals: BTreeSet<_> =
+            variants.into_iter().flat_map(|variant| &variant.fields).map(|field| field.local).collect();
+        locals.iter().filter_map(|local| self.machine.params.get(local)).collect()
+    }
+
+    fn typed(&self, variant: &Variant) -> TokenStream {
+        let fields = variant.fields.iter().map(|field| {
+            let name = &field.name;
+            match self.machine.ty(self.graph, field.local) {
+                Ok(param) => quote!(#name: #param),
+                Err(ty) => quote!(#name: #ty),
+            }
+        });
+        quote!(#(#fields),*)
+    }
+
+    // ---- Blocks ---------------------------------------------------------------------------------------------------
+
+    fn body(&self) -> TokenStream {
+        self.graph.order.iter().map(|&id| self.block(id)).collect()
+    }
+
+    fn block(&self, id: BlockId) -> TokenStream {
+        let block = self.graph.block(id);
+        let states = &self.source.states;
+        let resume = (!self.machine.jumps.is_empty()).then(|| self.next_name());
+        let answer = answer_ident();
+        let (variant, path) = match block.entry {
+            Entry::Start => (&self.machine.start, quote!(#states)),
+            Entry::Resume(point) => (&self.machine.states[&point], quote!(#states)),
+            Entry::Join { .. } => {
+                let next = self.next_name();
+                (&self.machine.jumps[&id], quote!(#next))
+            }
+        };
+        let body = Body::new(self, id, variant);
+        let name = &variant.name;
+        let fields = body.pattern(variant);
+        let code = body.code();
+        let pattern = quote!(#path::#name { #fields });
+        match (&block.entry, resume) {
+            (Entry::Join { .. }, _) => quote!(#pattern => { #code }),
+            (Entry::Start, Some(next)) => quote!(#next::Resume(#pattern, _) => { #code }),
+            (Entry::Resume(_), Some(next)) => quote!(#next::Resume(#pattern, #answer) => { #code }),
+            (Entry::Start | Entry::Resume(_), None) => quote!(#pattern => { #code }),
+        }
+    }
+
+    fn jump(&self, to: BlockId, value: Option<TokenStream>) -> TokenStream {
+        // A block that nothing else leads to: the path is one that cannot be taken.
+        let Some(variant) = self.machine.jumps.get(&to) else { return value.unwrap_or_default() };
+        let (next, name, label) = (self.next_name(), &variant.name, next_label());
+        let own = self.graph.value(to);
+        // The value first: it may read what is moved along.
+        let value = own.zip(value).map(|(local, value)| {
+            let field = variant.fields.iter().find(|field| field.local == local).expect("it was added to the fields");
+            let name = &field.name;
+            quote!(#name: #value,)
+        });
+        let rest = self.moved(variant.fields.iter().filter(|field| Some(field.local) != own));
+        quote!(break #label #next::#name { #value #rest })
+    }
+
+    fn moved<'v>(&self, fields: impl IntoIterator<Item = &'v crate::lower::Field>) -> TokenStream {
+        let fields = fields.into_iter().map(|field| {
+            let (name, ident) = (&field.name, &self.graph.local(field.local).ident);
+            quote!(#name: #ident)
+        });
+        quote!(#(#fields),*)
+    }
+
+    fn await_(&self, id: AwaitId, operand: TokenStream) -> TokenStream {
+        let (states, variant, returns) = (&self.source.states, &self.machine.states[&id], self.returns());
+        let (name, point, callee) = (&variant.name, point_ident(id), mixed("callee"));
+        let checks = variant.fields.iter().filter(|field| self.checked.borrow_mut().insert(field.local)).map(|field| {
+            let ident = &self.graph.local(field.local).ident;
+            quote_spanned!(ident.span()=> ::stube::__private::savable(&#ident);)
+        });
+        let checks: Vec<_> = checks.collect();
+        let fields = self.moved(&variant.fields);
+        quote! {
+            let #callee = #point.call(#operand);
+            #(#checks)*
+            return <#returns as ::stube::__private::Returns>::awaits(#states::#name { #fields }, #callee);
+        }
+    }
+
+    fn done(&self, value: TokenStream) -> TokenStream {
+        let returns = self.returns();
+        quote!(return <#returns as ::stube::__private::Returns>::done(#value))
+    }
+}
+
+/// The code of one block.
+struct Body<'a> {
+    emitter: &'a Emitter<'a>,
+    id: BlockId,
+    /// What the block is entered with.
+    carried: BTreeSet<LocalId>,
+    /// What it sets before it reads, and so has to declare.
+    declared: BTreeSet<LocalId>,
+}
+
+impl<'a> Body<'a> {
+    fn new(emitter: &'a Emitter<'a>, id: BlockId, variant: &Variant) -> Self {
+        let carried: BTreeSet<_> = variant.fields.iter().map(|field| field.local).collect();
+        let declared = mentioned(emitter.graph, emitter.live, id);
+        Self { emitter, id, carried, declared }
+    }
+
+    /// What the block is entered with, under the names that its code uses.
+    fn pattern(&self, variant: &Variant) -> TokenStream {
+        let graph = self.emitter.graph;
+        let outermost = graph.block(self.id).scopes[0];
+        let fields = variant.fields.iter().map(|field| {
+            let (name, local) = (&field.name, graph.local(field.local));
+            let ident = &local.ident;
+            let mutable = (local.mutable && local.scope == outermost).then(|| quote!(mut));
+            quote!(#name: #mutable #ident)
+        });
+        quote!(#(#fields),*)
+    }
+
+    fn code(&self) -> TokenStream {
+        let graph = self.emitter.graph;
+        let block = graph.block(self.id);
+        let declared = self.declarations(block.scopes[0]);
+        let code = self.seq(block.code);
+        quote!(#declared #code)
+    }
+
+    /// At the beginning of a scope in which the block starts: its locals, so that they are dropped at its end.
+    fn declarations(&self, scope: crate::graph::ScopeId) -> TokenStream {
+        let graph = self.emitter.graph;
+        let block = graph.block(self.id);
+        let outermost = block.scopes[0];
+        let mut tokens = TokenStream::new();
+        if !block.scopes.contains(&scope) {
+            return tokens;
+        }
+        if scope != outermost {
+            for local in by_scope(graph, self.carried.iter().copied()).remove(&scope).unwrap_or_default() {
+                let local = graph.local(local);
+                let (ident, mutable) = (&local.ident, local.mutable.then(|| quote!(mut)));
+                tokens.extend(quote!(let #mutable #ident = #ident;));
+            }
+        }
+        let set_later = self.declared.iter().copied().filter(|local| !self.carried.contains(local));
+        let set_later = set_later.filter(|local| !self.declares(block.code, *local));
+        for local in by_scope(graph, set_later).remove(&scope).unwrap_or_default() {
+            tokens.extend(self.declare(local));
+        }
+        tokens
+    }
+
+    /// Whether a local is declared by a node of the block itself.
+    fn declares(&self, seq: SeqId, local: LocalId) -> bool {
+        self.emitter.graph.seq(seq).iter().any(|node| match node {
+            Node::Stmt { declares, .. } => declares.contains(&local),
+            Node::Declare(declared) => *declared == local,
+            Node::Scope(_, seq) => self.declares(*seq, local),
+            Node::If { binds, then, otherwise, .. } => {
+                binds.contains(&local) || self.declares(*then, local) || self.declares(*otherwise, local)
+            }
+            Node::Match { arms, .. } => {
+                arms.iter().any(|arm| arm.binds.contains(&local) || self.declares(arm.body, local))
+            }
+            Node::LetElse { binds, otherwise, .. } => binds.contains(&local) || self.declares(*otherwise, local),
+            Node::Await { .. } | Node::Jump { .. } | Node::Return(_) => false,
+        })
+    }
+
+    fn declare(&self, local: LocalId) -> TokenStream {
+        let local = self.emitter.graph.local(local);
+        let (ident, mutable) = (&local.ident, local.mutable.then(|| quote!(mut)));
+        let ty = local.ty.as_ref().map(|ty| quote!(: #ty));
+        quote!(let #mutable #ident #ty;)
+    }
+
+    fn seq(&self, seq: SeqId) -> TokenStream {
+        self.emitter.graph.seq(seq).iter().map(|node| self.node(node)).collect()
+    }
+
+    fn node(&self, node: &Node) -> TokenStream {
+        match node {
+            Node::Stmt { stmt, loops, .. } => self.stmt(stmt, loops),
+            // Without a use in this block, its type could not be inferred here.
+            Node::Declare(local) if self.declared.contains(local) => self.declare(*local),
+            Node::Declare(_) => TokenStream::new(),
+            Node::Scope(scope, seq) => {
+                let declared = self.declarations(*scope);
+                let code = self.seq(*seq);
+                quote!({ #declared #code })
+            }
+            Node::If { cond, then, otherwise, .. } => {
+                let (cond, then, otherwise) = (self.expr(cond), self.seq(*then), self.seq(*otherwise));
+                quote!(if #cond { #then } else { #otherwise })
+            }
+            Node::Match { scrutinee, arms } => {
+                let scrutinee = self.expr(scrutinee);
+                let arms = arms.iter().map(|arm| {
+                    let (pat, body) = (&arm.pat, self.seq(arm.body));
+                    quote!(#pat => { #body })
+                });
+                quote!(match #scrutinee { #(#arms)* })
+            }
+            Node::LetElse { pat, value, otherwise, .. } => {
+                let (value, otherwise) = (self.expr(value), self.seq(*otherwise));
+                quote!(let #pat = #value else { #otherwise };)
+            }
+            Node::Await { id, operand } => self.emitter.await_(*id, self.expr(operand)),
+            Node::Jump { to, value } => {
+                let jump = self.emitter.jump(*to, value.as_ref().map(|value| self.expr(value)));
+                quote!(#jump;)
+            }
+            Node::Return(value) => {
+                let done = self.emitter.done(value.as_ref().map_or_else(|| quote!(()), |value| self.expr(value)));
+                quote!(#done;)
+            }
+        }
+    }
+
+    fn stmt(&self, stmt: &Stmt, loops: &[SplitLoop]) -> TokenStream {
+        let mut stmt = stmt.clone();
+        Jumps::new(self.emitter, loops).visit_stmt_mut(&mut stmt);
+        stmt.into_token_stream()
+    }
+
+    fn expr(&self, code: &Code) -> TokenStream {
+        let mut expr = code.expr.clone();
+        Jumps::new(self.emitter, &code.loops).visit_expr_mut(&mut expr);
+        expr.into_token_stream()
+    }
+}
+
+/// Rewrites what leaves a statement: `return`, and `break` and `continue` of loops that are none any more.
+struct Jumps<'a> {
+    emitter: &'a Emitter<'a>,
+    loops: &'a [SplitLoop],
+    /// The labels of the loops and blocks inside the statement; `true` for a loop.
+    inner: Vec<(Option<String>, bool)>,
+}
+
+impl<'a> Jumps<'a> {
+    fn new(emitter: &'a Emitter<'a>, loops: &'a [SplitLoop]) -> Self {
+        Self { emitter, loops, inner: Vec::new() }
+    }
+
+    fn split(&self, label: Option<&Lifetime>) -> Option<&'a SplitLoop> {
+        let inside = match label {
+            Some(label) => {
+                let name = label.ident.to_string();
+                self.inner.iter().any(|(inner, _)| inner.as_deref() == Some(&name))
+            }
+            None => self.inner.iter().any(|(_, is_loop)| *is_loop),
+        };
+        if inside { None } else { target(self.loops, label) }
+    }
+
+    fn inside(&mut self, label: Option<&syn::Label>, is_loop: bool, visit: impl FnOnce(&mut Self)) {
+        self.inner.push((label.map(|label| label.name.ident.to_string()), is_loop));
+        visit(self);
+        self.inner.pop();
+    }
+}
+
+impl VisitMut for Jumps<'_> {
+    fn visit_expr_mut(&mut self, expr: &mut Expr) {
+        visit_mut::visit_expr_mut(self, expr);
+        let rewritten = match expr {
+            Expr::Return(expr) => {
+                let value = expr.expr.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+                self.emitter.done(value)
+            }
+            Expr::Break(expr) => {
+                let Some(split) = self.split(expr.label.as_ref()) else { return };
+                match (self.emitter.graph.value(split.break_to), &expr.expr) {
+                    (Some(_), Some(value)) => self.emitter.jump(split.break_to, Some(quote!(#value))),
+                    (Some(_), None) => self.emitter.jump(split.break_to, Some(quote!(()))),
+                    (None, None) => self.emitter.jump(split.break_to, None),
+                    (None, Some(value)) => {
+                        let jump = self.emitter.jump(split.break_to, None);
+                        quote!({ #value; #jump })
+                    }
+                }
+            }
+            Expr::Continue(expr) => {
+                let Some(head) = self.split(expr.label.as_ref()).and_then(|split| split.continue_to) else { return };
+                self.emitter.jump(head, None)
+            }
+            _ => return,
+        };
+        *expr = Expr::Verbatim(rewritten);
+    }
+
+    fn visit_expr_loop_mut(&mut self, expr: &mut syn::ExprLoop) {
+        let label = expr.label.clone();
+        self.inside(label.as_ref(), true, |this| visit_mut::visit_expr_loop_mut(this, expr));
+    }
+
+    fn visit_expr_while_mut(&mut self, expr: &mut syn::ExprWhile) {
+        let label = expr.label.clone();
+        self.inside(label.as_ref(), true, |this| visit_mut::visit_expr_while_mut(this, expr));
+    }
+
+    fn visit_expr_for_loop_mut(&mut self, expr: &mut syn::ExprForLoop) {
+        self.visit_expr_mut(&mut expr.expr);
+        let label = expr.label.clone();
+        self.inside(label.as_ref(), true, |this| this.visit_block_mut(&mut expr.body));
+    }
+
+    fn visit_expr_block_mut(&mut self, expr: &mut syn::ExprBlock) {
+        let label = expr.label.clone();
+        self.inside(label.as_ref(), false, |this| visit_mut::visit_expr_block_mut(this, expr));
+    }
+
+    fn visit_macro_mut(&mut self, mac: &mut syn::Macro) {
+        const JUMPS: [&str; 3] = ["return", "break", "continue"];
+        if !crate::syntax::mentioned(&mac.tokens).iter().any(|name| JUMPS.contains(&name.as_str())) {
+            return;
+        }
+        if let Some(mut args) = arguments(mac) {
+            args.exprs_mut().for_each(|arg| self.visit_expr_mut(arg));
+            mac.tokens = args.into_tokens();
+        }
+    }
+
+    // A `return` of these is their own.
+    fn visit_expr_closure_mut(&mut self, _: &mut syn::ExprClosure) {}
+    fn visit_expr_async_mut(&mut self, _: &mut syn::ExprAsync) {}
+    fn visit_item_mut(&mut self, _: &mut syn::Item) {}
+}
+
+/// A local name that no author can write.
+fn mixed(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+/// The label of the block that chooses the next block. A `break` that a macro hides is an error inside of it, where it
+/// would leave the wrong loop.
+fn next_label() -> Lifetime {
+    Lifetime::new("'next", Span::mixed_site())
+}
+
+fn is_cfg(attr: &Attribute) -> bool {
+    attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr")
+}

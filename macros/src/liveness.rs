@@ -1,0 +1,163 @@
+//! Takes a [`Graph`]. Gives, for each block, the locals that must be there when it is entered. Never looks at tokens
+//! or types.
+//!
+//! A local is live where some path may still read the value that it has. Those that are live where an await resumes
+//! are what is saved. Dropping is not reading: a value that nobody reads again is dropped where the flow waits, not
+//! kept until the end of its scope.
+
+use std::collections::BTreeSet;
+
+use crate::graph::{BlockId, Graph, LocalId, Node, SeqId};
+
+/// The locals that each block needs.
+pub(crate) struct Liveness {
+    /// By block.
+    needed: Vec<BTreeSet<LocalId>>,
+}
+
+type Locals = BTreeSet<LocalId>;
+
+impl Liveness {
+    /// The locals that must be there when this block is entered; among them the value that it is entered with, if it
+    /// reads that.
+    pub(crate) fn needed(&self, block: BlockId) -> &Locals {
+        &self.needed[block.0]
+    }
+}
+
+pub(crate) fn liveness(graph: &Graph) -> Liveness {
+    let blocks = graph.order.iter().map(|id| id.0 + 1).max().unwrap_or(0);
+    let mut live = Liveness { needed: vec![Locals::new(); blocks] };
+    loop {
+        let mut changed = false;
+        // Backwards, because that is the way in which needs travel: all but loops are done in one round.
+        for &id in graph.order.iter().rev() {
+            let needed = live.before(graph, graph.block(id).code, Locals::new());
+            changed |= needed != live.needed[id.0];
+            live.needed[id.0] = needed;
+        }
+        if !changed {
+            return live;
+        }
+    }
+}
+
+impl Liveness {
+    fn before(&self, graph: &Graph, seq: SeqId, after: Locals) -> Locals {
+        graph.seq(seq).iter().rfold(after, |after, node| self.before_node(graph, node, after))
+    }
+
+    fn before_node(&self, graph: &Graph, node: &Node, after: Locals) -> Locals {
+        match node {
+            Node::Stmt { facts, declares, .. } => {
+                let after = without(after, declares);
+                self.before_facts(graph, facts, &after)
+            }
+            Node::Declare(local) => without(after, &[*local]),
+            Node::Scope(_, seq) => self.before(graph, *seq, after),
+            Node::If { cond, binds, then, otherwise } => {
+                let then = without(self.before(graph, *then, Locals::new()), binds);
+                let otherwise = self.before(graph, *otherwise, Locals::new());
+                self.before_facts(graph, &cond.facts, &(&then | &otherwise))
+            }
+            Node::Match { scrutinee, arms } => {
+                let mut after = after;
+                for arm in arms {
+                    let body = self.before(graph, arm.body, Locals::new());
+                    after.extend(without(&body | &arm.facts.uses, &arm.binds));
+                }
+                self.before_facts(graph, &scrutinee.facts, &after)
+            }
+            Node::LetElse { value, binds, otherwise, .. } => {
+                let after = without(after, binds);
+                let otherwise = self.before(graph, *otherwise, Locals::new());
+                self.before_facts(graph, &value.facts, &(&after | &otherwise))
+            }
+            Node::Await { id, operand } => {
+                let after = self.arriving(graph, graph.point(*id).resume);
+                self.before_facts(graph, &operand.facts, &after)
+            }
+            Node::Jump { to, value } => {
+                let after = self.arriving(graph, *to);
+                match value {
+                    Some(value) => self.before_facts(graph, &value.facts, &after),
+                    None => after,
+                }
+            }
+            Node::Return(value) => match value {
+                Some(value) => self.before_facts(graph, &value.facts, &Locals::new()),
+                None => Locals::new(),
+            },
+        }
+    }
+
+    fn before_facts(&self, graph: &Graph, facts: &crate::facts::Facts, after: &Locals) -> Locals {
+        let mut before = after - &facts.sets;
+        before.extend(&facts.uses);
+        for &exit in &facts.exits {
+            before.extend(self.arriving(graph, exit));
+        }
+        before
+    }
+
+    /// What must be carried to a block; its value comes along by itself.
+    fn arriving(&self, graph: &Graph, block: BlockId) -> Locals {
+        let mut needed = self.needed.get(block.0).cloned().unwrap_or_default();
+        if let Some(value) = graph.value(block) {
+            needed.remove(&value);
+        }
+        needed
+    }
+}
+
+fn without(mut locals: Locals, gone: &[LocalId]) -> Locals {
+    locals.retain(|local| !gone.contains(local));
+    locals
+}
+
+/// The locals that are named anywhere in a block.
+pub(crate) fn mentioned(graph: &Graph, live: &Liveness, block: BlockId) -> Locals {
+    let mut found = Locals::new();
+    mentioned_in(graph, live, graph.block(block).code, &mut found);
+    found
+}
+
+fn mentioned_in(graph: &Graph, live: &Liveness, seq: SeqId, found: &mut Locals) {
+    let leave = |to: BlockId, found: &mut Locals| found.extend(live.arriving(graph, to));
+    let facts = |facts: &crate::facts::Facts, found: &mut Locals| {
+        found.extend(&facts.mentions);
+        facts.exits.iter().for_each(|&exit| leave(exit, found));
+    };
+    for node in graph.seq(seq) {
+        match node {
+            Node::Stmt { facts: stmt, .. } => facts(stmt, found),
+            Node::Declare(_) => {}
+            Node::Scope(_, seq) => mentioned_in(graph, live, *seq, found),
+            Node::If { cond, then, otherwise, .. } => {
+                facts(&cond.facts, found);
+                mentioned_in(graph, live, *then, found);
+                mentioned_in(graph, live, *otherwise, found);
+            }
+            Node::Match { scrutinee, arms } => {
+                facts(&scrutinee.facts, found);
+                for arm in arms {
+                    facts(&arm.facts, found);
+                    mentioned_in(graph, live, arm.body, found);
+                }
+            }
+            Node::LetElse { value, otherwise, .. } => {
+                facts(&value.facts, found);
+                mentioned_in(graph, live, *otherwise, found);
+            }
+            Node::Await { id, operand } => {
+                facts(&operand.facts, found);
+                leave(graph.point(*id).resume, found);
+            }
+            Node::Jump { to, value } => {
+                value.iter().for_each(|value| facts(&value.facts, found));
+                leave(*to, found);
+            }
+            Node::Return(value) => value.iter().for_each(|value| facts(&value.facts, found)),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Takes the tokens of `#[flow(...)] async fn ...`. Gives a [`Source`]: the function taken apart, its signature legal.
+//! Never looks into the body.
+
+use proc_macro2::TokenStream;
+use syn::{
+    Attribute, Block, FnArg, Ident, ItemFn, LitStr, Pat, PatType, ReturnType, Safety, Signature, Type, Visibility,
+};
+
+use crate::check::{self, Problems};
+use crate::component::{check_name, snake_case};
+use crate::syntax::{camel_case, contains_try, unraw};
+
+/// A flow as its author wrote it.
+pub(crate) struct Source {
+    /// Doc comments and other attributes of the function.
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    /// `booking`.
+    pub(crate) ident: Ident,
+    /// `BookingFlow`: the type of the value that `booking(..)` gives.
+    pub(crate) value: Ident,
+    /// `BookingState`: the enum of its states.
+    pub(crate) states: Ident,
+    /// The name on disk, `"booking"`.
+    pub(crate) name: LitStr,
+    pub(crate) args: Vec<Arg>,
+    pub(crate) output: Type,
+    /// Whether the return type is a `Result` or an `Option`, so that `?` works.
+    pub(crate) fallible: bool,
+    pub(crate) body: Block,
+}
+
+/// `(from, to): (u32, u32)`.
+pub(crate) struct Arg {
+    pub(crate) pat: Pat,
+    pub(crate) ty: Type,
+}
+
+pub(crate) fn parse(args: TokenStream, item: TokenStream) -> syn::Result<Source> {
+    let item: ItemFn = syn::parse2(item).map_err(|error| check::not_an_async_fn(error.span()))?;
+    let mut problems = Problems::default();
+    let name = parse_args(args, &mut problems);
+    check_signature(&item.sig, &mut problems);
+    let args = item.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(PatType { pat, ty, .. }) => Some(Arg { pat: (**pat).clone(), ty: (**ty).clone() }),
+        FnArg::Receiver(_) => None,
+    });
+    let args = args.collect();
+    problems.into_result()?;
+    let ident = item.sig.ident;
+    let output = match item.sig.output {
+        ReturnType::Default => syn::parse_quote!(()),
+        ReturnType::Type(_, ty) => *ty,
+    };
+    let plain = unraw(&ident);
+    let camel = camel_case(&plain);
+    Ok(Source {
+        value: Ident::new(&format!("{camel}Flow"), ident.span()),
+        states: Ident::new(&format!("{camel}State"), ident.span()),
+        name: name.unwrap_or_else(|| LitStr::new(&snake_case(&plain), ident.span())),
+        attrs: item.attrs,
+        vis: item.vis,
+        ident,
+        args,
+        fallible: is_fallible(&output) || contains_try(&item.block),
+        output,
+        body: *item.block,
+    })
+}
+
+fn parse_args(args: TokenStream, problems: &mut Problems) -> Option<LitStr> {
+    let mut name = None;
+    let parser = syn::meta::parser(|meta| {
+        if meta.path.is_ident("name") {
+            name = Some(meta.value()?.parse::<LitStr>()?);
+            Ok(())
+        } else {
+            Err(meta.error("`#[flow]` takes `name = \"...\"`"))
+        }
+    });
+    if let Err(error) = syn::parse::Parser::parse2(parser, args) {
+        problems.add(error);
+    }
+    if let Some(Err(error)) = name.as_ref().map(check_name) {
+        problems.add(error);
+    }
+    name
+}
+
+fn check_signature(sig: &Signature, problems: &mut Problems) {
+    if sig.asyncness.is_none() {
+        problems.add(check::not_async(sig.fn_token.span));
+    }
+    if let Safety::Unsafe(token) = &sig.safety {
+        problems.add(check::unsafe_flow(token.span));
+    }
+    if !sig.generics.params.is_empty() || sig.generics.where_clause.is_some() {
+        problems.add(check::generic_flow(&sig.generics));
+    }
+    for input in &sig.inputs {
+        match input {
+            FnArg::Receiver(receiver) => problems.add(check::receiver(receiver)),
+            FnArg::Typed(arg) => check_type(&arg.ty, problems),
+        }
+    }
+    if let ReturnType::Type(_, ty) = &sig.output {
+        check_type(ty, problems);
+    }
+}
+
+/// A type that is saved, and so owned and written out.
+fn check_type(ty: &Type, problems: &mut Problems) {
+    struct Visitor<'a>(&'a mut Problems);
+    impl syn::visit::Visit<'_> for Visitor<'_> {
+        fn visit_type_reference(&mut self, reference: &syn::TypeReference) {
+            self.0.add(check::borrowed_type(reference));
+        }
+
+        fn visit_type_impl_trait(&mut self, ty: &syn::TypeImplTrait) {
+            self.0.add(check::impl_trait(ty));
+        }
+
+        // A function pointer borrows nothing; that it cannot be saved is said at its type.
+        fn visit_type_fn_ptr(&mut self, _: &syn::TypeFnPtr) {}
+    }
+    syn::visit::Visit::visit_type(&mut Visitor(problems), ty);
+}
+
+/// Whether a type is called `Result` or `Option`. A type of another name is taken for one if the body uses `?`.
+fn is_fallible(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|last| last.ident == "Result" || last.ident == "Option")
+}
