@@ -363,6 +363,11 @@ pub enum Kind {
 /// What a conversation keeps: a component whose type is forgotten and whose name is not.
 ///
 /// Implemented by `#[component]` and `#[flow]`, and by nothing else.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not registered under a name on disk",
+    label = "this has no name on disk",
+    note = "put `#[component]` on the `impl Component for {Self}` block"
+)]
 #[typetag::serde(tag = "type", content = "state")]
 pub trait AnyComponent: ErasedComponent {}
 

@@ -71,6 +71,11 @@ pub enum Step<S, T> {
 
 /// The return type of a flow. In the closure, `?` and a `return Err(..)` that a macro hides must mean what they mean
 /// in the function, so the closure returns a `Result` where the function does.
+#[diagnostic::on_unimplemented(
+    message = "`?` can only be used in a flow that returns a `Result` or an `Option`",
+    label = "this flow returns `{Self}`",
+    note = "return a `Result` or an `Option`, or handle the other case with `match` or `let ... else`"
+)]
 pub trait Returns: Sized {
     /// What the function returns.
     type Output: Answer;
@@ -87,6 +92,7 @@ pub trait Returns: Sized {
     fn step<S>(step: Self::Step<S>) -> Step<S, Self::Output>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, E> Returns for Result<T, E>
 where
     Self: Answer,
@@ -116,6 +122,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> Returns for Option<T>
 where
     Self: Answer,
@@ -173,7 +180,7 @@ impl<T: Answer> Returns for Plain<T> {
 /// One `.await` of a flow: it ties the type of what is awaited to the type of its answer.
 pub struct AwaitPoint<C>(PhantomData<fn(C)>);
 
-impl<C: Component> AwaitPoint<C> {
+impl<C> AwaitPoint<C> {
     /// Its type is inferred from [`call`](Self::call).
     #[expect(clippy::new_without_default, reason = "a default would hide that the type is still to be inferred")]
     pub fn new() -> Self {
@@ -181,7 +188,10 @@ impl<C: Component> AwaitPoint<C> {
     }
 
     /// What is awaited.
-    pub fn call(&self, callee: C) -> Box<dyn AnyComponent> {
+    pub fn call(&self, callee: C) -> Box<dyn AnyComponent>
+    where
+        C: Component,
+    {
         Box::new(callee)
     }
 
@@ -190,9 +200,12 @@ impl<C: Component> AwaitPoint<C> {
     /// # Panics
     ///
     /// The answer is of another type, because the saved conversation waits for another component than the code does.
-    pub fn answer(&self, answer: AnyAnswer) -> C::Answer {
+    pub fn answer<A: Answer>(&self, answer: AnyAnswer) -> A
+    where
+        C: Component<Answer = A>,
+    {
         answer.downcast().unwrap_or_else(|_| {
-            let expected = std::any::type_name::<C::Answer>();
+            let expected = std::any::type_name::<A>();
             panic!("the conversation waits for another component than this code, which expects a {expected}")
         })
     }
@@ -219,6 +232,11 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Savable for T {}
 pub const fn savable<T: Savable>(_: &T) {}
 
 /// The states of a flow, with one variant per await.
+#[diagnostic::on_unimplemented(
+    message = "a value that this flow keeps over an `.await` cannot be saved",
+    label = "in this flow",
+    note = "the value is named by another error"
+)]
 pub trait States: Serialize + DeserializeOwned + Send + 'static {
     /// The name of the await.
     fn name(&self) -> &'static str;

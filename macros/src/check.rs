@@ -182,6 +182,14 @@ impl<'ast> Visit<'ast> for Checker {
         self.inside(await_in_inner_function, |this| visit::visit_item(this, item));
     }
 
+    fn visit_item_const(&mut self, item: &'ast syn::ItemConst) {
+        self.inside(await_in_const, |this| visit::visit_item_const(this, item));
+    }
+
+    fn visit_item_static(&mut self, item: &'ast syn::ItemStatic) {
+        self.inside(await_in_const, |this| visit::visit_item_static(this, item));
+    }
+
     fn visit_pat_guard(&mut self, pat: &'ast syn::PatGuard) {
         self.visit_pat(&pat.pat);
         self.inside(await_in_guard, |this| this.visit_expr(&pat.guard));

@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, Expr, Ident, Lifetime, Stmt};
 
@@ -150,7 +151,7 @@ impl Emitter<'_> {
             let (name, text) = (&variant.name, variant.name.to_string());
             quote!(Self::#name { .. } => #text)
         });
-        let bounds = (!used.is_empty()).then(|| quote!(where Self: ::stube::__private::Savable));
+        let bounded = (!used.is_empty()).then(|| quote!(<#(#used: ::stube::__private::Savable),*>));
         quote! {
             #(#cfgs)*
             #[doc = #doc]
@@ -162,7 +163,8 @@ impl Emitter<'_> {
             }
             #(#cfgs)*
             #[allow(non_camel_case_types, reason = "a parameter is called as its local")]
-            impl #declared ::stube::__private::States for #states #declared #bounds {
+            #[diagnostic::do_not_recommend]
+            impl #bounded ::stube::__private::States for #states #declared {
                 fn name(&self) -> &'static str {
                     match self {
                         #(#names,)*
@@ -177,10 +179,10 @@ impl Emitter<'_> {
         let Source { args, value, attrs, .. } = self.source;
         let cfgs = attrs.iter().filter(|attr| is_cfg(attr));
         let types: Vec<_> = args.iter().map(|arg| &arg.ty).collect();
-        let returns = self.returns();
+        let (kind, returns) = (self.kind(), self.returns());
         let items = &self.graph.items;
         let points = self.machine.states.keys().map(|&id| {
-            let point = point_ident(id);
+            let point = point_ident(id, Span::call_site());
             quote!(let #point = ::stube::__private::AwaitPoint::<_>::new();)
         });
         let next_enum = self.next_enum();
@@ -191,11 +193,11 @@ impl Emitter<'_> {
             let (states, start) = (&self.source.states, &self.machine.start.name);
             quote! {
                 ::stube::__private::Enter::Begin((#(#names,)*)) => {
-                    return <#returns as ::stube::__private::Returns>::ready(#states::#start { #(#names),* });
+                    return #returns::ready(#states::#start { #(#names),* });
                 }
             }
         };
-        let (answer, state, next) = (answer_ident(), mixed("state"), mixed("next"));
+        let (answer, state, next) = (answer_ident(Span::call_site()), mixed("state"), mixed("next"));
         let enter = mixed("enter");
         let run = if self.machine.jumps.is_empty() {
             quote! {
@@ -233,8 +235,8 @@ impl Emitter<'_> {
                 fn machine() -> impl ::stube::__private::Machine<Self::Args, Self::Answer> {
                     #(#items)*
                     #next_enum
-                    ::stube::__private::machine::<(#(#types,)*), #returns, _, _>(
-                        |#enter| -> <#returns as ::stube::__private::Returns>::Step<_> {
+                    ::stube::__private::machine::<(#(#types,)*), #kind, _, _>(
+                        |#enter| -> #returns::Step<_> {
                             #(#points)*
                             #run
                         },
@@ -244,9 +246,20 @@ impl Emitter<'_> {
         }
     }
 
-    fn returns(&self) -> TokenStream {
+    /// The type that says what the closure returns: the flow's own, if `?` works on it.
+    fn kind(&self) -> TokenStream {
         let output = &self.source.output;
-        if self.source.fallible { quote!(#output) } else { quote!(::stube::__private::Plain<#output>) }
+        if self.source.fallible {
+            quote!(#output)
+        } else {
+            quote_spanned!(output.span()=> ::stube::__private::Plain<#output>)
+        }
+    }
+
+    /// The functions of that type. What is wrong with it is reported on it, once.
+    fn returns(&self) -> TokenStream {
+        let kind = self.kind();
+        quote_spanned!(self.source.output.span()=> <#kind as ::stube::__private::Returns>)
     }
 
     /// `enum Next<S, Dates> { Resume(S, AnyAnswer), Loop { .. }, AfterLoop { .. } }`
@@ -306,7 +319,7 @@ impl Emitter<'_> {
         let block = self.graph.block(id);
         let states = &self.source.states;
         let resume = (!self.machine.jumps.is_empty()).then(|| self.next_name());
-        let answer = answer_ident();
+        let answer = answer_ident(Span::call_site());
         let (variant, path) = match block.entry {
             Entry::Start => (&self.machine.start, quote!(#states)),
             Entry::Resume(point) => (&self.machine.states[&point], quote!(#states)),
@@ -353,23 +366,25 @@ impl Emitter<'_> {
 
     fn await_(&self, id: AwaitId, operand: TokenStream) -> TokenStream {
         let (states, variant, returns) = (&self.source.states, &self.machine.states[&id], self.returns());
-        let (name, point, callee) = (&variant.name, point_ident(id), mixed("callee"));
+        let (name, point, callee) = (&variant.name, point_ident(id, Span::call_site()), mixed("callee"));
         let checks = variant.fields.iter().filter(|field| self.checked.borrow_mut().insert(field.local)).map(|field| {
             let ident = &self.graph.local(field.local).ident;
             quote_spanned!(ident.span()=> ::stube::__private::savable(&#ident);)
         });
         let checks: Vec<_> = checks.collect();
         let fields = self.moved(&variant.fields);
+        // What is no component is reported on what is awaited.
+        let call = quote_spanned!(operand.span()=> #point.call(#operand));
         quote! {
-            let #callee = #point.call(#operand);
+            let #callee = #call;
             #(#checks)*
-            return <#returns as ::stube::__private::Returns>::awaits(#states::#name { #fields }, #callee);
+            return #returns::awaits(#states::#name { #fields }, #callee);
         }
     }
 
     fn done(&self, value: TokenStream) -> TokenStream {
         let returns = self.returns();
-        quote!(return <#returns as ::stube::__private::Returns>::done(#value))
+        quote!(return #returns::done(#value))
     }
 }
 

@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Block as SynBlock, Expr, Ident, Item, Label, Local as SynLocal, Pat, Stmt, Type, parse_quote};
 
@@ -158,13 +158,13 @@ impl Graph {
 }
 
 /// The local that holds the answer at the beginning of a block. A name that no author can write.
-pub(crate) fn answer_ident() -> Ident {
-    Ident::new("answer", Span::mixed_site())
+pub(crate) fn answer_ident(place: Span) -> Ident {
+    Ident::new("answer", Span::mixed_site().located_at(place))
 }
 
 /// The constant of an await: `at_0.call(operand)`, `at_0.answer(answer)`.
-pub(crate) fn point_ident(id: AwaitId) -> Ident {
-    Ident::new(&format!("at_{}", id.0), Span::mixed_site())
+pub(crate) fn point_ident(id: AwaitId, place: Span) -> Ident {
+    Ident::new(&format!("at_{}", id.0), Span::mixed_site().located_at(place))
 }
 
 /// Builds the graph of a flow.
@@ -972,8 +972,9 @@ impl<'a> Builder<'a> {
         }
         self.push(Node::Await { id, operand });
         self.enter(resume);
-        let (point, answer) = (point_ident(id), answer_ident());
-        Expr::Verbatim(quote!(#point.answer(#answer)))
+        let (point, answer) = (point_ident(id, span), answer_ident(span));
+        // Whatever is wrong with the type of the answer is reported on the await.
+        Expr::Verbatim(quote_spanned!(span=> #point.answer(#answer)))
     }
 
     /// `a && b.await`

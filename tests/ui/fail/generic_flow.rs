@@ -1,0 +1,8 @@
+use stube::flow;
+
+#[flow]
+async fn order<T: Clone>(item: T) -> T {
+    item
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use stube::flow;
+
+#[flow]
+struct Order;
+
+fn main() {}

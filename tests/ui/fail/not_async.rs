@@ -1,0 +1,8 @@
+use stube::flow;
+
+#[flow]
+fn order() -> bool {
+    true
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use stube::flow;
+
+#[flow]
+async unsafe fn order() -> bool {
+    true
+}
+
+fn main() {}
