@@ -1,0 +1,411 @@
+//! The rules of the kernel: tables for each of them, and random walks that check every invariant after each step.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+use stube::component::AnyAnswer;
+use stube::conversation::Conversation;
+use stube::kernel::{self, Cause, Outcome, Rejected};
+use stube::record::{Ended, Record, Revision, Stored};
+use stube::{
+    Component, Confirm, Context, ConversationId, Event, Failure, Handled, InstanceId, Next, Slots, Timestamp, Turn,
+    component,
+};
+
+/// A page with two widgets. Its events do whatever a test needs.
+#[derive(Debug, Serialize, Deserialize)]
+struct Page {
+    depth: u32,
+    log: Vec<String>,
+    woken: u32,
+}
+
+impl Page {
+    fn new(depth: u32) -> Self {
+        Self { depth, log: Vec::new(), woken: 0 }
+    }
+}
+
+#[component]
+impl Component for Page {
+    type Answer = String;
+
+    fn slots(&self) -> Slots<Self> {
+        let left = Counter { count: self.depth };
+        Slots::none().asking("left", left, Self::on_left).with("right", Counter { count: 0 })
+    }
+
+    fn handle(&mut self, event: Event, _cx: &Context) -> Handled<Self> {
+        self.log.push(event.action.clone());
+        match event.action.as_str() {
+            "ask" => Ok(Next::call(Confirm::new("Sure?"), Self::on_sure)),
+            "call" => Ok(Next::call(Page::new(self.depth + 1), Self::on_page)),
+            "replace" => Ok(Next::replace(Page::new(100))),
+            "answer" => Ok(Next::answer(format!("answer of {}", self.depth))),
+            "end" => Ok(Next::end()),
+            "refuse" => Err(Failure::refuse("not today")),
+            "fail" => Err(Failure::message("it broke")),
+            "panic" => panic!("it panicked"),
+            "loop" => Ok(Next::call(Loop, Self::on_loop)),
+            _ => Ok(Next::stay()),
+        }
+    }
+
+    #[resume]
+    fn on_sure(&mut self, sure: bool, _cx: &Context) -> Handled<Self> {
+        self.log.push(format!("sure: {sure}"));
+        Ok(Next::stay())
+    }
+
+    #[resume]
+    fn on_page(&mut self, answer: String, _cx: &Context) -> Handled<Self> {
+        self.log.push(answer);
+        Ok(Next::stay())
+    }
+
+    #[resume]
+    fn on_left(&mut self, count: u32, _cx: &Context) -> Handled<Self> {
+        self.log.push(format!("left: {count}"));
+        Ok(Next::stay())
+    }
+
+    #[resume]
+    fn on_loop(&mut self, (): (), _cx: &Context) -> Handled<Self> {
+        Ok(Next::call(Loop, Self::on_loop))
+    }
+
+    fn wakeup(&mut self, _cx: &Context) -> Result<(), Failure> {
+        self.woken += 1;
+        Ok(())
+    }
+}
+
+/// A widget: counts, and answers with its count.
+#[derive(Debug, Serialize, Deserialize)]
+struct Counter {
+    count: u32,
+}
+
+#[component]
+impl Component for Counter {
+    type Answer = u32;
+
+    fn handle(&mut self, event: Event, _cx: &Context) -> Handled<Self> {
+        match event.action.as_str() {
+            "up" => {
+                self.count += 1;
+                Ok(Next::stay())
+            }
+            "ask" => Ok(Next::call(Confirm::new("Reset?"), Self::on_reset)),
+            "answer" => Ok(Next::answer(self.count)),
+            "panic" => panic!("it panicked"),
+            _ => Ok(Next::stay()),
+        }
+    }
+
+    #[resume]
+    fn on_reset(&mut self, reset: bool, _cx: &Context) -> Handled<Self> {
+        if reset {
+            self.count = 0;
+        }
+        Ok(Next::stay())
+    }
+}
+
+/// Answers at once.
+#[derive(Debug, Serialize, Deserialize)]
+struct Loop;
+
+#[component]
+impl Component for Loop {
+    fn start(&mut self, _cx: &Context) -> Handled<Self> {
+        Ok(Next::answer(()))
+    }
+}
+
+const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+fn start() -> Conversation {
+    let id = ConversationId::from_bits([7; 16]);
+    waits(kernel::start(id, Box::new(Page::new(0)), NOW))
+}
+
+#[track_caller]
+fn waits(result: Result<Outcome, Rejected>) -> Conversation {
+    match result {
+        Ok(Outcome::Waits(conversation)) => conversation,
+        Ok(Outcome::Ended(_)) => panic!("it ended"),
+        Err(rejected) => panic!("{:?}", rejected.cause),
+    }
+}
+
+#[track_caller]
+fn ended(result: Result<Outcome, Rejected>) -> Ended {
+    match result {
+        Ok(Outcome::Ended(ended)) => ended,
+        Ok(Outcome::Waits(conversation)) => panic!("it waits for {}", conversation.front().name()),
+        Err(rejected) => panic!("{:?}", rejected.cause),
+    }
+}
+
+#[track_caller]
+fn rejected(result: Result<Outcome, Rejected>) -> Cause {
+    result.expect_err("it is rejected").cause
+}
+
+/// Sends an event to the n-th instance in front.
+fn send(conversation: Conversation, n: usize, action: &str) -> Result<Outcome, Rejected> {
+    let turn = conversation.in_front()[n].turn();
+    kernel::dispatch(conversation, turn, Event::new(action), NOW)
+}
+
+/// Every slot, as a person would write it: `page[left: counter | right: counter] > confirm`.
+fn shape(conversation: &Conversation) -> String {
+    let json: serde_json::Value = serde_json::from_str(encode(conversation).body()).expect("a body is JSON");
+    shape_of(&json["root"])
+}
+
+fn shape_of(slot: &serde_json::Value) -> String {
+    let instances = slot.as_array().expect("a slot is a list").iter().map(|instance| {
+        let name = instance["type"].as_str().expect("a name");
+        let slots = instance["slots"].as_object().map(|slots| {
+            let slots: Vec<_> = slots.iter().map(|(name, slot)| format!("{name}: {}", shape_of(slot))).collect();
+            format!("[{}]", slots.join(" | "))
+        });
+        format!("{name}{}", slots.unwrap_or_default())
+    });
+    instances.collect::<Vec<_>>().join(" > ")
+}
+
+fn encode(conversation: &Conversation) -> Record {
+    Record::encode(conversation, Revision::FIRST).expect("it can be saved")
+}
+
+fn decode(record: &Record) -> Conversation {
+    match record.decode().expect("it can be read") {
+        Stored::Conversation(conversation) => conversation,
+        Stored::Ended(_) => panic!("it ended"),
+    }
+}
+
+#[test]
+fn a_call_puts_the_callee_in_place_of_the_caller() {
+    let conversation = waits(send(start(), 0, "ask"));
+    assert_eq!(shape(&conversation), "page[left: counter | right: counter] > confirm");
+    assert_eq!(conversation.in_front().len(), 1, "the page is hidden, its widgets too");
+}
+
+#[test]
+fn a_call_of_a_widget_stays_in_its_slot() {
+    let conversation = waits(send(start(), 2, "ask"));
+    assert_eq!(shape(&conversation), "page[left: counter | right: counter > confirm]");
+    assert_eq!(conversation.in_front().len(), 3, "the page, the left counter, the question");
+}
+
+#[test]
+fn an_answer_resumes_the_one_below() {
+    let conversation = waits(send(waits(send(start(), 0, "ask")), 0, "yes"));
+    assert_eq!(shape(&conversation), "page[left: counter | right: counter]");
+    let page = conversation.front().get::<Page>().expect("the page");
+    assert_eq!(page.log, ["ask", "sure: true"]);
+}
+
+#[test]
+fn the_answer_of_a_widget_goes_to_whoever_embeds_it() {
+    let conversation = waits(send(waits(send(start(), 1, "up")), 1, "answer"));
+    assert_eq!(shape(&conversation), "page[left:  | right: counter]");
+    assert_eq!(conversation.front().get::<Page>().expect("the page").log, ["left: 1"]);
+}
+
+#[test]
+fn the_answer_of_a_widget_that_nobody_asked_is_an_error_on_it() {
+    match rejected(send(start(), 2, "answer")) {
+        Cause::Failed { component: "counter", instance, .. } => assert_eq!(instance.to_string(), "i3"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_replacement_answers_to_the_same_caller() {
+    let conversation = waits(send(start(), 0, "call"));
+    let conversation = waits(send(conversation, 0, "replace"));
+    assert_eq!(conversation.front().get::<Page>().expect("the page").depth, 100);
+    let conversation = waits(send(conversation, 0, "answer"));
+    assert_eq!(conversation.front().get::<Page>().expect("the page").log, ["call", "answer of 100"]);
+}
+
+#[test]
+fn the_last_answer_ends_the_conversation_with_its_value() {
+    assert_eq!(ended(send(start(), 0, "answer")).result::<String>().as_deref(), Some("answer of 0"));
+}
+
+#[test]
+fn an_end_from_anywhere_ends_the_conversation_without_a_result() {
+    let conversation = waits(send(start(), 0, "call"));
+    assert_eq!(ended(send(conversation, 0, "end")).result::<String>(), None);
+}
+
+#[test]
+fn instance_ids_are_never_given_twice() {
+    let mut conversation = start();
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        conversation = decode(&encode(&waits(send(conversation, 0, "ask"))));
+        seen.push(conversation.front().id());
+        conversation = waits(send(conversation, 0, "no"));
+    }
+    let mut unique = seen.clone();
+    unique.dedup();
+    assert_eq!(seen, unique);
+}
+
+#[test]
+fn an_answer_to_an_earlier_turn_is_stale() {
+    let conversation = start();
+    let first = conversation.in_front()[1].turn();
+    let conversation = waits(kernel::dispatch(conversation, first, Event::new("up"), NOW));
+    let conversation = waits(send(conversation, 1, "up"));
+    assert!(matches!(rejected(kernel::dispatch(conversation, first, Event::new("up"), NOW)), Cause::Stale));
+}
+
+#[test]
+fn an_answer_to_an_instance_that_is_hidden_or_gone_is_stale() {
+    let page = start().front().turn();
+    let hidden = waits(send(start(), 0, "ask"));
+    let confirm = hidden.front().turn();
+    let below = Turn { number: 1, ..page };
+    assert!(matches!(rejected(kernel::dispatch(hidden, below, Event::new("ask"), NOW)), Cause::Stale));
+    let gone = waits(send(waits(send(start(), 0, "ask")), 0, "yes"));
+    let gone = waits(send(gone, 0, "anything"));
+    assert!(matches!(rejected(kernel::dispatch(gone, confirm, Event::new("yes"), NOW)), Cause::Stale));
+}
+
+#[test]
+fn the_same_answer_sent_again_is_recognised_and_another_one_is_stale() {
+    let conversation = start();
+    let turn = conversation.in_front()[1].turn();
+    let after = || waits(kernel::dispatch(start(), turn, Event::new("up"), NOW));
+    assert!(matches!(rejected(kernel::dispatch(after(), turn, Event::new("up"), NOW)), Cause::Repeated));
+    assert!(matches!(rejected(kernel::dispatch(after(), turn, Event::new("answer"), NOW)), Cause::Stale));
+}
+
+#[test]
+fn a_typed_answer_must_be_of_the_type_that_the_component_gives() {
+    let conversation = waits(send(start(), 0, "ask"));
+    let turn = conversation.front().turn();
+    match rejected(kernel::answer(conversation, turn, AnyAnswer::new("yes".to_owned()), NOW)) {
+        Cause::WrongType { component } => assert_eq!(component, "confirm"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_refusal_a_failure_and_a_panic_are_told_apart_and_reported_on_the_instance() {
+    assert!(
+        matches!(rejected(send(start(), 0, "refuse")), Cause::Refused(reason) if reason.to_string() == "not today")
+    );
+    for (action, text) in [("fail", "it broke"), ("panic", "it panicked: it panicked")] {
+        match rejected(send(start(), 0, action)) {
+            Cause::Failed { component, instance, failure } => {
+                assert_eq!((component, instance.to_string().as_str()), ("page", "i1"));
+                assert_eq!(failure.to_string(), text);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn calls_without_end_are_an_error_and_not_a_hang() {
+    let Cause::Failed { failure, .. } = rejected(send(start(), 0, "loop")) else { panic!("it fails") };
+    assert_eq!(failure.to_string(), "it made 1000000 calls and answers without asking anybody");
+}
+
+#[test]
+fn a_wakeup_reaches_what_is_in_front_and_is_kept() {
+    let conversation = waits(send(start(), 0, "call"));
+    let conversation = decode(&encode(&kernel::wakeup(conversation, NOW).expect("it wakes")));
+    assert_eq!(conversation.front().get::<Page>().expect("the page").woken, 1);
+    assert_eq!(conversation.bottom().get::<Page>().expect("the page").woken, 0, "it is not in front");
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_nothing_older() {
+    let conversation = start();
+    let turn = conversation.front().turn();
+    let conversation = waits(kernel::dispatch(conversation, turn, Event::new("up"), Timestamp::EPOCH));
+    assert_eq!(conversation.touched(), NOW);
+}
+
+/// One step of a random walk.
+#[derive(Debug, Clone)]
+enum Move {
+    /// An event for one of those in front.
+    Send(usize, &'static str),
+    /// The same event once more.
+    Repeat,
+    /// An event for some instance in some turn.
+    Guess(u64, u64, &'static str),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let action = prop::sample::select(vec![
+        "ask", "call", "replace", "answer", "refuse", "fail", "panic", "up", "yes", "no", "end", "nothing",
+    ]);
+    let step = prop_oneof![
+        6 => (0..4_usize, action.clone()).prop_map(|(n, action)| Move::Send(n, action)),
+        1 => Just(Move::Repeat),
+        1 => (1..20_u64, 0..3_u64, action).prop_map(|(id, turn, action)| Move::Guess(id, turn, action)),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_walk_keeps_the_invariants_and_survives_a_save_and_a_load_after_each_step(moves in moves()) {
+        std::panic::set_hook(Box::new(|_| {}));
+        let mut record = encode(&start());
+        let mut last = None;
+        let mut alive: BTreeSet<_> = start().instances().iter().map(|instance| instance.id()).collect();
+        let mut newest = *alive.last().expect("there are instances");
+        for step in moves {
+            let conversation = decode(&record);
+            let (turn, action) = match step {
+                Move::Send(n, action) => {
+                    let front = conversation.in_front();
+                    (front[n % front.len()].turn(), action)
+                }
+                Move::Repeat => match last { Some(last) => last, None => continue },
+                Move::Guess(id, turn, action) => (format!("i{id}.{turn}").parse().expect("a turn"), action),
+            };
+            match kernel::dispatch(conversation, turn, Event::new(action), NOW) {
+                Ok(Outcome::Waits(next)) => {
+                    prop_assert_eq!(next.check(), Ok(()));
+                    // An instance is either one that was there before, or newer than all that ever were.
+                    let ids: BTreeSet<_> = next.instances().iter().map(|instance| instance.id()).collect();
+                    prop_assert!(ids.iter().all(|id| alive.contains(id) || *id > newest));
+                    newest = ids.iter().copied().fold(newest, InstanceId::max);
+                    alive = ids;
+                    let saved = encode(&next);
+                    prop_assert_eq!(&encode(&decode(&saved)), &saved);
+                    prop_assert_eq!(&Record::parse(saved.bytes().to_vec()).expect("a record"), &saved);
+                    record = saved;
+                    last = Some((turn, action));
+                }
+                Ok(Outcome::Ended(ended)) => {
+                    let ended = Record::encode_ended(&ended, Revision::FIRST).expect("a result can be saved");
+                    prop_assert!(matches!(ended.decode(), Ok(Stored::Ended(_))));
+                    break;
+                }
+                // What was sent again is told from what comes too late; either way nothing has changed.
+                Err(rejected) => {
+                    prop_assert_eq!(last == Some((turn, action)), matches!(rejected.cause, Cause::Repeated));
+                    prop_assert_eq!(&encode(&decode(&record)), &record);
+                }
+            }
+        }
+    }
+}
