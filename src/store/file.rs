@@ -22,6 +22,8 @@
 mod fs;
 mod open;
 mod records;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -585,7 +585,7 @@ impl Drop for Claim<'_> {
 /// The system reports a failure to one caller only, whoever asks first. Here everybody whose change was there before
 /// the failure is told, because it may have been the one that was lost.
 #[derive(Debug, Default)]
-struct Names {
+pub(super) struct Names {
     /// How many changes have been made.
     changes: AtomicU64,
     /// How many times the directory could not be made durable.
@@ -596,17 +596,17 @@ struct Names {
 
 /// Taken before a change, so that a failure after it is noticed.
 #[derive(Clone, Copy)]
-struct Begun {
+pub(super) struct Begun {
     failures: u64,
 }
 
 impl Names {
-    fn begin(&self) -> Begun {
+    pub(super) fn begin(&self) -> Begun {
         Begun { failures: self.failures.load(Ordering::SeqCst) }
     }
 
     /// Makes the change durable that was made since `begun`.
-    fn sync(&self, fs: &impl Fs, begun: Begun) -> Result<(), FileError> {
+    pub(super) fn sync(&self, fs: &impl Fs, begun: Begun) -> Result<(), FileError> {
         let mine = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
         let mut durable = unpoisoned(self.durable.lock());
         if *durable < mine {
