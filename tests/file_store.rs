@@ -278,20 +278,21 @@ fn a_second_process_is_refused_within_100_ms_and_let_in_once_the_first_is_killed
 async fn a_foreign_edit_is_never_overwritten_or_removed() {
     let dir = scratch();
     let store = open(dir.path());
-    let (ours, theirs) = (record(1, 1), record(1, 5));
+    // Of another length: within one tick of the system's clock two times of writing are the same.
+    let (ours, theirs) = (record(1, 1), record(1, 50));
     applied(store.save(&ours, None).await);
     fs::write(file(dir.path(), &ours), theirs.bytes()).expect("the file is ours");
 
     for _ in 0..2 {
-        conflict(store.save(&record(1, 2), Some(Revision::FIRST)).await, Some(number_of(5)));
-        conflict(store.delete(ours.id(), Revision::FIRST).await, Some(number_of(5)));
+        conflict(store.save(&record(1, 2), Some(Revision::FIRST)).await, Some(number_of(50)));
+        conflict(store.delete(ours.id(), Revision::FIRST).await, Some(number_of(50)));
     }
     assert_eq!(fs::read(file(dir.path(), &ours)).expect("it is there"), theirs.bytes());
     assert_eq!(names(dir.path()).len(), 1, "nothing is left behind");
 
     // Once it has been loaded it is what there is.
     assert_eq!(store.load(ours.id()).await.expect("it can be read"), Some(theirs));
-    applied(store.save(&record(1, 6), Some(number_of(5))).await);
+    applied(store.save(&record(1, 51), Some(number_of(50))).await);
 }
 
 #[tokio::test]

@@ -32,7 +32,10 @@ pub enum OpenError {
         mode: u32,
     },
     /// On such file systems a lock does not always lock, and a save is not always durable.
-    #[error("`{}` is on {kind}, where neither locks nor saves can be relied on; use a local directory", .dir.display())]
+    #[error(
+        "`{}` is on {kind}, where neither locks nor saves can be relied on; use a local directory, or take the risk by `FileStore::options().allow_network(true)`",
+        .dir.display()
+    )]
     Network {
         /// The directory.
         dir: PathBuf,
