@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -189,6 +190,12 @@ async fn many_conversations_are_saved_at_once() {
 }
 
 // ---- Who gets in --------------------------------------------------------------------------------------------------
+
+#[test]
+fn what_is_known_of_the_records_is_not_printed() {
+    let dir = scratch();
+    assert_eq!(format!("{:?}", open(dir.path())), format!("FileStore {{ dir: {:?}, .. }}", dir.path()));
+}
 
 #[tokio::test]
 async fn what_is_made_is_for_this_user_only() {
@@ -445,6 +452,17 @@ async fn every_entry_that_is_no_record_is_reported_and_left_alone() {
         conflict(store.save(&record(number, 2), Some(Revision::FIRST)).await, None);
     }
     assert_eq!(listing(dir.path()), before);
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_text_is_reported_in_one_printable_line() {
+    let dir = scratch();
+    let store = open(dir.path());
+    let name = std::ffi::OsStr::from_bytes(b"\xff\x1b[2J\n.json");
+    fs::write(dir.path().join(name), "").expect("the directory is writable");
+    let (_, bad) = load_all(&store).await;
+    let entries: Vec<_> = bad.iter().map(|bad| bad.entry.as_str()).collect();
+    assert_eq!(entries, ["\u{fffd}\\u{1b}[2J\\n.json"]);
 }
 
 /// Everything about every entry that a read or write by us would change.

@@ -25,9 +25,9 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fmt, io};
 
 use rustix::io::Errno;
 use tokio::task::{JoinError, JoinHandle};
@@ -55,10 +55,16 @@ use records::Records;
 ///
 /// Not promised: that an edit by another program at the very moment of a save is noticed; and the state after a power
 /// cut if another process ended while its directory could not be made durable.
-#[derive(Debug)]
 pub struct FileStore {
     dir: PathBuf,
     records: Arc<Records<Directory>>,
+}
+
+/// Without what is known of the records: whoever knows the id of a conversation may be let into it.
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileStore").field("dir", &self.dir).finish_non_exhaustive()
+    }
 }
 
 /// How a [`FileStore`] is opened.

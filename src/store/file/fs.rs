@@ -6,7 +6,6 @@
 //! Nothing here tries again, and nothing here decides what an error means; `records` does.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -15,7 +14,7 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::{Errno, Result};
 
 /// One directory of a file system.
-pub(super) trait Fs: fmt::Debug + Send + Sync + 'static {
+pub(super) trait Fs: Send + Sync + 'static {
     /// An open file. Dropping it closes it.
     type File;
 
@@ -86,7 +85,6 @@ impl Stat {
 }
 
 /// A real directory.
-#[derive(Debug)]
 pub(super) struct Directory {
     fd: OwnedFd,
     mode: u32,

@@ -36,7 +36,6 @@ use crate::store::file::fs::{Fs, Identity, Stat};
 use crate::store::{LoadError, Saved};
 
 /// The records of one directory.
-#[derive(Debug)]
 pub(super) struct Records<F> {
     fs: F,
     index: Mutex<HashMap<ConversationId, Entry>>,
@@ -45,7 +44,6 @@ pub(super) struct Records<F> {
 }
 
 /// What is known of a record without looking. No entry means: not looked at yet.
-#[derive(Debug)]
 enum Entry {
     /// Durable, as far as it was written here.
     Settled(Known),
@@ -53,7 +51,7 @@ enum Entry {
     Unsettled(Option<Box<[u8]>>),
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 struct Known {
     revision: Revision,
     identity: Identity,
@@ -467,7 +465,7 @@ impl From<Unwritten> for FileError {
 
 /// Why a file is not read at all. A pipe would be waited for, and what others may write or what has a second name
 /// may change after its checksum was compared.
-fn refuse(stat: &Stat) -> Option<Reason> {
+pub(super) fn refuse(stat: &Stat) -> Option<Reason> {
     let what = match stat.kind {
         FileType::RegularFile => None,
         FileType::Directory => Some("it is a directory"),
@@ -552,7 +550,7 @@ fn printable(name: &OsStr) -> String {
 // ---- Two at a time ------------------------------------------------------------------------------------------------
 
 /// The conversations that somebody is at work on. One at a time for each; different ones do not wait for each other.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct InUse {
     ids: Mutex<HashSet<ConversationId>>,
     freed: Condvar,
@@ -584,7 +582,7 @@ impl Drop for Claim<'_> {
 ///
 /// The system reports a failure to one caller only, whoever asks first. Here everybody whose change was there before
 /// the failure is told, because it may have been the one that was lost.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Names {
     /// How many changes have been made.
     changes: AtomicU64,

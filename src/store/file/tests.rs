@@ -10,12 +10,13 @@ mod model;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use data_encoding::HEXLOWER;
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use crate::record::{Record, Revision};
-use crate::store::file::fs::Fs;
-use crate::store::file::records::Names;
+use crate::record::{MAX_BYTES, Reason, Record, Revision};
+use crate::store::file::fs::{Fs, Identity, Stat};
+use crate::store::file::records::{Names, refuse};
 use crate::store::file::tests::broken::{Flaw, Subject};
 use crate::store::file::tests::model::{Call, Disk, Fault, Model};
 use crate::store::{LoadError, Saved};
@@ -480,6 +481,29 @@ fn a_failed_fsync_of_the_directory_is_told_to_all_whose_change_was_there() {
     assert!(names.sync(&model, two).is_err(), "the system says that all is well, and it is not");
     assert!(names.sync(&model, names.begin()).is_ok(), "this change was made after the failure");
     assert_eq!(model.calls(), 3);
+}
+
+#[test]
+fn only_a_plain_file_of_ours_that_nobody_else_can_write_to_is_read() {
+    let identity = Identity { inode: 1, bytes: MAX_BYTES as u64, written: 1 };
+    let good = Stat { kind: FileType::RegularFile, links: 1, mode: 0o600, ours: true, identity };
+    assert_eq!(refuse(&good), None);
+    assert_eq!(refuse(&Stat { mode: 0o644, ..good }), None);
+    for (bad, what) in [
+        (Stat { kind: FileType::BlockDevice, ..good }, "it is a device"),
+        (Stat { kind: FileType::CharacterDevice, ..good }, "it is a device"),
+        (Stat { kind: FileType::Socket, ..good }, "it is a socket"),
+        (Stat { kind: FileType::Symlink, ..good }, "it is a symbolic link"),
+        (Stat { kind: FileType::Unknown, ..good }, "nobody knows what it is"),
+        (Stat { links: 2, ..good }, "it has a second name (a hard link)"),
+        (Stat { mode: 0o620, ..good }, "others may write to it"),
+        (Stat { mode: 0o602, ..good }, "others may write to it"),
+        (Stat { ours: false, ..good }, "it belongs to another user"),
+    ] {
+        assert_eq!(refuse(&bad), Some(Reason::NotARecord(what.to_owned())));
+    }
+    let large = Identity { bytes: MAX_BYTES as u64 + 1, ..identity };
+    assert_eq!(refuse(&Stat { identity: large, ..good }), Some(Reason::TooLarge(MAX_BYTES as u64 + 1)));
 }
 
 #[test]

@@ -31,7 +31,6 @@ pub(super) enum Flaw {
 }
 
 /// A store over a [`Model`], with its flaw.
-#[derive(Debug)]
 pub(super) struct Subject {
     flaw: Flaw,
     records: Records<Flawed>,
@@ -99,7 +98,6 @@ impl Subject {
 }
 
 /// The calls, with the flaw.
-#[derive(Debug)]
 struct Flawed {
     model: Model<Possible>,
     flaw: Flaw,

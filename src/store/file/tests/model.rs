@@ -10,7 +10,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustix::fs::FileType;
@@ -241,12 +240,6 @@ struct Machine<E> {
     plan: Box<Plan>,
     expected: E,
     moments: Vec<Moment<E>>,
-}
-
-impl<E> fmt::Debug for Model<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Model").field("disk", &self.machine().disk).finish()
-    }
 }
 
 impl<E> Model<E> {
