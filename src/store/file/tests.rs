@@ -444,6 +444,41 @@ fn a_signal_makes_no_call_fail_but_fsync() {
 }
 
 #[test]
+fn a_save_is_unknown_only_after_two_whole_tries_and_is_settled_by_a_load() {
+    let records = Records::new();
+    let (saved, next) = (records.get(id(0), Revision::FIRST), records.get(id(0), Revision::FIRST.next()));
+    for failing in 0..6 {
+        let driver = Driver::new(&records, Flaw::Nothing);
+        let (store, mut syncs) = (&driver.subject, 0);
+        driver.model.fail(move |_, call| {
+            syncs += usize::from(call == Call::SyncDir);
+            (call == Call::SyncDir && syncs <= failing).then_some(Fault::Refused(Errno::IO))
+        });
+        let answer = store.save(saved, None);
+        if failing < 2 {
+            assert!(matches!(answer, Saved::Applied), "{failing} failing: {answer:?}");
+            continue;
+        }
+        assert!(matches!(answer, Saved::Unknown(_)), "{failing} failing: {answer:?}");
+        // Each further call tries to settle it, once, and does nothing else if it cannot.
+        for left in (2..failing).rev() {
+            match left % 3 {
+                0 => assert!(matches!(store.load(id(0)), Err(LoadError::Store(_))), "{failing} failing"),
+                1 => assert!(matches!(store.delete(id(0), Revision::FIRST), Saved::NotApplied(_)), "{failing} failing"),
+                _ => {
+                    let answer = store.save(next, Some(Revision::FIRST));
+                    assert!(matches!(answer, Saved::NotApplied(_)), "{failing} failing: {answer:?}");
+                }
+            }
+        }
+        let found = store.load(id(0)).unwrap_or_else(|error| panic!("{failing} failing: {error}"));
+        assert_eq!(found.as_ref(), Some(saved));
+        assert!(!driver.model.disk().has_forgotten());
+        assert!(matches!(store.save(next, Some(Revision::FIRST)), Saved::Applied), "{failing} failing");
+    }
+}
+
+#[test]
 fn a_start_may_fail_or_be_killed_at_any_call_and_be_made_again() {
     let records = Records::new();
     let mut judge = Judge::new(&records, Flaw::Nothing);

@@ -56,9 +56,11 @@ impl Disk {
         self.names.keys().map(String::as_str)
     }
 
-    /// Whether an fsync of the directory failed, and what it should have written has not been written since.
+    /// Whether an fsync of the directory failed, and what it should have written of a record's name has not been
+    /// written since. A leftover that comes back harms nobody.
     pub(super) fn has_forgotten(&self) -> bool {
-        self.changes.iter().any(|change| change.forgotten)
+        let of_record = |change: &Change| change.effects.iter().any(|(name, _)| !name.starts_with('.'));
+        self.changes.iter().any(|change| change.forgotten && of_record(change))
     }
 
     /// What is left if nothing is written that was not synced.
