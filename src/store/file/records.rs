@@ -1,0 +1,626 @@
+//! The records of one directory: what is done, in which order, and what is answered when a step fails.
+//!
+//! A save takes these steps, and no other order will do:
+//!
+//! 1. a new file of a random name, all bytes, `fsync`: a name must never stand for bytes that are not on the disk;
+//! 2. a look at the file in place: if it is not the one that was last read or written here, somebody else's work is
+//!    in it;
+//! 3. the rename, which for the first save must not replace anything;
+//! 4. `fsync` of the directory: without it a power cut brings the old record back;
+//! 5. the answer.
+//!
+//! Until the rename a failure is [`Saved::NotApplied`], and the new file is removed. After it, everything is done once
+//! more with a whole new file, since a second `fsync` of anything that failed may answer that all is well when it is
+//! not. If that fails too the record is *unsettled*: it is there, but nobody knows for how long. It is handed out and
+//! replaced only after its visible state has gone through all the steps again.
+//!
+//! An unsettled delete is settled by putting the removed record back and removing it again, because that writes the
+//! same place in the directory once more; a power cut in the middle leaves the record whole or not at all.
+//!
+//! The index knows the revision and the identity of each file, so a save reads nothing. Never knows what is in a
+//! record, and never touches a file that it did not make, but to read it.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use data_encoding::BASE32_DNSSEC;
+use rustix::fs::FileType;
+use rustix::io::Errno;
+
+use crate::id::ConversationId;
+use crate::record::{MAX_BYTES, Reason, Record, Revision, Unreadable};
+use crate::store::file::FileError;
+use crate::store::file::fs::{Fs, Identity, Stat};
+use crate::store::{LoadError, Saved};
+
+/// The records of one directory.
+pub(super) struct Records<F> {
+    fs: F,
+    index: Mutex<HashMap<ConversationId, Entry>>,
+    in_use: InUse,
+    names: Names,
+}
+
+/// What is known of a record without looking. No entry means: not looked at yet.
+enum Entry {
+    /// Durable, as far as it was written here.
+    Settled(Known),
+    /// Visible, and perhaps not durable; after a delete with the bytes that were removed.
+    Unsettled(Option<Box<[u8]>>),
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    revision: Revision,
+    identity: Identity,
+}
+
+/// What there is of a conversation.
+enum Found {
+    Nothing,
+    Record(Record, Identity),
+    Unreadable(Reason),
+}
+
+/// Why a record was not written.
+enum Unwritten {
+    /// Nothing changed.
+    Failed(FileError),
+    /// Nothing changed, because the file in place is not the one that was to be replaced.
+    Changed,
+    /// The name stands for the new record, and may not be durable.
+    NotDurable(Identity, FileError),
+    /// Nobody knows what the name stands for.
+    Unsure(FileError),
+}
+
+impl<F: Fs> Records<F> {
+    /// Takes over a directory that is locked: removes what a crash left behind, and makes durable what is visible.
+    pub(super) fn open(fs: F) -> Result<Self, FileError> {
+        let records = Self { fs, index: Mutex::default(), in_use: InUse::default(), names: Names::default() };
+        let mut leftovers = Vec::new();
+        let listed = records.fs.list(&mut |name| match Name::of(name) {
+            Name::Temporary(name) => leftovers.push(name),
+            Name::Record(_) | Name::Foreign => {}
+        });
+        listed.map_err(doing("listing the directory"))?;
+        for name in leftovers {
+            let stat = patiently(|| records.fs.stat(&name)).map_err(doing("looking at a leftover"))?;
+            if stat.kind == FileType::RegularFile {
+                patiently(|| records.fs.unlink(&name)).map_err(doing("removing a leftover"))?;
+            }
+        }
+        // A process that was killed between rename and fsync left a record that the next power cut would take away.
+        records.fs.sync_dir().map_err(doing("making the directory durable"))?;
+        Ok(records)
+    }
+
+    /// Hands on every entry until `each` says that it wants no more.
+    pub(super) fn load_all(&self, each: &mut dyn FnMut(Result<Record, Unreadable>) -> bool) -> Result<(), FileError> {
+        let mut ids = Vec::new();
+        let mut others = Vec::new();
+        let listed = self.fs.list(&mut |name| match Name::of(name) {
+            Name::Record(id) => ids.push(id),
+            Name::Temporary(temporary) => others.push((printable(name), Some(temporary))),
+            Name::Foreign => others.push((printable(name), None)),
+        });
+        listed.map_err(doing("listing the directory"))?;
+        for id in ids {
+            let entry = match self.visit(id) {
+                Ok(Found::Nothing) => continue,
+                Ok(Found::Record(record, _)) => Ok(record),
+                Ok(Found::Unreadable(reason)) => Err(unreadable(id, reason)),
+                // A bad place on the disk is one record's misfortune and must not keep the others from loading.
+                Err(error) if error.is(Errno::IO) && !self.is_unsettled(id) => {
+                    Err(unreadable(id, Reason::Corrupt(error.to_string())))
+                }
+                Err(error) => return Err(error),
+            };
+            if !each(entry) {
+                return Ok(());
+            }
+        }
+        for (entry, temporary) in others {
+            // The new file of a save that is going on is not an entry.
+            if let Some(name) = temporary {
+                match patiently(|| self.fs.stat(&name)) {
+                    Ok(stat) if stat.kind == FileType::RegularFile => continue,
+                    Err(Errno::NOENT) => continue,
+                    Ok(_) => {}
+                    Err(errno) => return Err(FileError::new("looking at a temporary file", errno)),
+                }
+            }
+            let reason = Reason::NotARecord("its name is not that of a record".to_owned());
+            if !each(Err(Unreadable { id: None, entry, reason })) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn load(&self, id: ConversationId) -> Result<Option<Record>, LoadError> {
+        match self.visit(id) {
+            Ok(Found::Nothing) => Ok(None),
+            Ok(Found::Record(record, _)) => Ok(Some(record)),
+            Ok(Found::Unreadable(reason)) => Err(LoadError::Unreadable(unreadable(id, reason))),
+            Err(error) => Err(LoadError::Store(error.into())),
+        }
+    }
+
+    pub(super) fn save(&self, record: &Record, replaces: Option<Revision>) -> Saved {
+        let id = record.id();
+        let _claim = self.in_use.claim(id);
+        let known = match self.known(id, replaces.is_some()) {
+            Ok(known) => known,
+            Err(hindrance) => return hindrance.into(),
+        };
+        let stored = known.map(|known| known.revision);
+        if stored != replaces {
+            return Saved::Conflict { stored };
+        }
+        // Noted first, so that a panic on the way leaves a record that must be looked at and not a wrong belief.
+        let before = self.index().insert(id, Entry::Unsettled(None));
+        let mut written = self.write(id, record.bytes(), known.map(|known| known.identity));
+        if let Err(Unwritten::NotDurable(visible, _)) = written {
+            written = self.write(id, record.bytes(), Some(visible)).map_err(Unwritten::at_second_try);
+        }
+        match written {
+            Ok(identity) => {
+                self.note(record, identity);
+                Saved::Applied
+            }
+            Err(Unwritten::Failed(error)) => {
+                self.restore(id, before);
+                Saved::NotApplied(error.into())
+            }
+            Err(Unwritten::Changed) => {
+                // What is known stays what it was: only a load may make the foreign record the one to be replaced.
+                self.restore(id, before);
+                Saved::Conflict { stored: self.visible_revision(id) }
+            }
+            Err(Unwritten::NotDurable(_, error) | Unwritten::Unsure(error)) => Saved::Unknown(error.into()),
+        }
+    }
+
+    pub(super) fn delete(&self, id: ConversationId, replaces: Revision) -> Saved {
+        let _claim = self.in_use.claim(id);
+        let known = match self.known(id, false) {
+            Ok(known) => known,
+            Err(hindrance) => return hindrance.into(),
+        };
+        // Read and not only looked at: the bytes are needed again if the directory cannot be made durable.
+        let removed = match self.read(id) {
+            Ok(Found::Nothing) => None,
+            Ok(Found::Record(record, identity)) => {
+                let edited = known.is_some_and(|known| known.identity != identity);
+                if edited || record.revision() != replaces {
+                    return Saved::Conflict { stored: Some(record.revision()) };
+                }
+                Some(record.bytes().into())
+            }
+            Ok(Found::Unreadable(_)) => return Saved::Conflict { stored: None },
+            Err(error) => return Saved::NotApplied(error.into()),
+        };
+        let there = removed.is_some();
+        let before = self.index().insert(id, Entry::Unsettled(removed));
+        let begun = self.names.begin();
+        if there && let Err(errno) = self.unlink(id) {
+            match patiently(|| self.fs.stat(&file_name(id))) {
+                Err(Errno::NOENT) => {}
+                Ok(_) => {
+                    self.restore(id, before);
+                    return Saved::NotApplied(FileError::new("removing the file", errno).into());
+                }
+                Err(_) => return Saved::Unknown(FileError::new("removing the file", errno).into()),
+            }
+        }
+        // If there was nothing: somebody else removed it, perhaps a moment ago.
+        match self.names.sync(&self.fs, begun) {
+            Ok(()) => {
+                self.index().remove(&id);
+                Saved::Applied
+            }
+            Err(error) => Saved::Unknown(error.into()),
+        }
+    }
+
+    /// Looks at a record in order to hand it out.
+    fn visit(&self, id: ConversationId) -> Result<Found, FileError> {
+        let _claim = self.in_use.claim(id);
+        if self.is_unsettled(id) {
+            return self.settle(id);
+        }
+        let found = self.read(id)?;
+        match &found {
+            Found::Nothing => {
+                self.index().remove(&id);
+            }
+            Found::Record(record, identity) => self.note(record, *identity),
+            Found::Unreadable(_) => {}
+        }
+        Ok(found)
+    }
+
+    /// What the index knows of a record, once it is settled. Without an entry the file is looked at, if `look` says so.
+    fn known(&self, id: ConversationId, look: bool) -> Result<Option<Known>, Hindrance> {
+        if self.is_unsettled(id) {
+            match self.settle(id).map_err(Hindrance::Failed)? {
+                Found::Nothing | Found::Record(..) => {}
+                Found::Unreadable(_) => return Err(Hindrance::Unreadable),
+            }
+        }
+        match self.index().get(&id) {
+            Some(Entry::Settled(known)) => return Ok(Some(*known)),
+            Some(Entry::Unsettled(_)) => unreachable!("BUG: what was settled is unsettled"),
+            None if !look => return Ok(None),
+            None => {}
+        }
+        match self.read(id).map_err(Hindrance::Failed)? {
+            Found::Nothing => Ok(None),
+            Found::Record(record, identity) => Ok(Some(Known { revision: record.revision(), identity })),
+            Found::Unreadable(_) => Err(Hindrance::Unreadable),
+        }
+    }
+
+    fn is_unsettled(&self, id: ConversationId) -> bool {
+        matches!(self.index().get(&id), Some(Entry::Unsettled(_)))
+    }
+
+    /// Makes the visible state of a record durable, by all the steps of a save.
+    fn settle(&self, id: ConversationId) -> Result<Found, FileError> {
+        match self.read(id)? {
+            Found::Record(record, visible) => {
+                let identity = self.write(id, record.bytes(), Some(visible))?;
+                self.note(&record, identity);
+                Ok(Found::Record(record, identity))
+            }
+            Found::Nothing => {
+                let removed = match self.index().get(&id) {
+                    Some(Entry::Unsettled(removed)) => removed.clone(),
+                    Some(Entry::Settled(_)) | None => None,
+                };
+                self.remove_again(id, removed.as_deref())?;
+                self.index().remove(&id);
+                Ok(Found::Nothing)
+            }
+            Found::Unreadable(reason) => Ok(Found::Unreadable(reason)),
+        }
+    }
+
+    /// Makes it durable that a record is gone.
+    fn remove_again(&self, id: ConversationId, removed: Option<&[u8]>) -> Result<(), FileError> {
+        if let Some(bytes) = removed {
+            self.write(id, bytes, None)?;
+        }
+        let begun = self.names.begin();
+        if removed.is_some() {
+            self.unlink(id).map_err(doing("removing the file"))?;
+        }
+        self.names.sync(&self.fs, begun)
+    }
+
+    /// All the steps of a save.
+    fn write(&self, id: ConversationId, bytes: &[u8], over: Option<Identity>) -> Result<Identity, Unwritten> {
+        let temporary = temporary_name().map_err(Unwritten::Failed)?;
+        let mut file = patiently(|| self.fs.create(&temporary))
+            .map_err(|errno| Unwritten::Failed(FileError::new("creating a temporary file", errno)))?;
+        let filled = self.fill(&mut file, bytes).map_err(Unwritten::Failed);
+        drop(file);
+        let begun = self.names.begin();
+        let renamed = filled.and_then(|new| self.rename(&temporary, id, over, new));
+        if renamed.is_err() {
+            // If this fails too, the next start removes it.
+            let _ = patiently(|| self.fs.unlink(&temporary));
+        }
+        let identity = renamed?;
+        self.names.sync(&self.fs, begun).map_err(|error| Unwritten::NotDurable(identity, error))?;
+        Ok(identity)
+    }
+
+    fn fill(&self, file: &mut F::File, mut bytes: &[u8]) -> Result<Identity, FileError> {
+        while !bytes.is_empty() {
+            match patiently(|| self.fs.write(file, bytes)).map_err(doing("writing"))? {
+                // A disk that takes nothing and does not say why would be asked for ever.
+                0 => return Err(FileError::new("writing", Errno::IO)),
+                written => bytes = &bytes[written..],
+            }
+        }
+        // Not tried again, whatever it says: the system forgets what it could not write once it has said so.
+        self.fs.sync_file(file).map_err(doing("making the file durable"))?;
+        patiently(|| self.fs.stat_file(file)).map(|stat| stat.identity).map_err(doing("looking at the new file"))
+    }
+
+    fn rename(
+        &self,
+        temporary: &str,
+        id: ConversationId,
+        over: Option<Identity>,
+        new: Identity,
+    ) -> Result<Identity, Unwritten> {
+        let name = file_name(id);
+        let renamed = match over {
+            None => patiently(|| self.fs.rename_new(temporary, &name)),
+            Some(expected) => match patiently(|| self.fs.stat(&name)) {
+                Ok(stat) if stat.identity == expected => patiently(|| self.fs.rename(temporary, &name)),
+                Ok(_) | Err(Errno::NOENT) => return Err(Unwritten::Changed),
+                Err(errno) => return Err(Unwritten::Failed(FileError::new("looking at the old file", errno))),
+            },
+        };
+        let Err(errno) = renamed else { return Ok(new) };
+        let error = FileError::new("renaming", errno);
+        // A rename that was interrupted, or whose success a server could not report, may have happened.
+        match patiently(|| self.fs.stat(&name)) {
+            Ok(stat) if stat.identity == new => Ok(new),
+            _ if errno == Errno::EXIST => Err(Unwritten::Changed),
+            Ok(_) | Err(Errno::NOENT) => Err(Unwritten::Failed(error)),
+            Err(_) => Err(Unwritten::Unsure(error)),
+        }
+    }
+
+    fn unlink(&self, id: ConversationId) -> rustix::io::Result<()> {
+        patiently(|| self.fs.unlink(&file_name(id)))
+    }
+
+    /// Reads a file that may be anything.
+    fn read(&self, id: ConversationId) -> Result<Found, FileError> {
+        let not_a_record = |what: &str| Ok(Found::Unreadable(Reason::NotARecord(what.to_owned())));
+        let mut file = match patiently(|| self.fs.open(&file_name(id))) {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Ok(Found::Nothing),
+            Err(Errno::LOOP | Errno::MLINK) => return not_a_record("it is a symbolic link"),
+            Err(Errno::NXIO | Errno::NODEV) => return not_a_record("it is a socket or a device"),
+            Err(Errno::ACCESS | Errno::PERM) => return not_a_record("this user may not read it"),
+            Err(errno) => return Err(FileError::new("opening the file", errno)),
+        };
+        let stat = patiently(|| self.fs.stat_file(&file)).map_err(doing("looking at the file"))?;
+        if let Some(reason) = refuse(&stat) {
+            return Ok(Found::Unreadable(reason));
+        }
+        let bytes = self.read_to_end(&mut file, &stat).map_err(doing("reading the file"))?;
+        Ok(match Record::parse(bytes) {
+            Ok(record) if record.id() == id => Found::Record(record, stat.identity),
+            Ok(record) => Found::Unreadable(Reason::Corrupt(format!("it is the record of {}", record.id()))),
+            Err(reason) => Found::Unreadable(reason),
+        })
+    }
+
+    /// At most one byte more than a record may have, even if the file grows meanwhile.
+    fn read_to_end(&self, file: &mut F::File, stat: &Stat) -> rustix::io::Result<Vec<u8>> {
+        // One byte more than expected, so that the end is seen without a larger buffer.
+        let mut bytes = vec![0; usize::try_from(stat.identity.bytes).map_or(MAX_BYTES, |n| n.min(MAX_BYTES)) + 1];
+        let mut filled = 0;
+        loop {
+            if filled == bytes.len() {
+                if filled > MAX_BYTES {
+                    return Ok(bytes);
+                }
+                bytes.resize(MAX_BYTES + 1, 0);
+            }
+            match patiently(|| self.fs.read(file, &mut bytes[filled..]))? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
+    fn visible_revision(&self, id: ConversationId) -> Option<Revision> {
+        match self.read(id) {
+            Ok(Found::Record(record, _)) => Some(record.revision()),
+            Ok(Found::Nothing | Found::Unreadable(_)) | Err(_) => None,
+        }
+    }
+
+    fn note(&self, record: &Record, identity: Identity) {
+        let known = Known { revision: record.revision(), identity };
+        self.index().insert(record.id(), Entry::Settled(known));
+    }
+
+    fn restore(&self, id: ConversationId, before: Option<Entry>) {
+        match before {
+            Some(entry) => self.index().insert(id, entry),
+            None => self.index().remove(&id),
+        };
+    }
+
+    fn index(&self) -> MutexGuard<'_, HashMap<ConversationId, Entry>> {
+        unpoisoned(self.index.lock())
+    }
+}
+
+/// Why a change was not begun.
+enum Hindrance {
+    /// There is something, and it is not a record.
+    Unreadable,
+    Failed(FileError),
+}
+
+impl From<Hindrance> for Saved {
+    fn from(hindrance: Hindrance) -> Self {
+        match hindrance {
+            Hindrance::Unreadable => Self::Conflict { stored: None },
+            Hindrance::Failed(error) => Self::NotApplied(error.into()),
+        }
+    }
+}
+
+impl Unwritten {
+    /// The same, after a first try that did rename: then nothing is sure any more.
+    fn at_second_try(self) -> Self {
+        Self::Unsure(self.into())
+    }
+}
+
+impl From<Unwritten> for FileError {
+    fn from(unwritten: Unwritten) -> Self {
+        match unwritten {
+            Unwritten::Failed(error) | Unwritten::NotDurable(_, error) | Unwritten::Unsure(error) => error,
+            Unwritten::Changed => Self::new("replacing a file that somebody else edits", Errno::AGAIN),
+        }
+    }
+}
+
+/// Why a file is not read at all. A pipe would be waited for, and what others may write or what has a second name
+/// may change after its checksum was compared.
+pub(super) fn refuse(stat: &Stat) -> Option<Reason> {
+    let what = match stat.kind {
+        FileType::RegularFile => None,
+        FileType::Directory => Some("it is a directory"),
+        FileType::Symlink => Some("it is a symbolic link"),
+        FileType::Fifo => Some("it is a pipe"),
+        FileType::Socket => Some("it is a socket"),
+        FileType::CharacterDevice | FileType::BlockDevice => Some("it is a device"),
+        FileType::Unknown => Some("nobody knows what it is"),
+    };
+    let what = what.or_else(|| (stat.links != 1).then_some("it has a second name (a hard link)"));
+    let what = what.or_else(|| (stat.mode & 0o022 != 0).then_some("others may write to it"));
+    let what = what.or_else(|| (!stat.ours).then_some("it belongs to another user"));
+    if let Some(what) = what {
+        return Some(Reason::NotARecord(what.to_owned()));
+    }
+    (stat.identity.bytes > MAX_BYTES as u64).then_some(Reason::TooLarge(stat.identity.bytes))
+}
+
+fn unreadable(id: ConversationId, reason: Reason) -> Unreadable {
+    Unreadable { id: Some(id), entry: file_name(id), reason }
+}
+
+fn doing(what: &'static str) -> impl FnOnce(Errno) -> FileError {
+    move |errno| FileError::new(what, errno)
+}
+
+/// Makes a call again while a signal interrupts it. Not for `fsync`, which may have done harm by then.
+fn patiently<T>(call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    rustix::io::retry_on_intr(call)
+}
+
+/// No code that can panic runs under these locks.
+fn unpoisoned<T>(locked: Result<T, PoisonError<T>>) -> T {
+    locked.unwrap_or_else(PoisonError::into_inner)
+}
+
+// ---- Names --------------------------------------------------------------------------------------------------------
+
+/// What a name in the directory says.
+enum Name {
+    Record(ConversationId),
+    /// The new file of a save that goes on, or of one that was cut short.
+    Temporary(String),
+    Foreign,
+}
+
+impl Name {
+    fn of(name: &OsStr) -> Self {
+        let Some(name) = name.to_str() else { return Self::Foreign };
+        if let Some(Ok(id)) = name.strip_suffix(RECORD_END).map(str::parse) {
+            return Self::Record(id);
+        }
+        let digits = name.strip_prefix(TEMPORARY_START).and_then(|name| name.strip_suffix(TEMPORARY_END));
+        let ours = |digits: &str| digits.len() == 26 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'v'));
+        if digits.is_some_and(ours) { Self::Temporary(name.to_owned()) } else { Self::Foreign }
+    }
+}
+
+const RECORD_END: &str = ".json";
+const TEMPORARY_START: &str = ".stube-";
+const TEMPORARY_END: &str = ".tmp";
+
+fn file_name(id: ConversationId) -> String {
+    format!("{id}{RECORD_END}")
+}
+
+/// Random, so that a leftover that could not be removed is never in the way.
+fn temporary_name() -> Result<String, FileError> {
+    let mut bits = [0; 16];
+    getrandom::fill(&mut bits).map_err(|error| {
+        let errno = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
+        FileError::new("drawing a random name", errno)
+    })?;
+    Ok(format!("{TEMPORARY_START}{}{TEMPORARY_END}", BASE32_DNSSEC.encode(&bits)))
+}
+
+/// A foreign name may hold line breaks and control sequences, and is going to be logged.
+fn printable(name: &OsStr) -> String {
+    name.to_string_lossy().escape_debug().to_string()
+}
+
+// ---- Two at a time ------------------------------------------------------------------------------------------------
+
+/// The conversations that somebody is at work on. One at a time for each; different ones do not wait for each other.
+#[derive(Default)]
+struct InUse {
+    ids: Mutex<HashSet<ConversationId>>,
+    freed: Condvar,
+}
+
+struct Claim<'a> {
+    in_use: &'a InUse,
+    id: ConversationId,
+}
+
+impl InUse {
+    fn claim(&self, id: ConversationId) -> Claim<'_> {
+        let mut ids = unpoisoned(self.ids.lock());
+        while !ids.insert(id) {
+            ids = unpoisoned(self.freed.wait(ids));
+        }
+        Claim { in_use: self, id }
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        unpoisoned(self.in_use.ids.lock()).remove(&self.id);
+        self.in_use.freed.notify_all();
+    }
+}
+
+/// The `fsync` of the directory, shared by all who wait for it.
+///
+/// The system reports a failure to one caller only, whoever asks first. Here everybody whose change was there before
+/// the failure is told, because it may have been the one that was lost.
+#[derive(Default)]
+pub(super) struct Names {
+    /// How many changes have been made.
+    changes: AtomicU64,
+    /// How many times the directory could not be made durable.
+    failures: AtomicU64,
+    /// How many of the changes are durable, if none failed.
+    durable: Mutex<u64>,
+}
+
+/// Taken before a change, so that a failure after it is noticed.
+#[derive(Clone, Copy)]
+pub(super) struct Begun {
+    failures: u64,
+}
+
+impl Names {
+    pub(super) fn begin(&self) -> Begun {
+        Begun { failures: self.failures.load(Ordering::SeqCst) }
+    }
+
+    /// Makes the change durable that was made since `begun`.
+    pub(super) fn sync(&self, fs: &impl Fs, begun: Begun) -> Result<(), FileError> {
+        let mine = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut durable = unpoisoned(self.durable.lock());
+        if *durable < mine {
+            // Those who come while this one runs are not covered by it.
+            let covered = self.changes.load(Ordering::SeqCst);
+            match fs.sync_dir() {
+                Ok(()) => *durable = covered,
+                Err(errno) => {
+                    self.failures.fetch_add(1, Ordering::SeqCst);
+                    return Err(FileError::new("making the directory durable", errno));
+                }
+            }
+        }
+        if self.failures.load(Ordering::SeqCst) != begun.failures {
+            return Err(FileError::new("making the directory durable, for another conversation", Errno::IO));
+        }
+        Ok(())
+    }
+}

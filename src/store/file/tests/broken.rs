@@ -1,0 +1,190 @@
+//! Stores with one thing wrong each: the controls of the checks. A check that none of them fails proves nothing.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::sync::Mutex;
+
+use rustix::io::Result;
+
+use crate::id::ConversationId;
+use crate::record::{Record, Revision, Unreadable};
+use crate::store::file::FileError;
+use crate::store::file::fs::{Fs, Stat};
+use crate::store::file::records::Records;
+use crate::store::file::tests::Possible;
+use crate::store::file::tests::model::{Handle, Model};
+use crate::store::{LoadError, Saved};
+
+/// What is wrong with a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flaw {
+    Nothing,
+    NoFileSync,
+    NoDirectorySync,
+    NoDirectorySyncAtDelete,
+    NoDirectorySyncAtOpen,
+    WritesInPlace,
+    RetriesFileSync,
+    RetriesDirectorySync,
+    MemoryFirst,
+    NoVersionCheck,
+}
+
+/// A store over a [`Model`], with its flaw.
+pub(super) struct Subject {
+    flaw: Flaw,
+    records: Records<Flawed>,
+    /// For [`Flaw::MemoryFirst`]: what it takes for saved.
+    memory: Mutex<BTreeMap<ConversationId, Option<Record>>>,
+}
+
+impl Subject {
+    pub(super) fn open(model: Model<Possible>, flaw: Flaw) -> std::result::Result<Self, FileError> {
+        let fs = Flawed { model, flaw, unlinked: Mutex::new(false), opened: Mutex::new(false) };
+        Ok(Self { flaw, records: Records::open(fs)?, memory: Mutex::default() })
+    }
+
+    pub(super) fn save(&self, record: &Record, replaces: Option<Revision>) -> Saved {
+        match self.flaw {
+            Flaw::MemoryFirst => {
+                self.remember(record.id(), Some(record.clone()));
+                let _ = self.records.save(record, replaces);
+                Saved::Applied
+            }
+            Flaw::NoVersionCheck => {
+                let stored = self.records.load(record.id()).ok().flatten();
+                self.records.save(record, stored.map(|record| record.revision()))
+            }
+            Flaw::Nothing
+            | Flaw::NoFileSync
+            | Flaw::NoDirectorySync
+            | Flaw::NoDirectorySyncAtDelete
+            | Flaw::NoDirectorySyncAtOpen
+            | Flaw::WritesInPlace
+            | Flaw::RetriesFileSync
+            | Flaw::RetriesDirectorySync => self.records.save(record, replaces),
+        }
+    }
+
+    pub(super) fn delete(&self, id: ConversationId, replaces: Revision) -> Saved {
+        let deleted = self.records.delete(id, replaces);
+        if self.flaw == Flaw::MemoryFirst {
+            self.remember(id, None);
+            return Saved::Applied;
+        }
+        deleted
+    }
+
+    pub(super) fn load(&self, id: ConversationId) -> std::result::Result<Option<Record>, LoadError> {
+        let remembered = self.memory.lock().expect("no test panics in here").get(&id).cloned();
+        remembered.map_or_else(|| self.records.load(id), Ok)
+    }
+
+    pub(super) fn load_all(&self) -> std::result::Result<(Vec<Record>, Vec<Unreadable>), FileError> {
+        let (mut records, mut bad) = (Vec::new(), Vec::new());
+        self.records.load_all(&mut |entry| {
+            match entry {
+                Ok(record) => records.push(record),
+                Err(unreadable) => bad.push(unreadable),
+            }
+            true
+        })?;
+        Ok((records, bad))
+    }
+
+    fn remember(&self, id: ConversationId, record: Option<Record>) {
+        self.memory.lock().expect("no test panics in here").insert(id, record);
+    }
+}
+
+/// The calls, with the flaw.
+struct Flawed {
+    model: Model<Possible>,
+    flaw: Flaw,
+    /// Whether the last change of a name was the removal of a record.
+    unlinked: Mutex<bool>,
+    /// Whether the directory has been made durable once.
+    opened: Mutex<bool>,
+}
+
+impl Flawed {
+    fn unlinked(&self, now: bool) -> bool {
+        std::mem::replace(&mut self.unlinked.lock().expect("no test panics in here"), now)
+    }
+}
+
+impl Fs for Flawed {
+    type File = Handle;
+
+    fn list(&self, each: &mut dyn FnMut(&OsStr)) -> Result<()> {
+        self.model.list(each)
+    }
+
+    fn stat(&self, name: &str) -> Result<Stat> {
+        self.model.stat(name)
+    }
+
+    fn open(&self, name: &str) -> Result<Handle> {
+        self.model.open(name)
+    }
+
+    fn stat_file(&self, file: &Handle) -> Result<Stat> {
+        self.model.stat_file(file)
+    }
+
+    fn read(&self, file: &mut Handle, buffer: &mut [u8]) -> Result<usize> {
+        self.model.read(file, buffer)
+    }
+
+    fn create(&self, name: &str) -> Result<Handle> {
+        self.model.create(name)
+    }
+
+    fn write(&self, file: &mut Handle, bytes: &[u8]) -> Result<usize> {
+        self.model.write(file, bytes)
+    }
+
+    fn sync_file(&self, file: &Handle) -> Result<()> {
+        if self.flaw == Flaw::NoFileSync {
+            return Ok(());
+        }
+        let done = self.model.sync_file(file);
+        if self.flaw == Flaw::RetriesFileSync && done.is_err() {
+            return self.model.sync_file(file);
+        }
+        done
+    }
+
+    fn rename_new(&self, from: &str, to: &str) -> Result<()> {
+        self.unlinked(false);
+        self.model.rename_new(from, to)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        self.unlinked(false);
+        if self.flaw == Flaw::WritesInPlace {
+            return self.model.write_in_place(from, to);
+        }
+        self.model.rename(from, to)
+    }
+
+    fn unlink(&self, name: &str) -> Result<()> {
+        self.unlinked(name.ends_with(".json"));
+        self.model.unlink(name)
+    }
+
+    fn sync_dir(&self) -> Result<()> {
+        let opened = std::mem::replace(&mut *self.opened.lock().expect("no test panics in here"), true);
+        let skipped = (self.flaw == Flaw::NoDirectorySync)
+            | (self.flaw == Flaw::NoDirectorySyncAtOpen && !opened)
+            | (self.unlinked(false) && self.flaw == Flaw::NoDirectorySyncAtDelete);
+        if skipped {
+            return Ok(());
+        }
+        let done = self.model.sync_dir();
+        if self.flaw == Flaw::RetriesDirectorySync && done.is_err() {
+            return self.model.sync_dir();
+        }
+        done
+    }
+}
