@@ -22,6 +22,8 @@ pub struct Conversation {
     /// The last answer that was applied.
     pub(crate) answered: Option<Answered>,
     pub(crate) root: Slot,
+    /// What the last step took away, kept until it is saved: a step that is undone gives back what has no form on disk.
+    pub(crate) removed: Vec<Instance>,
 }
 
 /// A stack of instances. Only the last is in front; each of the others waits for the one above it.

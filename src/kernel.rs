@@ -33,6 +33,16 @@ pub enum Outcome {
     Ended(Ended),
 }
 
+impl Outcome {
+    /// All instances that the step found or made, for a caller that could not save what came of it.
+    pub(crate) fn into_wreck(self) -> Vec<Instance> {
+        match self {
+            Self::Waits(conversation) => conversation.root.into_iter().chain(conversation.removed).collect(),
+            Self::Ended(ended) => ended.removed,
+        }
+    }
+}
+
 /// Why a step changed nothing.
 #[derive(Debug)]
 pub struct Rejected {
@@ -69,8 +79,15 @@ pub enum Cause {
 
 /// Starts a conversation.
 pub fn start(id: ConversationId, root: Box<dyn AnyComponent>, now: Timestamp) -> Result<Outcome, Rejected> {
-    let conversation =
-        Conversation { id, created: now, touched: now, next_instance: 1, answered: None, root: Slot::new() };
+    let conversation = Conversation {
+        id,
+        created: now,
+        touched: now,
+        next_instance: 1,
+        answered: None,
+        root: Slot::new(),
+        removed: Vec::new(),
+    };
     let mut step = Step::new(conversation, root.registration().name, now);
     let flow = step.push(&Path::root(), root, None);
     let started = flow.and_then(|effects| step.carry_out(effects));
@@ -138,8 +155,6 @@ struct Step {
     flow: &'static str,
     now: Timestamp,
     ended: Option<Ended>,
-    /// Kept until the step is over, because a failed step gives back what cannot be saved.
-    removed: Vec<Instance>,
 }
 
 /// An instance and what it wants done.
@@ -151,10 +166,11 @@ impl Step {
         Self::new(conversation, flow, now)
     }
 
-    fn new(conversation: Conversation, flow: &'static str, now: Timestamp) -> Self {
+    fn new(mut conversation: Conversation, flow: &'static str, now: Timestamp) -> Self {
+        conversation.removed.clear();
         // A clock that was set back must not make a conversation older than it is.
         let now = now.max(conversation.touched);
-        Self { conversation, flow, now, ended: None, removed: Vec::new() }
+        Self { conversation, flow, now, ended: None }
     }
 
     fn finish(mut self, result: Result<(), Cause>) -> Result<Outcome, Rejected> {
@@ -162,7 +178,10 @@ impl Step {
             return Err(self.reject(cause));
         }
         match self.ended.take() {
-            Some(ended) => Ok(Outcome::Ended(ended)),
+            Some(mut ended) => {
+                ended.removed = self.conversation.removed;
+                Ok(Outcome::Ended(ended))
+            }
             None => {
                 self.conversation.touched = self.now;
                 debug_assert_eq!(self.conversation.check(), Ok(()));
@@ -173,7 +192,7 @@ impl Step {
 
     fn reject(self, cause: Cause) -> Rejected {
         let mut wreck = self.conversation.root;
-        wreck.extend(self.removed);
+        wreck.extend(self.conversation.removed);
         Rejected { cause, wreck }
     }
 
@@ -219,7 +238,7 @@ impl Step {
                 Effect::Replace(successor) => {
                     let old = self.remove(&path);
                     let resume = old.resume.clone();
-                    self.removed.push(old);
+                    self.conversation.removed.push(old);
                     self.push(&path, successor, resume)?
                 }
                 Effect::End => {
@@ -283,10 +302,10 @@ impl Step {
         if widget && resume.is_none() {
             let cause =
                 failed(&instance, Failure::message("it answered, but the component that embeds it does not ask"));
-            self.removed.push(instance);
+            self.conversation.removed.push(instance);
             return Err(cause);
         }
-        self.removed.push(instance);
+        self.conversation.removed.push(instance);
         let key = resume.unwrap_or_default();
         let effect = self.author(&receiver, |component, cx| component.on_answer(&key, answer, cx))?;
         Ok(vec![(self.instance(&receiver).id, effect)])
@@ -304,7 +323,7 @@ impl Step {
     fn end(&mut self, result: Option<AnyAnswer>) {
         while let Some(mut instance) = self.conversation.root.pop() {
             stop(&mut instance, self.conversation.id, self.now);
-            self.removed.push(instance);
+            self.conversation.removed.push(instance);
         }
         self.ended = Some(Ended {
             id: self.conversation.id,
@@ -313,6 +332,7 @@ impl Step {
             touched: self.now,
             answered: self.conversation.answered.take(),
             result,
+            removed: Vec::new(),
         });
     }
 
@@ -408,7 +428,11 @@ fn stop(instance: &mut Instance, conversation: ConversationId, now: Timestamp) {
     let cx = Context::new(conversation, instance.id, now);
     let component = &mut instance.component;
     // What goes away goes away: a stop that panics cannot hold it back.
-    if guard(|| Ok(component.on_stop(&cx))).is_err() {
+    let stopped = guard(|| {
+        component.on_stop(&cx);
+        Ok(())
+    });
+    if stopped.is_err() {
         tracing::warn!(%conversation, instance = %instance.id, component = instance.name(), "stop panicked");
     }
 }

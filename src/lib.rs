@@ -1,5 +1,7 @@
 //! Conversations that survive.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 // The macros write `::stube` paths, here too.
 extern crate self as stube;
 
@@ -17,7 +19,10 @@ mod iterate;
 pub mod kernel;
 pub mod record;
 pub mod registry;
+pub mod runtime;
 pub mod store;
+#[cfg(feature = "terminal")]
+pub mod terminal;
 pub mod testing;
 
 mod questions;
@@ -28,6 +33,7 @@ pub use component::{Component, Context, Handled, Next, Resume, Slots};
 pub use error::{Error, ErrorKind, Failure};
 pub use id::{ConversationId, InstanceId, InvalidId, Turn};
 pub use questions::{Choose, ChooseOrCancel, Confirm, Info, Prompt, PromptOrCancel};
+pub use runtime::Runtime;
 #[cfg(unix)]
 pub use store::file::FileStore;
 pub use store::{MemoryStore, Store};

@@ -18,6 +18,7 @@
 //! (One line in truth.) The checksum is the last field and covers every byte before it, the header too.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use data_encoding::HEXLOWER;
@@ -31,7 +32,7 @@ use sha2::{Digest, Sha256};
 use crate::component::{Answered, AnyAnswer, AnyComponent};
 use crate::conversation::{Conversation, Instance, Slot};
 use crate::id::{ConversationId, InstanceId, Turn};
-use crate::registry::{self, Known};
+use crate::registry;
 use crate::timestamp::Timestamp;
 
 /// The format that this version writes. It reads this one and all before it.
@@ -383,7 +384,8 @@ impl Record {
             touched: self.header.touched,
             next_instance: body.next,
             answered: self.header.answered.clone(),
-            root: decode_slot(body.root)?,
+            root: decode_slot(body.root, &mut BTreeMap::new())?,
+            removed: Vec::new(),
         };
         conversation.check().map_err(Reason::Corrupt)?;
         if conversation.bottom().name() != registry::current_name(&self.header.flow) {
@@ -423,6 +425,8 @@ pub struct Ended {
     pub(crate) touched: Timestamp,
     pub(crate) answered: Option<Answered>,
     pub(crate) result: Option<AnyAnswer>,
+    /// What the last step took away.
+    pub(crate) removed: Vec<Instance>,
 }
 
 impl Ended {
@@ -614,7 +618,12 @@ impl Serialize for InstanceRef<'_> {
         if registration.krate != registry::OWN_CRATE {
             map.serialize_entry("crate", registration.krate)?;
         }
-        map.serialize_entry("state", &StateRef(&*instance.component))?;
+        if registration.transient {
+            // Only a checkpoint may hold one; a record is refused when it is read back.
+            map.serialize_entry("state", &())?;
+        } else {
+            map.serialize_entry("state", &StateRef(&*instance.component))?;
+        }
         if !instance.slots.is_empty() {
             map.serialize_entry("slots", &SlotsRef(&instance.slots))?;
         }
@@ -695,29 +704,77 @@ impl<'de: 'a, 'a> Deserialize<'de> for SlotsWire<'a> {
     }
 }
 
-fn decode_slot(wires: Vec<InstanceWire<'_>>) -> Result<Slot, Reason> {
-    wires.into_iter().map(decode_instance).collect()
+/// The components that cannot be saved, by the instances that they belong to.
+type Transient = BTreeMap<InstanceId, Box<dyn AnyComponent>>;
+
+fn decode_slot(wires: Vec<InstanceWire<'_>>, transient: &mut Transient) -> Result<Slot, Reason> {
+    wires.into_iter().map(|wire| decode_instance(wire, transient)).collect()
 }
 
-fn decode_instance(wire: InstanceWire<'_>) -> Result<Instance, Reason> {
+fn decode_instance(wire: InstanceWire<'_>, transient: &mut Transient) -> Result<Instance, Reason> {
     let name = registry::current_name(&wire.name);
-    match registry::lookup(name) {
-        Known::Yes(_) => {}
-        Known::No => {
-            return Err(Reason::UnknownType { name: wire.name.into_owned(), krate: wire.krate.into_owned() });
-        }
+    let Some(registration) = registry::lookup(name) else {
+        return Err(Reason::UnknownType { name: wire.name.into_owned(), krate: wire.krate.into_owned() });
+    };
+    let unfit = |class: String| Reason::ChangedShape { name: name.to_owned(), class };
+    let component = if registration.transient {
+        transient.remove(&wire.id).ok_or_else(|| unfit("it is never saved".to_owned()))?
+    } else {
+        let state = Tagged { name, state: wire.state };
+        Deserialize::deserialize(MapAccessDeserializer::new(state.entries()))
+            .map_err(|error: serde_json::Error| unfit(describe(&error)))?
+    };
+    let slots = wire.slots.0.into_iter().map(|(name, slot)| Ok((name, decode_slot(slot, transient)?)));
+    let slots = slots.collect::<Result<_, Reason>>()?;
+    Ok(Instance { id: wire.id, turn: wire.turn, resume: wire.resume, component, slots })
+}
+
+/// A conversation with a component that cannot be saved, as it was before an event. The structure and all other
+/// components are encoded; that component itself is taken back from what the event left behind, so its own fields are
+/// then whatever its handler made of them.
+pub(crate) struct Checkpoint {
+    body: String,
+    id: ConversationId,
+    created: Timestamp,
+    touched: Timestamp,
+    answered: Option<Answered>,
+}
+
+impl Checkpoint {
+    pub(crate) fn take(conversation: &Conversation) -> Result<Self, EncodeError> {
+        Ok(Self {
+            body: encode_body(conversation)?,
+            id: conversation.id,
+            created: conversation.created,
+            touched: conversation.touched,
+            answered: conversation.answered.clone(),
+        })
     }
-    let state = Tagged { name, state: wire.state };
-    let component: Box<dyn AnyComponent> = Deserialize::deserialize(MapAccessDeserializer::new(state.entries()))
-        .map_err(|error: serde_json::Error| Reason::ChangedShape { name: name.to_owned(), class: describe(&error) })?;
-    let slots = wire.slots.0.into_iter().map(|(name, slot)| Ok((name, decode_slot(slot)?)));
-    Ok(Instance {
-        id: wire.id,
-        turn: wire.turn,
-        resume: wire.resume,
-        component,
-        slots: slots.collect::<Result<_, Reason>>()?,
-    })
+
+    /// The conversation as it was. `wreck` holds every instance that was there then, wherever it is now.
+    pub(crate) fn restore(self, wreck: Vec<Instance>) -> Result<Conversation, Reason> {
+        let mut transient = Transient::new();
+        salvage(wreck, &mut transient);
+        let body: BodyWire<'_> = serde_json::from_str(&self.body).map_err(|error| Reason::Corrupt(describe(&error)))?;
+        Ok(Conversation {
+            id: self.id,
+            created: self.created,
+            touched: self.touched,
+            next_instance: body.next,
+            answered: self.answered,
+            root: decode_slot(body.root, &mut transient)?,
+            removed: Vec::new(),
+        })
+    }
+}
+
+fn salvage(instances: Vec<Instance>, transient: &mut Transient) {
+    for instance in instances {
+        if instance.component.registration().transient {
+            transient.insert(instance.id, instance.component);
+        }
+        instance.slots.into_iter().for_each(|(_, slot)| salvage(slot, transient));
+    }
 }
 
 /// A type name and a state, handed to typetag as the map that it expects, without a copy of the state.

@@ -18,12 +18,6 @@ pub struct Entry(pub &'static Registration);
 
 inventory::collect!(Entry);
 
-/// Whether this program has a component of some name.
-pub(crate) enum Known {
-    Yes(&'static Registration),
-    No,
-}
-
 static TABLE: LazyLock<BTreeMap<&'static str, Vec<&'static Registration>>> = LazyLock::new(|| {
     let mut table = BTreeMap::<_, Vec<_>>::new();
     for Entry(registration) in inventory::iter::<Entry> {
@@ -32,8 +26,9 @@ static TABLE: LazyLock<BTreeMap<&'static str, Vec<&'static Registration>>> = Laz
     table
 });
 
-pub(crate) fn lookup(name: &str) -> Known {
-    TABLE.get(name).and_then(|found| found.first()).map_or(Known::No, |found| Known::Yes(found))
+/// The component of this name, if it is linked into the program.
+pub(crate) fn lookup(name: &str) -> Option<&'static Registration> {
+    TABLE.get(name)?.first().copied()
 }
 
 /// The name by which this program knows what was saved as `name`.

@@ -24,6 +24,7 @@ use crate::conversation::{Conversation, Instance};
 use crate::id::ConversationId;
 use crate::kernel::{self, Cause, Outcome, Rejected};
 use crate::record::{Ended, Record, Revision, Stored};
+use crate::registry;
 use crate::timestamp::Timestamp;
 use crate::view::{Event, View};
 
@@ -50,7 +51,7 @@ impl TestConversation {
     ///
     /// # Panics
     ///
-    /// Author code fails, or the state cannot be saved.
+    /// Two components have one name on disk, author code fails, or the state cannot be saved.
     #[track_caller]
     pub fn start(root: impl Component) -> Self {
         Self::start_at(root, START)
@@ -60,9 +61,12 @@ impl TestConversation {
     ///
     /// # Panics
     ///
-    /// Author code fails, or the state cannot be saved.
+    /// Two components have one name on disk, author code fails, or the state cannot be saved.
     #[track_caller]
     pub fn start_at(root: impl Component, now: Timestamp) -> Self {
+        if let Err(twice) = registry::check() {
+            panic!("{twice}");
+        }
         let id = ConversationId::from_bits([0; 16]);
         let outcome = kernel::start(id, Box::new(root), now).unwrap_or_else(|rejected| fail(&rejected.cause));
         let (phase, record) = commit(outcome, Revision::FIRST);

@@ -119,7 +119,9 @@ fn modules() -> BTreeMap<String, Vec<PathBuf>> {
         let inside = file.strip_prefix(&src).expect("it was found there");
         let first = inside.components().next().expect("a file has a name").as_os_str().to_string_lossy();
         let module = first.trim_end_matches(".rs").to_owned();
-        if module != "lib" {
+        // Tests stand outside of the layers.
+        let is_test = inside.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
+        if module != "lib" && !is_test {
             modules.entry(module).or_default().push(file);
         }
     }

@@ -538,7 +538,7 @@ impl<'a> Builder<'a> {
         self.hint = None;
         let Some((_, otherwise)) = init.diverge.as_ref().filter(|(_, otherwise)| contains_await(&**otherwise)) else {
             let mut local = local.clone();
-            local.init.as_mut().expect("it has a value").expr = Box::new(value);
+            *local.init.as_mut().expect("it has a value").expr = value;
             self.plain(&Stmt::Local(local));
             return;
         };
@@ -624,8 +624,8 @@ impl<'a> Builder<'a> {
     /// `if cond { then } else { otherwise }`. Awaits may lie in any link of the condition.
     fn condition(&mut self, cond: &Expr, dest: Dest, otherwise: Option<Expr>, then: impl FnOnce(&mut Self)) {
         let links: Vec<_> = links(cond).into_iter().cloned().collect();
-        let first = links.iter().position(|link| contains_await(link));
-        let rest_awaits = links.iter().skip(1).any(|link| contains_await(link));
+        let first = links.iter().position(contains_await);
+        let rest_awaits = links.iter().skip(1).any(contains_await);
         if first.is_none() || !rest_awaits {
             // At most the first link awaits, so the whole condition can stand where the first one is evaluated.
             let cond = if first.is_some() { self.first_link(cond.clone()) } else { cond.clone() };
@@ -905,7 +905,7 @@ impl<'a> Builder<'a> {
                 let formats = args.formats;
                 for (arg, lowered) in args.exprs_mut().zip(lowered) {
                     match arg {
-                        Expr::Assign(named) if formats => named.right = Box::new(lowered),
+                        Expr::Assign(named) if formats => *named.right = lowered,
                         arg => *arg = lowered,
                     }
                 }
@@ -1194,13 +1194,7 @@ fn splits(expr: &Expr) -> bool {
 fn splits_if(expr: &syn::ExprIf) -> bool {
     contains_await(&expr.then_branch)
         || expr.else_branch.as_ref().is_some_and(|(_, branch)| contains_await(&**branch))
-        || links(&expr.cond).into_iter().skip(1).any(|link| contains_await(link))
-        || !first_operand_only(&expr.cond)
-}
-
-/// Whether all awaits of a condition lie in its first link, and `&&` is all that joins the links.
-fn first_operand_only(cond: &Expr) -> bool {
-    !links(cond).into_iter().skip(1).any(|link| contains_await(link))
+        || links(&expr.cond).into_iter().skip(1).any(contains_await)
 }
 
 /// The name of the block after an expression.

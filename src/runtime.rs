@@ -1,0 +1,816 @@
+//! Load, dispatch, save, acknowledge: the only part that sees both the kernel and a store.
+//!
+//! Save, then speak. Nothing that follows from a new state leaves this module before the store has said that it is
+//! durable; if the store says anything else, the conversation is as it was. One conversation has one writer at a time,
+//! and many conversations go on in parallel. Typed state exists while an event is handled and not longer: a parked
+//! conversation costs one line of the index.
+//!
+//! What cannot be read is listed with the reason, and left alone: it is never overwritten or deleted, and goes on when
+//! a program that can read it opens the store.
+
+mod live;
+mod locks;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::component::{AnyAnswer, AnyComponent, Component};
+use crate::conversation::{Conversation, Instance};
+use crate::error::{Error, ErrorKind};
+use crate::id::{ConversationId, Turn};
+use crate::kernel::{self, Cause, Outcome, Rejected};
+use crate::record::{Ended, Reason, Record, Revision, Stored, Unreadable};
+use crate::registry;
+use crate::store::{LoadError, MemoryStore, Saved, Store};
+use crate::timestamp::Timestamp;
+use crate::view::{Event, View};
+
+use live::{Checkpoint, Live};
+use locks::Locks;
+
+/// Where the runtime gets the time from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How long the record of a conversation that has ended is kept, with its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Retention {
+    /// It is deleted once the result has been handed to whoever sent the last answer.
+    #[default]
+    AtOnce,
+    /// [`Runtime::reap`] deletes it when it is older than this.
+    For(Duration),
+    /// It is kept until [`Runtime::forget`].
+    UntilForgotten,
+}
+
+/// How often an event is run again on a state that somebody else has saved meanwhile.
+const CONFLICT_RETRIES: usize = 3;
+
+/// Holds conversations over a store. A cheap handle: clones are the same runtime.
+///
+/// ```
+/// use stube::{Confirm, Event, MemoryStore, flow, runtime::{Reply, Runtime}};
+///
+/// #[flow]
+/// async fn order() -> String {
+///     if Confirm::new("Order it?").await { "ordered".into() } else { "not ordered".into() }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), stube::Error> {
+/// let runtime = Runtime::open(MemoryStore::new()).await?;
+/// let id = runtime.start(order()).await?.id;
+/// let questions = runtime.questions(id).await?.waiting().expect("it waits for an answer");
+/// let reply = runtime.dispatch(id, questions[0].turn, Event::new("yes")).await?;
+/// assert_eq!(reply, Reply::Ended { result: "\"ordered\"".into() });
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Runtime {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Box<dyn Store>,
+    clock: Clock,
+    retention: Retention,
+    locks: Locks,
+    index: Mutex<Index>,
+    shutting_down: AtomicBool,
+}
+
+/// What is known without reading a record.
+#[derive(Default)]
+struct Index {
+    known: BTreeMap<ConversationId, Summary>,
+    unreadable: Vec<Unreadable>,
+    /// Saved by an earlier process, and not touched by this one yet.
+    asleep: BTreeSet<ConversationId>,
+    /// Going on in memory, because a component cannot be saved.
+    live: BTreeMap<ConversationId, Live>,
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("store", &self.inner.store).finish_non_exhaustive()
+    }
+}
+
+/// Sets up a [`Runtime`].
+pub struct Builder {
+    clock: Clock,
+    retention: Retention,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("retention", &self.retention).finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// Takes the time from here instead of the system.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How long an ended conversation is kept. [`Retention::AtOnce`] unless set.
+    #[must_use]
+    pub const fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// Reads all that is in the store, once; then the runtime accepts events.
+    ///
+    /// # Errors
+    ///
+    /// Two components have one name on disk, or the store cannot be read at all. A record that cannot be read is no
+    /// error: see [`Runtime::unreadable`].
+    pub async fn open(self, store: impl Store) -> Result<Runtime, Error> {
+        registry::check().map_err(|twice| Error::general(ErrorKind::Registry(twice)))?;
+        let mut index = Index::default();
+        let mut each = |entry: Result<Record, Unreadable>| index.add(entry);
+        store.load_all(&mut each).await.map_err(|error| Error::general(ErrorKind::Store(error)))?;
+        for unreadable in &index.unreadable {
+            tracing::warn!(entry = %unreadable.entry, reason = %unreadable.reason, "left a record alone");
+        }
+        tracing::info!(conversations = index.known.len(), unreadable = index.unreadable.len(), "opened the store");
+        let Self { clock, retention } = self;
+        let inner = Inner {
+            store: Box::new(store),
+            clock,
+            retention,
+            locks: Locks::default(),
+            index: Mutex::new(index),
+            shutting_down: AtomicBool::new(false),
+        };
+        Ok(Runtime { inner: Arc::new(inner) })
+    }
+}
+
+impl Index {
+    fn add(&mut self, entry: Result<Record, Unreadable>) {
+        let record = match entry {
+            Ok(record) => record,
+            Err(unreadable) => return self.unreadable.push(unreadable),
+        };
+        match record.decode() {
+            Ok(_) => {
+                self.known.insert(record.id(), Summary::of(&record));
+                self.asleep.insert(record.id());
+            }
+            Err(reason) => {
+                self.unreadable.push(Unreadable { id: Some(record.id()), entry: record.id().to_string(), reason })
+            }
+        }
+    }
+}
+
+/// What is known of a conversation without opening it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// The conversation.
+    pub id: ConversationId,
+    /// The component or flow that it was started with.
+    pub flow: String,
+    /// The await at which that flow is.
+    pub state: Option<String>,
+    /// What it waits for; `None` once it has ended.
+    pub waits_for: Option<String>,
+    /// When it last changed.
+    pub touched: Timestamp,
+    /// How many changes have been committed. Not counted up while it goes on in memory only.
+    pub revision: Revision,
+}
+
+impl Summary {
+    fn of(record: &Record) -> Self {
+        let header = record.header();
+        Self {
+            id: header.id,
+            flow: header.flow.clone(),
+            state: header.state.clone(),
+            waits_for: header.waits_for.clone(),
+            touched: header.touched,
+            revision: header.revision,
+        }
+    }
+}
+
+/// A conversation that has been started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Started {
+    /// Its id.
+    pub id: ConversationId,
+    /// Its result as JSON, if it ended without asking anybody.
+    pub result: Option<String>,
+}
+
+/// What became of an event that was understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// It was applied, and the new state is durable. [`Runtime::questions`] gives what is asked now.
+    Applied,
+    /// It was applied, and the conversation has ended. The result is durable, or was until it was handed out here.
+    Ended {
+        /// The result as JSON; `null` if there is none.
+        result: String,
+    },
+    /// This very answer has been applied before; nothing changed.
+    Repeated,
+    /// The question is not open any more; nothing changed.
+    Stale,
+    /// The input does not fit; nothing changed.
+    Refused {
+        /// The reason, in words for the person who sent it.
+        reason: String,
+    },
+}
+
+/// What a conversation shows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shown {
+    /// What is in front, the outermost first.
+    Questions(Vec<Question>),
+    /// It has ended with this result, as JSON.
+    Ended(String),
+}
+
+impl Shown {
+    /// What waits for an answer; `None` if the conversation has ended.
+    pub fn waiting(self) -> Option<Vec<Question>> {
+        match self {
+            Self::Questions(questions) => Some(questions),
+            Self::Ended(_) => None,
+        }
+    }
+}
+
+/// One instance in front, and what it shows.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Question {
+    /// What an answer to it names.
+    pub turn: Turn,
+    /// The name of its component.
+    pub component: String,
+    /// What it shows.
+    pub view: View,
+}
+
+impl Runtime {
+    /// Opens a store with the system's clock and [`Retention::AtOnce`].
+    ///
+    /// # Errors
+    ///
+    /// See [`Builder::open`].
+    pub async fn open(store: impl Store) -> Result<Self, Error> {
+        Self::builder().open(store).await
+    }
+
+    /// A runtime whose conversations are gone with the process.
+    ///
+    /// # Errors
+    ///
+    /// Two components have one name on disk.
+    pub async fn in_memory() -> Result<Self, Error> {
+        Self::open(MemoryStore::new()).await
+    }
+
+    /// Sets up a runtime.
+    pub fn builder() -> Builder {
+        Builder { clock: Arc::new(|| SystemTime::now().into()), retention: Retention::default() }
+    }
+
+    /// Starts a conversation and runs it to its first question. When this returns, it is durable.
+    ///
+    /// # Errors
+    ///
+    /// Author code failed, the state cannot be saved, or the store did not save it: then there is no conversation.
+    pub async fn start(&self, root: impl Component) -> Result<Started, Error> {
+        self.start_boxed(Box::new(root)).await
+    }
+
+    async fn start_boxed(&self, root: Box<dyn AnyComponent>) -> Result<Started, Error> {
+        self.accepting()?;
+        let id = new_id()?;
+        let _lock = self.inner.locks.lock(id).await;
+        self.accepting()?;
+        let outcome = kernel::start(id, root, self.now()).map_err(|rejected| rejected_start(id, rejected))?;
+        let result = self.commit(id, None, outcome).await?;
+        tracing::info!(conversation = %id, ended = result.is_some(), "started");
+        Ok(Started { id, result })
+    }
+
+    /// What the conversation shows now. Reading never writes.
+    ///
+    /// # Errors
+    ///
+    /// There is no such conversation, it cannot be read, or the author's `render` panicked.
+    pub async fn questions(&self, id: ConversationId) -> Result<Shown, Error> {
+        let _lock = self.inner.locks.lock(id).await;
+        let now = self.now();
+        if let Some(live) = self.take_live(id) {
+            let shown = show(&live.conversation, now);
+            self.index().live.insert(id, live);
+            return shown.map(Shown::Questions);
+        }
+        let record = self.load(id).await?;
+        match self.decode(&record)? {
+            Stored::Ended(result) => Ok(Shown::Ended(result)),
+            Stored::Conversation(conversation) => {
+                // Woken for the eyes only: what it changes is kept when an event is dispatched.
+                let conversation = self.wake(id, conversation, now)?;
+                show(&conversation, now).map(Shown::Questions)
+            }
+        }
+    }
+
+    /// The result of a conversation that has ended, as JSON; `None` while it goes on.
+    ///
+    /// # Errors
+    ///
+    /// There is no such conversation, or it cannot be read.
+    pub async fn result(&self, id: ConversationId) -> Result<Option<String>, Error> {
+        let _lock = self.inner.locks.lock(id).await;
+        if self.index().live.contains_key(&id) {
+            return Ok(None);
+        }
+        let record = self.load(id).await?;
+        match self.decode(&record)? {
+            Stored::Ended(result) => Ok(Some(result)),
+            Stored::Conversation(_) => Ok(None),
+        }
+    }
+
+    /// Hands an event to the instance that `turn` names. When this returns [`Reply::Applied`], the new state is
+    /// durable.
+    ///
+    /// # Errors
+    ///
+    /// Author code failed, the new state cannot be saved, or the store did not save it. The conversation is as it was,
+    /// except after [`ErrorKind::Unknown`]: then sending the same event again settles whether it was applied.
+    pub async fn dispatch(&self, id: ConversationId, turn: Turn, event: Event) -> Result<Reply, Error> {
+        self.apply(id, &mut |conversation, now| kernel::dispatch(conversation, turn, event.clone(), now)).await
+    }
+
+    /// Answers in place of the component that `turn` names, which must be a `C`.
+    ///
+    /// # Errors
+    ///
+    /// As [`dispatch`](Self::dispatch); and the component is no `C`, or the answer cannot be made a second time.
+    pub async fn answer<C: Component>(&self, id: ConversationId, turn: Turn, value: C::Answer) -> Result<Reply, Error>
+    where
+        C::Answer: Clone,
+    {
+        self.apply(id, &mut move |conversation, now| {
+            kernel::answer(conversation, turn, AnyAnswer::new(value.clone()), now)
+        })
+        .await
+    }
+
+    /// Ends a conversation without a result, and deletes it. If there is none, that is fine.
+    ///
+    /// # Errors
+    ///
+    /// The conversation cannot be read, or the store did not delete it.
+    pub async fn end(&self, id: ConversationId) -> Result<(), Error> {
+        self.accepting()?;
+        let _lock = self.inner.locks.lock(id).await;
+        let now = self.now();
+        if let Some(live) = self.take_live(id) {
+            kernel::end(live.conversation, now);
+            return match live.revision {
+                Some(revision) => self.delete(id, revision).await,
+                None => Ok(()),
+            };
+        }
+        let record = match self.load(id).await {
+            Err(Error { kind: ErrorKind::NotFound, .. }) => return Ok(()),
+            other => other?,
+        };
+        if let Stored::Conversation(conversation) = self.decode(&record)? {
+            kernel::end(conversation, now);
+        }
+        tracing::info!(conversation = %id, revision = record.revision().number(), "ended");
+        self.delete(id, record.revision()).await
+    }
+
+    /// Deletes the record of a conversation that has ended. If there is none, that is fine.
+    ///
+    /// # Errors
+    ///
+    /// The conversation goes on, cannot be read, or the store did not delete it.
+    pub async fn forget(&self, id: ConversationId) -> Result<(), Error> {
+        let _lock = self.inner.locks.lock(id).await;
+        let record = match self.load(id).await {
+            Err(Error { kind: ErrorKind::NotFound, .. }) => return Ok(()),
+            other => other?,
+        };
+        if !record.has_ended() {
+            let failure = crate::error::Failure::message("it goes on; only what has ended is forgotten");
+            let kind = ErrorKind::Failed { component: record.header().flow.clone(), failure };
+            return Err(Error::new(id, kind));
+        }
+        self.delete(id, record.revision()).await
+    }
+
+    /// Ends the conversations that nobody has touched for `idle`, and deletes the ended ones whose time is over. Gives
+    /// the ids of those that are gone. One that is answered meanwhile is left alone, and a clock that was set back
+    /// removes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The runtime is shutting down. A conversation that the store did not delete is left for the next time.
+    pub async fn reap(&self, idle: Duration) -> Result<Vec<ConversationId>, Error> {
+        self.accepting()?;
+        let now = self.now();
+        let mut gone = Vec::new();
+        for summary in self.list() {
+            if !self.is_over(&summary, idle, now) {
+                continue;
+            }
+            let _lock = self.inner.locks.lock(summary.id).await;
+            // Looked at again under the lock: it may have been answered in between.
+            let Ok(record) = self.load(summary.id).await else { continue };
+            if record.revision() != summary.revision || self.index().live.contains_key(&summary.id) {
+                continue;
+            }
+            if let Ok(Stored::Conversation(conversation)) = self.decode(&record) {
+                kernel::end(conversation, now);
+            }
+            match self.delete(summary.id, record.revision()).await {
+                Ok(()) => {
+                    tracing::info!(conversation = %summary.id, "reaped");
+                    gone.push(summary.id);
+                }
+                Err(error) => tracing::warn!(conversation = %summary.id, %error, "could not reap"),
+            }
+        }
+        Ok(gone)
+    }
+
+    fn is_over(&self, summary: &Summary, idle: Duration, now: Timestamp) -> bool {
+        let age = now.since(summary.touched);
+        if summary.waits_for.is_some() {
+            return age >= idle && age > Duration::ZERO;
+        }
+        match self.inner.retention {
+            Retention::AtOnce => true,
+            Retention::For(time) => age >= time,
+            Retention::UntilForgotten => false,
+        }
+    }
+
+    /// What is known of all conversations, in the order of their ids.
+    pub fn list(&self) -> Vec<Summary> {
+        self.index().known.values().cloned().collect()
+    }
+
+    /// The entries of the store that could not be read when it was opened, each with the reason.
+    pub fn unreadable(&self) -> Vec<Unreadable> {
+        self.index().unreadable.clone()
+    }
+
+    /// Refuses new work, and waits until what has begun is saved. The conversations stay parked. Calling it again
+    /// changes nothing.
+    pub async fn shutdown(&self) {
+        self.inner.shutting_down.store(true, Ordering::SeqCst);
+        self.inner.locks.drained().await;
+    }
+
+    // ---- One event ------------------------------------------------------------------------------------------------
+
+    async fn apply(
+        &self,
+        id: ConversationId,
+        step: &mut (dyn FnMut(Conversation, Timestamp) -> Result<Outcome, Rejected> + Send),
+    ) -> Result<Reply, Error> {
+        self.accepting()?;
+        let _lock = self.inner.locks.lock(id).await;
+        self.accepting()?;
+        if let Some(live) = self.take_live(id) {
+            return self.apply_live(id, live, step).await;
+        }
+        for _ in 0..CONFLICT_RETRIES {
+            let record = self.load(id).await?;
+            let Stored::Conversation(conversation) = self.decode(&record)? else { return Ok(Reply::Stale) };
+            let now = self.now();
+            let conversation = self.wake(id, conversation, now)?;
+            let outcome = match step(conversation, now) {
+                Ok(outcome) => outcome,
+                Err(rejected) => return reply_to(id, rejected.cause),
+            };
+            match self.commit(id, Some(&record), outcome).await {
+                Ok(result) => return Ok(self.acknowledge(id, result)),
+                // The kernel has no side effects, so the event may be run again on what somebody else saved.
+                Err(Error { kind: ErrorKind::Conflict, .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::new(id, ErrorKind::Conflict))
+    }
+
+    /// One event of a conversation that is in memory only.
+    async fn apply_live(
+        &self,
+        id: ConversationId,
+        live: Live,
+        step: &mut (dyn FnMut(Conversation, Timestamp) -> Result<Outcome, Rejected> + Send),
+    ) -> Result<Reply, Error> {
+        let Live { conversation, revision } = live;
+        let checkpoint = match Checkpoint::take(&conversation) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => {
+                self.index().live.insert(id, Live { conversation, revision });
+                return Err(Error::new(id, ErrorKind::NotSavable(error.to_string())));
+            }
+        };
+        match step(conversation, self.now()) {
+            Ok(outcome) => match self.commit_over(id, revision, None, outcome).await {
+                Ok(result) => Ok(self.acknowledge(id, result)),
+                Err((error, outcome)) => {
+                    self.restore(id, checkpoint, outcome.into_wreck(), revision)?;
+                    Err(error)
+                }
+            },
+            Err(rejected) => {
+                self.restore(id, checkpoint, rejected.wreck, revision)?;
+                reply_to(id, rejected.cause)
+            }
+        }
+    }
+
+    /// Puts a conversation back as it was before an event.
+    fn restore(
+        &self,
+        id: ConversationId,
+        checkpoint: Checkpoint,
+        wreck: Vec<Instance>,
+        revision: Option<Revision>,
+    ) -> Result<(), Error> {
+        let restored = checkpoint.restore(wreck);
+        let conversation = restored.map_err(|reason| Error::new(id, ErrorKind::Unreadable(reason.to_string())))?;
+        self.index().live.insert(id, Live { conversation, revision });
+        Ok(())
+    }
+
+    fn acknowledge(&self, id: ConversationId, result: Option<String>) -> Reply {
+        match result {
+            None => Reply::Applied,
+            Some(result) => {
+                tracing::info!(conversation = %id, "ended");
+                Reply::Ended { result }
+            }
+        }
+    }
+
+    /// Makes an outcome durable. Gives the result if the conversation has ended.
+    async fn commit(
+        &self,
+        id: ConversationId,
+        before: Option<&Record>,
+        outcome: Outcome,
+    ) -> Result<Option<String>, Error> {
+        let revision = before.map(Record::revision);
+        self.commit_over(id, revision, before, outcome).await.map_err(|(error, _)| error)
+    }
+
+    /// The same over a revision. Gives the outcome back if it did not become durable.
+    async fn commit_over(
+        &self,
+        id: ConversationId,
+        replaces: Option<Revision>,
+        before: Option<&Record>,
+        outcome: Outcome,
+    ) -> Result<Option<String>, (Error, Outcome)> {
+        match outcome {
+            Outcome::Waits(conversation) => match conversation.transient() {
+                Some(component) => {
+                    let revision = match self.outlive(id, before, component).await {
+                        Ok(revision) => revision.or(replaces),
+                        Err(error) => return Err((error, Outcome::Waits(conversation))),
+                    };
+                    let mut index = self.index();
+                    let summary = Summary {
+                        id,
+                        flow: conversation.bottom().name().to_owned(),
+                        state: conversation.bottom().state().map(str::to_owned),
+                        waits_for: Some(conversation.front().name().to_owned()),
+                        touched: conversation.touched(),
+                        revision: revision.unwrap_or(Revision::FIRST),
+                    };
+                    index.known.insert(id, summary);
+                    index.asleep.remove(&id);
+                    index.live.insert(id, Live { conversation, revision });
+                    Ok(None)
+                }
+                None => {
+                    let next = replaces.map_or(Revision::FIRST, Revision::next);
+                    let saved = match Record::encode(&conversation, next) {
+                        Ok(record) => self.save(&record, replaces).await,
+                        Err(error) => Err(Error::new(id, ErrorKind::NotSavable(error.to_string()))),
+                    };
+                    saved.map(|()| None).map_err(|error| (error, Outcome::Waits(conversation)))
+                }
+            },
+            Outcome::Ended(ended) => {
+                let committed = self.commit_ended(id, replaces, &ended).await;
+                committed.map(Some).map_err(|error| (error, Outcome::Ended(ended)))
+            }
+        }
+    }
+
+    async fn commit_ended(
+        &self,
+        id: ConversationId,
+        replaces: Option<Revision>,
+        ended: &Ended,
+    ) -> Result<String, Error> {
+        let next = replaces.map_or(Revision::FIRST, Revision::next);
+        let record = Record::encode_ended(ended, next)
+            .map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
+        // The result is durable before anybody hears of it, and before anything is deleted.
+        self.save(&record, replaces).await?;
+        let Ok(Stored::Ended(result)) = record.decode() else {
+            unreachable!("BUG: the record of an ended conversation holds its result");
+        };
+        if self.inner.retention == Retention::AtOnce
+            && let Err(error) = self.delete(id, record.revision()).await
+        {
+            // It has ended all the same; the reaper will find it.
+            tracing::warn!(conversation = %id, %error, "could not delete an ended conversation");
+        }
+        Ok(result)
+    }
+
+    /// Marks the last durable record, once, when a conversation goes on in memory only.
+    async fn outlive(
+        &self,
+        id: ConversationId,
+        before: Option<&Record>,
+        component: &str,
+    ) -> Result<Option<Revision>, Error> {
+        if self.index().known.contains_key(&id) && before.is_none() {
+            return Ok(None);
+        }
+        tracing::warn!(
+            conversation = %id,
+            component,
+            "not saved: the component is transient, and the conversation goes on in memory until it is gone"
+        );
+        let Some(before) = before else { return Ok(None) };
+        let marked =
+            before.outlived(component).map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
+        self.save(&marked, Some(before.revision())).await?;
+        Ok(Some(marked.revision()))
+    }
+
+    /// Saves, and settles what the store is not sure of.
+    async fn save(&self, record: &Record, replaces: Option<Revision>) -> Result<(), Error> {
+        let id = record.id();
+        let error = |kind| Err(Error::new(id, kind));
+        match self.inner.store.save(record, replaces).await {
+            Saved::Applied => {}
+            Saved::NotApplied(source) => return error(ErrorKind::NotSaved(source)),
+            Saved::Conflict { .. } => return error(ErrorKind::Conflict),
+            // What can be loaded is durable: if it is ours, the save has succeeded.
+            Saved::Unknown(source) => match self.inner.store.load(id).await {
+                Ok(Some(stored)) if stored == *record => {}
+                Ok(Some(stored)) if Some(stored.revision()) == replaces => return error(ErrorKind::NotSaved(source)),
+                Ok(None) if replaces.is_none() => return error(ErrorKind::NotSaved(source)),
+                Ok(_) => return error(ErrorKind::Conflict),
+                Err(_) => return error(ErrorKind::Unknown(source)),
+            },
+        }
+        let header = record.header();
+        tracing::debug!(
+            conversation = %id,
+            revision = header.revision.number(),
+            flow = %header.flow,
+            state = header.state.as_deref(),
+            waits_for = header.waits_for.as_deref(),
+            bytes = record.bytes().len(),
+            "saved"
+        );
+        let mut index = self.index();
+        index.known.insert(id, Summary::of(record));
+        index.asleep.remove(&id);
+        Ok(())
+    }
+
+    async fn delete(&self, id: ConversationId, revision: Revision) -> Result<(), Error> {
+        let kind = match self.inner.store.delete(id, revision).await {
+            Saved::Applied => {
+                let mut index = self.index();
+                index.known.remove(&id);
+                index.asleep.remove(&id);
+                return Ok(());
+            }
+            Saved::NotApplied(source) => ErrorKind::NotSaved(source),
+            Saved::Conflict { .. } => ErrorKind::Conflict,
+            Saved::Unknown(source) => ErrorKind::Unknown(source),
+        };
+        Err(Error::new(id, kind))
+    }
+
+    async fn load(&self, id: ConversationId) -> Result<Record, Error> {
+        let kind = match self.inner.store.load(id).await {
+            Ok(Some(record)) => return Ok(record),
+            Ok(None) => ErrorKind::NotFound,
+            Err(LoadError::Unreadable(unreadable)) => ErrorKind::Unreadable(unreadable.reason.to_string()),
+            Err(LoadError::Store(error)) => ErrorKind::Store(error),
+        };
+        Err(Error::new(id, kind))
+    }
+
+    fn decode(&self, record: &Record) -> Result<Stored, Error> {
+        record.decode().map_err(|reason| {
+            let kind = ErrorKind::Unreadable(reason.to_string());
+            if let Reason::Outlived(_) = reason {
+                tracing::debug!(conversation = %record.id(), "an older state is not served");
+            }
+            Error::new(record.id(), kind)
+        })
+    }
+
+    /// Wakes a conversation that an earlier process has saved.
+    fn wake(&self, id: ConversationId, conversation: Conversation, now: Timestamp) -> Result<Conversation, Error> {
+        if !self.index().asleep.contains(&id) {
+            return Ok(conversation);
+        }
+        kernel::wakeup(conversation, now).map_err(|rejected| rejected_start(id, rejected))
+    }
+
+    fn take_live(&self, id: ConversationId) -> Option<Live> {
+        self.index().live.remove(&id)
+    }
+
+    fn accepting(&self) -> Result<(), Error> {
+        if self.inner.shutting_down.load(Ordering::SeqCst) {
+            return Err(Error::general(ErrorKind::ShuttingDown));
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.inner.clock)()
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        // No author code runs under this lock.
+        self.inner.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn show(conversation: &Conversation, now: Timestamp) -> Result<Vec<Question>, Error> {
+    let show = |instance: &Instance| {
+        let view = kernel::view(conversation, instance, now).map_err(|cause| failed(conversation.id(), cause))?;
+        Ok(Question { turn: instance.turn(), component: instance.name().to_owned(), view })
+    };
+    conversation.in_front().into_iter().map(show).collect()
+}
+
+fn reply_to(id: ConversationId, cause: Cause) -> Result<Reply, Error> {
+    match cause {
+        Cause::Repeated => Ok(Reply::Repeated),
+        Cause::Stale => Ok(Reply::Stale),
+        Cause::Refused(refusal) => Ok(Reply::Refused { reason: refusal.to_string() }),
+        cause @ (Cause::WrongType { .. } | Cause::Failed { .. }) => Err(failed(id, cause)),
+    }
+}
+
+fn rejected_start(id: ConversationId, rejected: Rejected) -> Error {
+    failed(id, rejected.cause)
+}
+
+fn failed(id: ConversationId, cause: Cause) -> Error {
+    let (component, failure) = match cause {
+        Cause::Failed { component, instance, failure } => {
+            tracing::warn!(conversation = %id, %instance, component, "author code failed");
+            (component, failure)
+        }
+        Cause::WrongType { component } => {
+            (component, crate::error::Failure::message("it does not answer with a value of this type"))
+        }
+        Cause::Refused(refusal) => ("?", crate::error::Failure::Refused(refusal)),
+        Cause::Repeated | Cause::Stale => ("?", crate::error::Failure::message("the question is not open any more")),
+    };
+    Error::new(id, ErrorKind::Failed { component: component.to_owned(), failure })
+}
+
+fn new_id() -> Result<ConversationId, Error> {
+    let mut bits = [0; 16];
+    let drawn = getrandom::fill(&mut bits);
+    drawn.map_err(|error| Error::general(ErrorKind::Store(error.to_string().into())))?;
+    Ok(ConversationId::from_bits(bits))
+}
