@@ -1,0 +1,78 @@
+//! What it costs to turn a conversation into a record and back, and how large the record is.
+//!
+//! `encode` includes the proof: the bytes are decoded and encoded again before anybody may save them. The floor is
+//! serde_json on a struct with the same values and nothing around them.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use serde::{Deserialize, Serialize};
+use stube::conversation::Conversation;
+use stube::kernel::{self, Outcome};
+use stube::record::{Record, Revision};
+use stube::{Confirm, ConversationId, Timestamp, flow};
+
+/// What is live while the question is open.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Order {
+    guest: String,
+    items: Vec<(String, u32)>,
+    total: f64,
+}
+
+#[flow]
+async fn order(order: Order, tries: u32) -> Option<Order> {
+    let sure = Confirm::new("Order it?").await;
+    (sure && tries < 3).then_some(order)
+}
+
+/// The same values, bare.
+#[derive(Serialize, Deserialize)]
+struct Bare {
+    order: Order,
+    tries: u32,
+    question: String,
+}
+
+fn example(items: usize) -> Order {
+    let items = (0..items).map(|n| (format!("item number {n}"), n as u32)).collect();
+    Order { guest: "Ada Lovelace".to_owned(), items, total: 99.9 }
+}
+
+fn conversation(items: usize) -> Conversation {
+    let id = ConversationId::from_bits([1; 16]);
+    match kernel::start(id, Box::new(order(example(items), 1)), Timestamp::from_millis(1_767_225_600_000)) {
+        Ok(Outcome::Waits(conversation)) => conversation,
+        other => panic!("it waits: {other:?}"),
+    }
+}
+
+fn records(c: &mut Criterion) {
+    for items in [0, 10, 100] {
+        let conversation = conversation(items);
+        let record = Record::encode(&conversation, Revision::FIRST).expect("it can be saved");
+        let bare = Bare { order: example(items), tries: 1, question: "Order it?".to_owned() };
+        let json = serde_json::to_string(&bare).expect("it is JSON");
+        // Not a measurement of time, but of the same values.
+        let (bytes, limit) = (record.bytes().len(), json.len() * 3 / 2 + 400);
+        eprintln!("{items} items: {} bytes bare, {bytes} bytes as a record, at most {limit} are allowed", json.len());
+        assert!(bytes <= limit, "a record is at most 1.5 times the JSON of its live locals and 400 bytes");
+
+        let mut group = c.benchmark_group(format!("{items} items"));
+        group.bench_function("bare: encode and decode", |b| {
+            b.iter(|| {
+                let json = serde_json::to_vec(black_box(&bare)).expect("it is JSON");
+                serde_json::from_slice::<Bare>(&json).expect("it reads back")
+            });
+        });
+        group
+            .bench_function("record: encode", |b| b.iter(|| Record::encode(black_box(&conversation), Revision::FIRST)));
+        group.bench_function("record: parse and decode", |b| {
+            b.iter(|| Record::parse(black_box(record.bytes()).to_vec()).expect("a record").decode());
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, records);
+criterion_main!(benches);
