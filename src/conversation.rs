@@ -1,6 +1,6 @@
 //! The conversation as a value: a tree of slots and instances.
 //!
-//! A [`Conversation`] has one root [`Slot`]. A slot holds a stack of [`Instance`]s; the last of them is in front, the
+//! A [`Conversation`] has one root slot. A slot holds a stack of [`Instance`]s; the last of them is in front, the
 //! others wait for it. An instance has a component and child slots by name, in which its widgets sit. That is all:
 //! what a conversation waits for is what is in front.
 //! This module makes, finds and checks; it runs no author code and knows no bytes.

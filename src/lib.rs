@@ -1,4 +1,42 @@
 //! Conversations that survive.
+//!
+//! A dialogue of many steps (a wizard, an approval, a booking, a chat) is one ordinary `async fn` under [`#[flow]`](flow).
+//! At each `.await` it waits for a person, and there it can be saved: the program may be killed at any instant, and goes
+//! on at the same question, in another process, days later.
+//!
+//! ```
+//! use stube::{Choose, Confirm, Prompt, flow};
+//!
+//! #[flow]
+//! async fn order() -> Option<String> {
+//!     let size = Choose::new("Which size?", ["small", "large"]).await;
+//!     let name = Prompt::new("For whom?").await;
+//!     let sure = Confirm::new(format!("A {size} coffee for {name}?")).await;
+//!     sure.then(|| format!("{size} coffee for {name}"))
+//! }
+//!
+//! // In a test, without a store or an executor:
+//! use stube::testing::TestConversation;
+//!
+//! let mut order = TestConversation::start(order());
+//! order.answer::<Choose>("large".into());
+//! order.reload(); // through the saved bytes and back: what a restart does
+//! order.answer::<Prompt>("Ada".into());
+//! order.answer::<Confirm>(true);
+//! assert_eq!(order.result::<Option<String>>(), Some("large coffee for Ada".to_owned()));
+//! ```
+//!
+//! # The parts
+//!
+//! - What a flow awaits is a [`Component`]: a serde value with an `Answer`, which says what it shows. `order()` is one
+//!   too, so flows await flows. See [`component`](mod@component).
+//! - A [`Runtime`] holds conversations over a [`Store`]: it saves, and then it speaks.
+//! - A front shows a [`View`] and turns input into an [`Event`]: `terminal` (a feature) is one.
+//! - [`testing`] runs conversations in unit tests.
+//!
+//! # Features
+//!
+//! `terminal`: the front for a terminal. None is on by default.
 
 #![warn(clippy::print_stdout)]
 

@@ -28,6 +28,48 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// Turns an `async fn` into a flow: a component whose state is saved at every `.await`.
+///
+/// ```ignore
+/// #[flow]
+/// async fn greet(guest: String) -> bool {
+///     let name = Prompt::new(format!("{guest}, what is your name?")).await;
+///     Confirm::new(format!("Is it really {name}?")).await
+/// }
+/// ```
+///
+/// `greet("you".into())` is then a value, of the type `GreetFlow`, that runs nothing yet: it can be started by a
+/// runtime, or awaited by another flow. `GreetState` is the enum of its states. The function itself is gone; its body
+/// runs piece by piece, from one `.await` to the next.
+///
+/// # What may be awaited
+///
+/// Components, and other flows. The value of the `.await` is the callee's `Answer`. If that is a `Result`, `?` and
+/// `match` work on it as on any other.
+///
+/// # What is saved
+///
+/// At each `.await`, the locals that are used after it, and nothing else. Their types are inferred, never written
+/// down, and implement serde's two traits. The state is called as the binding (`let name = ...` waits in `Name`), else
+/// as what is awaited (`Confirm`); if that name is taken, it is numbered. The fields are the names of the locals.
+///
+/// A value that nobody uses after an `.await` is not saved: it is dropped where the flow waits, or where paths join
+/// after a branch or loop that waits, and not at the end of its scope. Everything else is dropped where the async
+/// function would drop it.
+///
+/// # What runs again
+///
+/// Code between two awaits runs again if the program is killed before its effect was saved. It is never run again
+/// after that, so it need not be deterministic.
+///
+/// # Loops
+///
+/// A `for` loop with an `.await` in its body goes over a range or an owned collection, which is consumed item by item;
+/// what is left of it is saved. `while`, `while let` and `loop` are free.
+///
+/// # Arguments of the attribute
+///
+/// `name = "..."` sets the name on disk, which is otherwise the name of the function. Names are for ever: a
+/// conversation that waits on disk is found by them.
 #[proc_macro_attribute]
 pub fn flow(args: TokenStream, item: TokenStream) -> TokenStream {
     expand_flow(args.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
