@@ -55,14 +55,14 @@ const CONFLICT_RETRIES: usize = 3;
 /// use stube::{Confirm, Event, MemoryStore, flow, runtime::{Reply, Runtime}};
 ///
 /// #[flow]
-/// async fn order() -> String {
+/// async fn order_it() -> String {
 ///     if Confirm::new("Order it?").await { "ordered".into() } else { "not ordered".into() }
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), stube::Error> {
 /// let runtime = Runtime::open(MemoryStore::new()).await?;
-/// let id = runtime.start(order()).await?.id;
+/// let id = runtime.start(order_it()).await?.id;
 /// let questions = runtime.questions(id).await?.waiting().expect("it waits for an answer");
 /// let reply = runtime.dispatch(id, questions[0].turn, Event::new("yes")).await?;
 /// assert_eq!(reply, Reply::Ended { result: "\"ordered\"".into() });

@@ -1,7 +1,8 @@
-//! First light.
+//! What a flow is besides what its body does: names on disk, states, recursion, its value as a component.
+
 use serde::{Deserialize, Serialize};
 use stube::testing::TestConversation;
-use stube::{Choose, Confirm, Prompt, flow};
+use stube::{Choose, Component, Confirm, Context, Event, Handled, Info, Next, Prompt, component, flow};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Dates {
@@ -43,21 +44,188 @@ async fn booking(guest: String) -> Result<String, Declined> {
     Ok(format!("{receipt} {room} {tries}"))
 }
 
+/// The state of the bottom instance, as it is saved.
+fn state(conversation: &TestConversation) -> serde_json::Value {
+    conversation.record()["body"]["root"][0]["state"].clone()
+}
+
 #[test]
-fn a_booking() {
+fn a_state_is_called_as_its_binding_or_as_what_is_awaited_and_holds_what_is_live() {
+    let mut c = TestConversation::start(booking("ada".into()));
+    assert_eq!(state(&c), serde_json::json!({ "From": { "guest": "ada" } }));
+    c.answer::<Prompt>("3".into());
+    let dates = serde_json::json!({ "from": 3, "to": 7 });
+    assert_eq!(state(&c), serde_json::json!({ "Room": { "guest": "ada", "dates": dates, "tries": 0 } }));
+    c.answer::<Choose>("blue".into());
+    let confirm = serde_json::json!({ "guest": "ada", "dates": dates, "tries": 0, "room": "blue" });
+    assert_eq!(state(&c), serde_json::json!({ "Confirm": confirm }));
+    c.answer::<Confirm>(true);
+    // The guest and the dates have been used up.
+    assert_eq!(state(&c), serde_json::json!({ "Receipt": { "tries": 0, "room": "blue" } }));
+    let record = c.record();
+    assert_eq!(record["flow"], "booking");
+    assert_eq!(record["state"], "Receipt");
+    assert_eq!(record["waits_for"], "confirm");
+    assert_eq!(record["body"]["root"][1]["type"], "pay");
+}
+
+#[test]
+fn a_failure_of_the_callee_resumes_the_caller_with_it() {
     let mut c = TestConversation::start(booking("ada".into()));
     c.answer::<Prompt>("3".into());
-    c.reload();
     c.answer::<Choose>("blue".into());
+    c.answer::<Confirm>(true);
     c.reload();
-    println!("{}", c.record());
     c.answer::<Confirm>(false);
+    assert_eq!(c.result::<Result<String, Declined>>(), Err(Declined::Undecided));
+}
+
+#[flow(name = "questions/two")]
+async fn two_of_a_kind() -> bool {
+    Confirm::new("one?").await && Confirm::new("two?").await
+}
+
+#[test]
+fn names_that_clash_are_numbered_and_the_name_on_disk_can_be_set() {
+    let mut c = TestConversation::start(two_of_a_kind());
+    assert_eq!(c.record()["state"], "Confirm");
+    assert_eq!(c.record()["flow"], "questions/two");
+    c.answer::<Confirm>(true);
+    assert_eq!(c.record()["state"], "Confirm2");
+}
+
+/// A flow without a generic local: its states can be named.
+#[flow]
+async fn countdown(from: u32) -> u32 {
+    if from == 0 {
+        return 0;
+    }
+    Info::new(format!("{from}")).await;
+    let below: u32 = countdown(from - 1).await;
+    below + from
+}
+
+#[test]
+fn a_flow_may_call_itself() {
+    let mut c = TestConversation::start(countdown(3));
+    for _ in 0..3 {
+        c.reload();
+        c.answer::<Info>(());
+    }
+    assert_eq!(c.result::<u32>(), 6);
+}
+
+#[flow]
+async fn even(n: u32) -> bool {
+    if n == 0 { true } else { odd(n - 1).await }
+}
+
+#[flow]
+async fn odd(n: u32) -> bool {
+    if n == 0 {
+        return false;
+    }
+    if n % 10 == 5 {
+        Info::new(format!("{n} left")).await;
+    }
+    even(n - 1).await
+}
+
+#[test]
+fn flows_may_call_each_other_deep_down() {
+    let mut c = TestConversation::start(even(1000));
+    let mut asked = 0;
+    while !c.has_ended() {
+        c.reload();
+        c.answer::<Info>(());
+        asked += 1;
+    }
+    assert_eq!(asked, 100);
+    assert!(c.result::<bool>());
+}
+
+/// Keeps a flow that has not been started as a value.
+#[derive(Debug, Serialize, Deserialize)]
+struct Later {
+    flow: Option<PayFlow>,
+}
+
+#[component]
+impl Component for Later {
+    type Answer = Result<String, Declined>;
+
+    fn handle(&mut self, _event: Event, _cx: &Context) -> Handled<Self> {
+        match self.flow.take() {
+            Some(flow) => Ok(Next::call(flow, Self::on_paid)),
+            None => Ok(Next::stay()),
+        }
+    }
+
+    #[resume]
+    fn on_paid(&mut self, paid: Result<String, Declined>, _cx: &Context) -> Handled<Self> {
+        Ok(Next::answer(paid))
+    }
+}
+
+#[test]
+fn a_flow_that_has_not_been_started_is_a_value_that_is_saved() {
+    let mut c = TestConversation::start(Later { flow: Some(pay("ada".into(), 7)) });
+    assert_eq!(state(&c)["flow"], serde_json::json!({ "Start": { "guest": "ada", "price": 7 } }));
     c.reload();
-    c.answer::<Choose>("red".into());
+    c.send(Event::new("go"));
     c.reload();
     c.answer::<Confirm>(true);
-    c.reload();
-    println!("{}", c.record());
-    c.answer::<Confirm>(true);
-    assert_eq!(c.result::<Result<String, Declined>>(), Ok("r-40 red 1".to_owned()));
+    assert_eq!(c.result::<Result<String, Declined>>(), Ok("r-7".to_owned()));
+}
+
+#[test]
+fn a_panic_in_a_flow_leaves_the_conversation_as_it_was() {
+    #[flow]
+    async fn divides(by: Vec<i32>) -> i32 {
+        let mut sum = 0;
+        loop {
+            let index = Prompt::new("which?").await;
+            let Ok(index) = index.parse::<usize>() else { break };
+            sum += 100 / by[index];
+        }
+        sum
+    }
+    let mut c = TestConversation::start(divides(vec![0, 4]));
+    let answer = |text: &str| Event::new("ok").with("text", stube::Value::Text(text.into()));
+    let before = c.record();
+    for panics in ["0", "9"] {
+        assert!(c.try_send(answer(panics)).is_err());
+        assert_eq!(c.record(), before);
+    }
+    c.send(answer("1"));
+    c.send(answer("end"));
+    assert_eq!(c.result::<i32>(), 25);
+}
+
+/// In a module, behind `pub`.
+pub mod other {
+    /// Documented.
+    #[stube::flow]
+    #[must_use]
+    pub async fn visible(text: String) -> usize {
+        stube::Info::new(text.as_str()).await;
+        text.len()
+    }
+}
+
+#[test]
+fn visibility_goes_along() {
+    let mut c = TestConversation::start(other::visible("abc".into()));
+    c.answer::<Info>(());
+    assert_eq!(c.result::<usize>(), 3);
+}
+
+#[test]
+fn a_saved_flow_that_was_changed_is_not_read_as_something_else() {
+    let state = |state: &str| serde_json::from_str::<PayFlow>(state);
+    assert!(state(r#"{"Confirm":{"price":7}}"#).is_ok());
+    assert!(state(r#"{"Confirm":{}}"#).is_err());
+    assert!(state(r#"{"Gone":{}}"#).is_err());
+    assert!(state(r#"{"Start":{"guest":"ada"}}"#).is_err());
+    assert!(state(r#"{"Start":{"guest":"ada","price":"seven"}}"#).is_err());
 }

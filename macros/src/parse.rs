@@ -128,6 +128,13 @@ fn check_type(ty: &Type, problems: &mut Problems) {
 
 /// Whether a type is called `Result` or `Option`. A type of another name is taken for one if the body uses `?`.
 fn is_fallible(ty: &Type) -> bool {
-    let Type::Path(path) = ty else { return false };
-    path.path.segments.last().is_some_and(|last| last.ident == "Result" || last.ident == "Option")
+    match ty {
+        Type::Path(path) => {
+            path.path.segments.last().is_some_and(|last| last.ident == "Result" || last.ident == "Option")
+        }
+        // What a macro of the author's has passed on.
+        Type::Group(group) => is_fallible(&group.elem),
+        Type::Paren(paren) => is_fallible(&paren.elem),
+        _ => false,
+    }
 }
