@@ -10,6 +10,7 @@
 
 mod live;
 mod locks;
+mod recent;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -30,6 +31,7 @@ use crate::view::{Event, View};
 
 use live::{Checkpoint, Live};
 use locks::Locks;
+use recent::Recent;
 
 /// Where the runtime gets the time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -80,6 +82,7 @@ struct Inner {
     retention: Retention,
     locks: Locks,
     index: Mutex<Index>,
+    recent: Mutex<Recent>,
     shutting_down: AtomicBool,
 }
 
@@ -104,6 +107,7 @@ impl fmt::Debug for Runtime {
 pub struct Builder {
     clock: Clock,
     retention: Retention,
+    cache_bytes: usize,
 }
 
 impl fmt::Debug for Builder {
@@ -127,6 +131,14 @@ impl Builder {
         self
     }
 
+    /// How many bytes of records that were used last are kept in memory, if the store is
+    /// [exclusive](Store::is_exclusive). 16 MiB unless set.
+    #[must_use]
+    pub const fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+
     /// Reads all that is in the store, once; then the runtime accepts events.
     ///
     /// # Errors
@@ -142,8 +154,10 @@ impl Builder {
             tracing::warn!(entry = %unreadable.entry, reason = %unreadable.reason, "left a record alone");
         }
         tracing::info!(conversations = index.known.len(), unreadable = index.unreadable.len(), "opened the store");
-        let Self { clock, retention } = self;
+        let Self { clock, retention, cache_bytes } = self;
         let inner = Inner {
+            // Somebody else may change what is in a store that is shared, so nothing of it is kept.
+            recent: Mutex::new(Recent::new(if store.is_exclusive() { cache_bytes } else { 0 })),
             store: Box::new(store),
             clock,
             retention,
@@ -288,7 +302,7 @@ impl Runtime {
 
     /// Sets up a runtime.
     pub fn builder() -> Builder {
-        Builder { clock: Arc::new(|| SystemTime::now().into()), retention: Retention::default() }
+        Builder { clock: Arc::new(|| SystemTime::now().into()), retention: Retention::default(), cache_bytes: 16 << 20 }
     }
 
     /// Starts a conversation and runs it to its first question. When this returns, it is durable.
@@ -617,7 +631,7 @@ impl Runtime {
                 None => {
                     let next = replaces.map_or(Revision::FIRST, Revision::next);
                     let saved = match Record::encode(&conversation, next) {
-                        Ok(record) => self.save(&record, replaces).await,
+                        Ok(record) => self.save(record, replaces).await,
                         Err(error) => Err(Error::new(id, ErrorKind::NotSavable(error.to_string()))),
                     };
                     saved.map(|()| None).map_err(|error| (error, Outcome::Waits(conversation)))
@@ -640,12 +654,12 @@ impl Runtime {
         let record = Record::encode_ended(ended, next)
             .map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
         // The result is durable before anybody hears of it, and before anything is deleted.
-        self.save(&record, replaces).await?;
         let Ok(Stored::Ended(result)) = record.decode() else {
             unreachable!("BUG: the record of an ended conversation holds its result");
         };
+        self.save(record, replaces).await?;
         if self.inner.retention == Retention::AtOnce
-            && let Err(error) = self.delete(id, record.revision()).await
+            && let Err(error) = self.delete(id, next).await
         {
             // It has ended all the same; the reaper will find it.
             tracing::warn!(conversation = %id, %error, "could not delete an ended conversation");
@@ -671,21 +685,24 @@ impl Runtime {
         let Some(before) = before else { return Ok(None) };
         let marked =
             before.outlived(component).map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
-        self.save(&marked, Some(before.revision())).await?;
-        Ok(Some(marked.revision()))
+        let revision = marked.revision();
+        self.save(marked, Some(before.revision())).await?;
+        Ok(Some(revision))
     }
 
     /// Saves, and settles what the store is not sure of.
-    async fn save(&self, record: &Record, replaces: Option<Revision>) -> Result<(), Error> {
+    async fn save(&self, record: Record, replaces: Option<Revision>) -> Result<(), Error> {
         let id = record.id();
+        // Until this has been answered, nobody knows what is durable.
+        self.recent().remove(id);
         let error = |kind| Err(Error::new(id, kind));
-        match self.inner.store.save(record, replaces).await {
+        match self.inner.store.save(&record, replaces).await {
             Saved::Applied => {}
             Saved::NotApplied(source) => return error(ErrorKind::NotSaved(source)),
             Saved::Conflict { .. } => return error(ErrorKind::Conflict),
             // What can be loaded is durable: if it is ours, the save has succeeded.
             Saved::Unknown(source) => match self.inner.store.load(id).await {
-                Ok(Some(stored)) if stored == *record => {}
+                Ok(Some(stored)) if stored == record => {}
                 Ok(Some(stored)) if Some(stored.revision()) == replaces => return error(ErrorKind::NotSaved(source)),
                 Ok(None) if replaces.is_none() => return error(ErrorKind::NotSaved(source)),
                 Ok(_) => return error(ErrorKind::Conflict),
@@ -703,12 +720,15 @@ impl Runtime {
             "saved"
         );
         let mut index = self.index();
-        index.known.insert(id, Summary::of(record));
+        index.known.insert(id, Summary::of(&record));
         index.asleep.remove(&id);
+        drop(index);
+        self.recent().insert(Arc::new(record));
         Ok(())
     }
 
     async fn delete(&self, id: ConversationId, revision: Revision) -> Result<(), Error> {
+        self.recent().remove(id);
         let kind = match self.inner.store.delete(id, revision).await {
             Saved::Applied => {
                 let mut index = self.index();
@@ -723,9 +743,16 @@ impl Runtime {
         Err(Error::new(id, kind))
     }
 
-    async fn load(&self, id: ConversationId) -> Result<Record, Error> {
+    async fn load(&self, id: ConversationId) -> Result<Arc<Record>, Error> {
+        if let Some(record) = self.recent().get(id) {
+            return Ok(record);
+        }
         let kind = match self.inner.store.load(id).await {
-            Ok(Some(record)) => return Ok(record),
+            Ok(Some(record)) => {
+                let record = Arc::new(record);
+                self.recent().insert(Arc::clone(&record));
+                return Ok(record);
+            }
             Ok(None) => ErrorKind::NotFound,
             Err(LoadError::Unreadable(unreadable)) => ErrorKind::Unreadable(unreadable.reason.to_string()),
             Err(LoadError::Store(error)) => ErrorKind::Store(error),
@@ -764,6 +791,10 @@ impl Runtime {
 
     fn now(&self) -> Timestamp {
         (self.inner.clock)()
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.inner.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {

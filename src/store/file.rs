@@ -149,6 +149,11 @@ impl FileError {
 }
 
 impl Store for FileStore {
+    /// The directory is locked, and a file that somebody edits all the same is a conflict of the next save.
+    fn is_exclusive(&self) -> bool {
+        true
+    }
+
     fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
             // Short, so that a slow reader does not let the records of a large directory pile up in memory.

@@ -85,6 +85,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Puts `record` in place of the one of revision `replaces`; `None` if there must be none yet.
     fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved>;
 
+    /// Whether nobody else can change a record while this store is open. Then the runtime may answer from a record that
+    /// it has seen; a change that comes about all the same must be a [`Conflict`](Saved::Conflict) of the next save.
+    fn is_exclusive(&self) -> bool {
+        false
+    }
+
     /// Deletes the record of this id if it is of revision `replaces`. If there is none, that is
     /// [`Applied`](Saved::Applied).
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved>;
