@@ -314,6 +314,7 @@ impl Runtime {
         self.start_boxed(Box::new(root)).await
     }
 
+    #[tracing::instrument(name = "start", level = "debug", skip_all, fields(flow = root.registration().name))]
     async fn start_boxed(&self, root: Box<dyn AnyComponent>) -> Result<Started, Error> {
         self.accepting()?;
         let id = new_id()?;
@@ -397,6 +398,7 @@ impl Runtime {
     /// # Errors
     ///
     /// The conversation cannot be read, or the store did not delete it.
+    #[tracing::instrument(level = "debug", skip_all, fields(conversation = %id))]
     pub async fn end(&self, id: ConversationId) -> Result<(), Error> {
         self.accepting()?;
         let _lock = self.inner.locks.lock(id).await;
@@ -445,6 +447,7 @@ impl Runtime {
     /// # Errors
     ///
     /// The runtime is shutting down. A conversation that the store did not delete is left for the next time.
+    #[tracing::instrument(level = "debug", skip_all)]
     pub async fn reap(&self, idle: Duration) -> Result<Vec<ConversationId>, Error> {
         self.accepting()?;
         let now = self.now();
@@ -504,6 +507,7 @@ impl Runtime {
 
     // ---- One event ------------------------------------------------------------------------------------------------
 
+    #[tracing::instrument(name = "dispatch", level = "debug", skip_all, fields(conversation = %id))]
     async fn apply(
         &self,
         id: ConversationId,
