@@ -15,6 +15,7 @@ use stube::testing::TestConversation;
 use stube::{Component, Context, Handled, Next, component};
 
 #[path = "same_as_async/bodies.rs"]
+#[allow(clippy::all, reason = "the bodies are nasty on purpose")]
 mod bodies;
 
 thread_local! {

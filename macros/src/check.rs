@@ -114,6 +114,12 @@ pub(crate) fn changed_while_used(span: Span) -> Error {
     Error::new(span, message)
 }
 
+pub(crate) fn order_depends_on_type(span: Span) -> Error {
+    let message = "whether this or the `.await` on the right is evaluated first depends on its type; \
+                   write `let` for the one that comes first";
+    Error::new(span, message)
+}
+
 pub(crate) fn captured_shadow(mac: &Macro, name: &str) -> Error {
     let message = format!(
         "`{name}` hides another `{name}` here, and this macro may capture either in its text; give one of them \

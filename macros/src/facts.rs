@@ -78,12 +78,22 @@ struct Walker<'a> {
     hidden: Vec<Vec<String>>,
     /// The labels of the loops and blocks inside the code; `true` for a loop.
     inner: Vec<(Option<String>, bool)>,
+    in_closure: bool,
 }
 
 impl<'a> Walker<'a> {
     fn new(env: &'a Env, loops: &'a [SplitLoop]) -> Self {
         let (hidden, inner) = (Vec::new(), Vec::new());
-        Self { env, loops, facts: Facts::default(), set: BTreeSet::new(), dead: false, hidden, inner }
+        Self {
+            env,
+            loops,
+            facts: Facts::default(),
+            set: BTreeSet::new(),
+            dead: false,
+            hidden,
+            inner,
+            in_closure: false,
+        }
     }
 
     fn finish(mut self) -> Facts {
@@ -263,6 +273,8 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
             _ => None,
         };
         match name.and_then(|name| self.0.local(&name)) {
+            // A closure that assigns has captured the local, so it must be there already.
+            Some(_) if self.0.in_closure => self.visit_expr(&expr.left),
             Some(local) => {
                 self.0.facts.mentions.insert(local);
                 if !self.0.dead {
@@ -334,6 +346,7 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
 
     fn visit_expr_closure(&mut self, expr: &'ast syn::ExprClosure) {
         let inner = std::mem::take(&mut self.0.inner);
+        let in_closure = std::mem::replace(&mut self.0.in_closure, true);
         self.0.maybe(|walker| {
             walker.scoped(|walker| {
                 expr.inputs.iter().for_each(|input| walker.hide(input));
@@ -341,6 +354,7 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
             });
         });
         self.0.inner = inner;
+        self.0.in_closure = in_closure;
     }
 
     fn visit_expr_async(&mut self, expr: &'ast syn::ExprAsync) {

@@ -826,8 +826,18 @@ impl<'a> Builder<'a> {
                 Expr::Reference(expr)
             }
             Expr::Binary(expr) if matches!(expr.op, syn::BinOp::And(_) | syn::BinOp::Or(_)) => self.lazy(expr),
+            Expr::Binary(mut expr) if is_compound(&expr.op) => {
+                if contains_await(&*expr.right) && !is_plain_place(&expr.left) {
+                    self.problems.add(check::order_depends_on_type(expr.left.span()));
+                }
+                let [right, left] = self.operands([(*expr.right, Role::Value), (*expr.left, Role::Place)]);
+                (expr.left, expr.right) = (Box::new(left), Box::new(right));
+                Expr::Binary(expr)
+            }
             Expr::Binary(mut expr) => {
-                let [left, right] = self.operands([(*expr.left, Role::Value), (*expr.right, Role::Value)]);
+                // A comparison borrows what it compares.
+                let role = if is_comparison(&expr.op) { Role::Place } else { Role::Value };
+                let [left, right] = self.operands([(*expr.left, role), (*expr.right, role)]);
                 (expr.left, expr.right) = (Box::new(left), Box::new(right));
                 Expr::Binary(expr)
             }
@@ -895,7 +905,7 @@ impl<'a> Builder<'a> {
             }
             Expr::Macro(mut expr) => {
                 let Some(mut args) = arguments(&expr.mac) else { return Expr::Macro(expr) };
-                let role = if args.formats { Role::Shown } else { Role::Value };
+                let role = if args.formats { Role::Place } else { Role::Value };
                 let list = args.exprs().map(|arg| match arg {
                     Expr::Assign(named) if args.formats => ((*named.right).clone(), role),
                     arg => (arg.clone(), role),
@@ -1060,20 +1070,65 @@ impl<'a> Builder<'a> {
             if index == last {
                 return operand;
             }
-            let changed =
-                !awaits && is_settled(&operand) && later[index + 1..=last].iter().any(|later| changes(later, &operand));
+            let names = names(&operand);
+            let changed = later[index + 1..=last].iter().any(|later| changes(later, &names));
             match role {
-                Role::Place | Role::Shown if changed => {
-                    self.problems.add(check::changed_while_used(operand.span()));
-                    operand
-                }
-                Role::Value if changed => self.hold("operand", operand, false),
-                _ if !awaits && is_settled(&operand) => operand,
+                Role::Value if is_settled(&operand) && !changed => operand,
                 Role::Value => self.hold("operand", operand, false),
-                Role::Place | Role::Shown => self.hold("operand", operand, true),
+                Role::Place => {
+                    if changed {
+                        self.problems.add(check::changed_while_used(operand.span()));
+                    }
+                    self.place(operand)
+                }
             }
         });
         operands.collect()
+    }
+
+    /// A place that is used after the await: what leads to it is evaluated before, the place itself is not moved.
+    fn place(&mut self, expr: Expr) -> Expr {
+        let place = self.path_to(expr);
+        if has_index(&place) {
+            // An index that is out of bounds panics before the await, as it does in the async function.
+            let touch: Stmt = parse_quote!(let _ = &#place;);
+            self.plain(&touch);
+        }
+        place
+    }
+
+    fn path_to(&mut self, expr: Expr) -> Expr {
+        match expr {
+            settled if is_settled(&settled) => settled,
+            Expr::Paren(mut expr) => {
+                expr.expr = Box::new(self.path_to(*expr.expr));
+                Expr::Paren(expr)
+            }
+            Expr::Group(mut expr) => {
+                expr.expr = Box::new(self.path_to(*expr.expr));
+                Expr::Group(expr)
+            }
+            Expr::Field(mut expr) => {
+                expr.base = Box::new(self.path_to(*expr.base));
+                Expr::Field(expr)
+            }
+            Expr::Reference(mut expr) => {
+                expr.expr = Box::new(self.path_to(*expr.expr));
+                Expr::Reference(expr)
+            }
+            Expr::Unary(mut expr) if matches!(expr.op, syn::UnOp::Deref(_)) => {
+                expr.expr = Box::new(self.path_to(*expr.expr));
+                Expr::Unary(expr)
+            }
+            Expr::Index(mut expr) => {
+                expr.expr = Box::new(self.path_to(*expr.expr));
+                if !is_settled(&expr.index) {
+                    expr.index = Box::new(self.hold("operand", *expr.index, false));
+                }
+                Expr::Index(expr)
+            }
+            value => self.hold("operand", value, true),
+        }
     }
 }
 
@@ -1082,10 +1137,8 @@ impl<'a> Builder<'a> {
 enum Role {
     /// Moved or copied when it is evaluated.
     Value,
-    /// A place that is used when all operands have been evaluated: `v` of `v.push(x)`.
+    /// A place that is used, or borrowed, when all operands have been evaluated: `v` of `v.push(x)`.
     Place,
-    /// Borrowed by a macro that shows it.
-    Shown,
 }
 
 /// Whether an expression can be evaluated later with the same result, as long as nobody changes its local.
@@ -1101,18 +1154,61 @@ fn is_settled(expr: &Expr) -> bool {
     }
 }
 
-/// Whether `later` may change the local that `settled` reads.
-fn changes(later: &Expr, settled: &Expr) -> bool {
-    struct Finder {
-        name: String,
-        found: bool,
-    }
-    impl Finder {
-        fn check(&mut self, place: &Expr) {
-            self.found |= root(place).is_some_and(|root| root == self.name);
+/// The names that an expression reads.
+fn names(expr: &Expr) -> Vec<String> {
+    struct Finder(Vec<String>);
+    impl<'ast> syn::visit::Visit<'ast> for Finder {
+        fn visit_expr_path(&mut self, expr: &'ast syn::ExprPath) {
+            self.0.extend(expr.path.get_ident().map(unraw));
         }
     }
-    impl<'ast> syn::visit::Visit<'ast> for Finder {
+    let mut finder = Finder(Vec::new());
+    syn::visit::Visit::visit_expr(&mut finder, expr);
+    finder.0
+}
+
+/// Whether an expression leads to a place without running any code that could be noticed.
+fn is_plain_place(expr: &Expr) -> bool {
+    match expr {
+        Expr::Path(_) => true,
+        Expr::Paren(expr) => is_plain_place(&expr.expr),
+        Expr::Group(expr) => is_plain_place(&expr.expr),
+        Expr::Field(expr) => is_plain_place(&expr.base),
+        Expr::Unary(expr) => matches!(expr.op, syn::UnOp::Deref(_)) && is_plain_place(&expr.expr),
+        Expr::Index(expr) => is_plain_place(&expr.expr) && is_settled(&expr.index),
+        _ => false,
+    }
+}
+
+fn has_index(expr: &Expr) -> bool {
+    match expr {
+        Expr::Index(_) => true,
+        Expr::Paren(expr) => has_index(&expr.expr),
+        Expr::Group(expr) => has_index(&expr.expr),
+        Expr::Field(expr) => has_index(&expr.base),
+        Expr::Reference(expr) => has_index(&expr.expr),
+        Expr::Unary(expr) => has_index(&expr.expr),
+        _ => false,
+    }
+}
+
+fn is_comparison(op: &syn::BinOp) -> bool {
+    use syn::BinOp::*;
+    matches!(op, Eq(_) | Ne(_) | Lt(_) | Le(_) | Gt(_) | Ge(_))
+}
+
+/// Whether `later` may change one of these locals.
+fn changes(later: &Expr, names: &[String]) -> bool {
+    struct Finder<'a> {
+        names: &'a [String],
+        found: bool,
+    }
+    impl Finder<'_> {
+        fn check(&mut self, place: &Expr) {
+            self.found |= root(place).is_some_and(|root| self.names.contains(&root));
+        }
+    }
+    impl<'ast> syn::visit::Visit<'ast> for Finder<'_> {
         fn visit_expr_assign(&mut self, expr: &'ast syn::ExprAssign) {
             self.check(&expr.left);
             syn::visit::visit_expr_assign(self, expr);
@@ -1132,8 +1228,7 @@ fn changes(later: &Expr, settled: &Expr) -> bool {
             syn::visit::visit_expr_reference(self, expr);
         }
     }
-    let Some(name) = root(settled) else { return false };
-    let mut finder = Finder { name, found: false };
+    let mut finder = Finder { names, found: false };
     syn::visit::Visit::visit_expr(&mut finder, later);
     finder.found
 }

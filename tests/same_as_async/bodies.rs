@@ -800,6 +800,46 @@ same! {
         format!("{range:?} {cast} {negated} {not} {length} {copied}")
     }
 
+    async fn compound_assignment_to_a_place() -> String {
+        let mut list = vec![1, 2, 3];
+        let i = 1;
+        list[i] += Ask::new("a").await;
+        list[0] *= 2 + Ask::new("b").await;
+        let mut order = Order { items: vec![5], ..Order::default() };
+        order.items[0] -= Ask::new("c").await;
+        order.total += order.items[0] + Ask::new("d").await;
+        format!("{list:?} {order:?}")
+    }
+
+    async fn methods_on_a_place_inside_of_another() -> String {
+        let mut lists = [vec![1], vec![2]];
+        lists[1].push(Ask::new("a").await);
+        lists[{ log("index"); 0 }].extend(AskList::new("b").await);
+        let mut counts = [Order::default(), Order::default()];
+        counts[1].items.insert(0, Ask::new("c").await);
+        if lists[0].len() as i64 == Ask::new("d").await { log("equal"); }
+        let text = format!("{:?} {}", lists[1], AskText::new("e").await);
+        format!("{lists:?} {counts:?} {text}")
+    }
+
+    async fn copies_in_operands_are_taken_before_the_await() -> String {
+        let mut list = [1, 2, 3];
+        let sum = list[0] + { list[0] = 10; Ask::new("a").await };
+        let three = three(list[1], { list[1] = 20; Ask::new("b").await }, list[1]);
+        format!("{sum} {three} {list:?}")
+    }
+
+    async fn a_closure_that_sets_a_local() -> i64 {
+        let mut last = 0;
+        Tell::new("a").await;
+        let mut set = |n: i64| { if n > 3 { last = n; } };
+        set(5);
+        let n = Ask::new("b").await;
+        let mut again = |m: i64| { if m > 3 { last += m; } };
+        again(n);
+        last
+    }
+
     async fn nested_awaits() -> String {
         AskText::new(AskText::new(format!("{}", Ask::new("inner").await)).await).await
     }
