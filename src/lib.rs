@@ -95,7 +95,5 @@ pub mod __private {
         Failure::message(format!("no resume function is called `{key}`"))
     }
 
-    pub fn transient<E: serde::ser::Error + serde::de::Error>() -> E {
-        <E as serde::ser::Error>::custom("a transient component is never saved")
-    }
+    pub const TRANSIENT: &str = "a transient component is never saved";
 }

@@ -23,7 +23,7 @@ use crate::conversation::{Conversation, Instance};
 use crate::error::{Error, ErrorKind};
 use crate::id::{ConversationId, Turn};
 use crate::kernel::{self, Cause, Outcome, Rejected};
-use crate::record::{Ended, Reason, Record, Revision, Stored, Unreadable};
+use crate::record::{Reason, Record, Revision, Stored, Unreadable};
 use crate::registry;
 use crate::store::{LoadError, MemoryStore, Saved, Store};
 use crate::timestamp::Timestamp;
@@ -642,7 +642,12 @@ impl Runtime {
                 }
             },
             Outcome::Ended(ended) => {
-                let committed = self.commit_ended(id, replaces, &ended).await;
+                // Encoded here: an answer may not be shared between threads, and the future may move to another one.
+                let next = replaces.map_or(Revision::FIRST, Revision::next);
+                let committed = match Record::encode_ended(&ended, next) {
+                    Ok(record) => self.commit_ended(id, replaces, record).await,
+                    Err(error) => Err(Error::new(id, ErrorKind::NotSavable(error.to_string()))),
+                };
                 committed.map(Some).map_err(|error| (error, Outcome::Ended(ended)))
             }
         }
@@ -652,11 +657,9 @@ impl Runtime {
         &self,
         id: ConversationId,
         replaces: Option<Revision>,
-        ended: &Ended,
+        record: Record,
     ) -> Result<String, Error> {
-        let next = replaces.map_or(Revision::FIRST, Revision::next);
-        let record = Record::encode_ended(ended, next)
-            .map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
+        let next = record.revision();
         // The result is durable before anybody hears of it, and before anything is deleted.
         let Ok(Stored::Ended(result)) = record.decode() else {
             unreachable!("BUG: the record of an ended conversation holds its result");

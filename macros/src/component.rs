@@ -106,14 +106,14 @@ fn transient_serde(ty: &Type) -> TokenStream {
                 &self,
                 _: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
-                ::core::result::Result::Err(::stube::__private::transient())
+                ::core::result::Result::Err(::stube::__private::serde::ser::Error::custom(::stube::__private::TRANSIENT))
             }
         }
         impl<'de> ::stube::__private::serde::Deserialize<'de> for #ty {
             fn deserialize<D: ::stube::__private::serde::Deserializer<'de>>(
                 _: D,
             ) -> ::core::result::Result<Self, D::Error> {
-                ::core::result::Result::Err(::stube::__private::transient())
+                ::core::result::Result::Err(::stube::__private::serde::de::Error::custom(::stube::__private::TRANSIENT))
             }
         }
     }

@@ -95,3 +95,27 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`Applied`](Saved::Applied).
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved>;
 }
+
+/// A store behind an [`Arc`] is that store: two runtimes over one of them are what a restart is.
+impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
+    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+        (**self).load_all(each)
+    }
+
+    fn load(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<Record>, LoadError>> {
+        (**self).load(id)
+    }
+
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+        (**self).save(record, replaces)
+    }
+
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+        (**self).delete(id, replaces)
+    }
+
+    /// Not even if the store itself is: whoever else holds the [`Arc`] may change it.
+    fn is_exclusive(&self) -> bool {
+        false
+    }
+}

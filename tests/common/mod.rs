@@ -1,0 +1,178 @@
+//! What the tests of the runtime share: a counter, a store that fails on demand, and a clock.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
+use stube::error::BoxError;
+use stube::record::{Record, Revision};
+use stube::runtime::{Builder, Reply, Runtime};
+use stube::store::{BoxFuture, Each, LoadError, Saved};
+use stube::{
+    Action, Component, Context, ConversationId, Event, Failure, Form, Handled, MemoryStore, Next, Store, Timestamp,
+    Turn, Value, View, component,
+};
+
+/// Counts, and does whatever a test needs.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Counter {
+    pub(crate) count: u64,
+    pub(crate) woken: u64,
+    pub(crate) ratio: f64,
+    pub(crate) note: String,
+}
+
+impl Counter {
+    pub(crate) fn new() -> Self {
+        Self { count: 0, woken: 0, ratio: 1.0, note: String::new() }
+    }
+}
+
+#[component]
+impl Component for Counter {
+    type Answer = u64;
+
+    fn render(&self, _cx: &Context) -> View {
+        assert!(self.note != "unshowable", "cannot be shown");
+        Form::text(format!("{} {} {}", self.count, self.woken, self.note)).action(Action::new("up")).into()
+    }
+
+    fn handle(&mut self, event: Event, _cx: &Context) -> Handled<Self> {
+        self.count += 1;
+        match event.action.as_str() {
+            "note" => self.note = event.text("note").unwrap_or_default().to_owned(),
+            "answer" => return Ok(Next::answer(self.count)),
+            "refuse" => return Err(Failure::refuse("not now")),
+            "fail" => return Err(Failure::message("it broke")),
+            "panic" => panic!("it panicked"),
+            "nan" => self.ratio = f64::NAN,
+            _ => {}
+        }
+        Ok(Next::stay())
+    }
+
+    fn wakeup(&mut self, _cx: &Context) -> Result<(), Failure> {
+        self.woken += 1;
+        Ok(())
+    }
+}
+
+pub(crate) fn note(text: &str) -> Event {
+    Event::new("note").with("note", Value::Text(text.to_owned()))
+}
+
+/// How the next call of a store goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    NotApplied,
+    Conflict,
+    UnknownButApplied,
+    UnknownAndNot,
+    /// Unknown, and the load that would settle it fails too.
+    UnknownForNow,
+    DeleteNotApplied,
+}
+
+/// A store in memory that fails once when it is told to.
+#[derive(Debug, Default)]
+pub(crate) struct Faulty {
+    pub(crate) inner: MemoryStore,
+    next: Mutex<Option<Fault>>,
+    load_fails: Mutex<bool>,
+    pub(crate) saves: AtomicU64,
+}
+
+impl Faulty {
+    pub(crate) fn fail(&self, fault: Fault) {
+        *self.next.lock().expect("no panic") = Some(fault);
+    }
+
+    fn take(&self, fault: &[Fault]) -> Option<Fault> {
+        let mut next = self.next.lock().expect("no panic");
+        next.filter(|next| fault.contains(next)).inspect(|_| *next = None)
+    }
+}
+
+impl Store for Faulty {
+    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+        self.inner.load_all(each)
+    }
+
+    fn load(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<Record>, LoadError>> {
+        if std::mem::take(&mut *self.load_fails.lock().expect("no panic")) {
+            return Box::pin(async { Err(LoadError::Store("the disk is away".into())) });
+        }
+        self.inner.load(id)
+    }
+
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+        use Fault::{Conflict, NotApplied, UnknownAndNot, UnknownButApplied, UnknownForNow};
+        let fault = self.take(&[NotApplied, Conflict, UnknownButApplied, UnknownAndNot, UnknownForNow]);
+        self.saves.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            match fault {
+                None => self.inner.save(record, replaces).await,
+                Some(NotApplied) => Saved::NotApplied("the disk is full".into()),
+                Some(Conflict) => Saved::Conflict { stored: None },
+                Some(UnknownAndNot) => Saved::Unknown("the line is cut".into()),
+                Some(UnknownButApplied | UnknownForNow) => {
+                    let saved = self.inner.save(record, replaces).await;
+                    assert!(matches!(saved, Saved::Applied), "{saved:?}");
+                    *self.load_fails.lock().expect("no panic") = fault == Some(UnknownForNow);
+                    Saved::Unknown("the line is cut".into())
+                }
+                Some(Fault::DeleteNotApplied) => unreachable!("it was not taken"),
+            }
+        })
+    }
+
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+        if self.take(&[Fault::DeleteNotApplied]).is_some() {
+            return Box::pin(async { Saved::NotApplied("the disk is read-only".into()) });
+        }
+        self.inner.delete(id, replaces)
+    }
+}
+
+/// A clock that stands until it is set.
+#[derive(Debug, Clone)]
+pub(crate) struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(1_000_000_000)))
+    }
+
+    pub(crate) fn set(&self, millis: u64) {
+        self.0.store(millis, Ordering::SeqCst);
+    }
+
+    pub(crate) fn millis(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn builder(&self) -> Builder {
+        let clock = self.clone();
+        Runtime::builder().clock(move || Timestamp::from_millis(clock.millis()))
+    }
+}
+
+/// The turn that is open, and the text that is shown with it.
+pub(crate) async fn open(runtime: &Runtime, id: ConversationId) -> (Turn, String) {
+    let questions = runtime.questions(id).await.expect("it can be read").waiting().expect("it goes on");
+    let text = questions[0].view.form().expect("a form").text.join(" ");
+    (questions[0].turn, text)
+}
+
+/// Sends an event to what is open.
+pub(crate) async fn send(runtime: &Runtime, id: ConversationId, event: Event) -> Result<Reply, stube::Error> {
+    let (turn, _) = open(runtime, id).await;
+    runtime.dispatch(id, turn, event).await
+}
+
+/// The stored bytes.
+pub(crate) async fn bytes(store: &impl Store, id: ConversationId) -> Option<Vec<u8>> {
+    store.load(id).await.expect("it can be read").map(|record| record.bytes().to_vec())
+}

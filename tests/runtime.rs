@@ -1,0 +1,352 @@
+//! The promises of the runtime: save, then speak; once, or not at all; and nothing unreadable is touched.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use common::{Clock, Counter, Fault, Faulty, bytes, note, open, send};
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+use stube::record::{Reason, Record};
+use stube::runtime::{Reply, Retention, Runtime, Shown};
+use stube::{Confirm, ConversationId, ErrorKind, Event, FileStore, MemoryStore, Store};
+
+async fn started(store: &Arc<Faulty>) -> (Runtime, ConversationId) {
+    let runtime = Runtime::open(Arc::clone(store)).await.expect("it opens");
+    let id = runtime.start(Counter::new()).await.expect("it starts").id;
+    (runtime, id)
+}
+
+#[tokio::test]
+async fn an_acknowledged_answer_is_in_the_store() {
+    let store = Arc::new(Faulty::default());
+    let (runtime, id) = started(&store).await;
+    assert_eq!(send(&runtime, id, Event::new("up")).await.expect("it is saved"), Reply::Applied);
+    let restarted = Runtime::open(store).await.expect("it opens");
+    assert!(open(&restarted, id).await.1.starts_with("1 "));
+}
+
+#[tokio::test]
+async fn a_failed_save_leaves_the_conversation_as_it_was_and_may_be_tried_again() {
+    let store = Arc::new(Faulty::default());
+    let (runtime, id) = started(&store).await;
+    let before = bytes(&store, id).await;
+    let (turn, text) = open(&runtime, id).await;
+    store.fail(Fault::NotApplied);
+    let error = runtime.dispatch(id, turn, Event::new("up")).await.expect_err("the disk is full");
+    assert!(error.is_retryable() && matches!(error.kind, ErrorKind::NotSaved(_)));
+    assert_eq!(bytes(&store, id).await, before);
+    assert_eq!(open(&runtime, id).await, (turn, text));
+    assert_eq!(runtime.dispatch(id, turn, Event::new("up")).await.expect("there is room"), Reply::Applied);
+}
+
+#[tokio::test]
+async fn a_start_that_was_not_saved_leaves_nothing() {
+    let store = Arc::new(Faulty::default());
+    let runtime = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    store.fail(Fault::NotApplied);
+    assert!(runtime.start(Counter::new()).await.expect_err("the disk is full").is_retryable());
+    assert!(runtime.list().is_empty());
+}
+
+#[tokio::test]
+async fn an_unknown_save_is_settled_by_reading() {
+    let store = Arc::new(Faulty::default());
+    let (runtime, id) = started(&store).await;
+    store.fail(Fault::UnknownButApplied);
+    assert_eq!(send(&runtime, id, Event::new("up")).await.expect("it was applied"), Reply::Applied);
+    store.fail(Fault::UnknownAndNot);
+    let error = send(&runtime, id, Event::new("up")).await.expect_err("it was not");
+    assert!(matches!(error.kind, ErrorKind::NotSaved(_)));
+    assert!(open(&runtime, id).await.1.starts_with("1 "));
+}
+
+#[tokio::test]
+async fn an_unknown_save_that_cannot_be_settled_is_settled_by_the_same_answer() {
+    let store = Arc::new(Faulty::default());
+    let (runtime, id) = started(&store).await;
+    let (turn, _) = open(&runtime, id).await;
+    store.fail(Fault::UnknownForNow);
+    let error = runtime.dispatch(id, turn, Event::new("up")).await.expect_err("nobody knows");
+    assert!(error.is_retryable() && matches!(error.kind, ErrorKind::Unknown(_)));
+    assert_eq!(runtime.dispatch(id, turn, Event::new("up")).await.expect("it is known now"), Reply::Repeated);
+    assert!(open(&runtime, id).await.1.starts_with("1 "), "it was applied once");
+}
+
+#[tokio::test]
+async fn a_conflict_runs_the_event_again_on_what_somebody_else_saved() {
+    let store = Arc::new(Faulty::default());
+    let (runtime, id) = started(&store).await;
+    store.fail(Fault::Conflict);
+    assert_eq!(send(&runtime, id, Event::new("up")).await.expect("the second try wins"), Reply::Applied);
+    // Two processes with the same question open: the answer of the second one is stale, not lost and not applied twice.
+    let other = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    let (turn, _) = open(&other, id).await;
+    assert_eq!(runtime.dispatch(id, turn, note("first")).await.expect("it is saved"), Reply::Applied);
+    assert_eq!(other.dispatch(id, turn, note("second")).await.expect("it is told"), Reply::Stale);
+}
+
+#[tokio::test]
+async fn duplicates_stale_answers_and_refusals_change_no_byte() {
+    let store = Arc::new(Faulty::default());
+    let (runtime, id) = started(&store).await;
+    let (turn, _) = open(&runtime, id).await;
+    assert_eq!(runtime.dispatch(id, turn, note("once")).await.expect("it is saved"), Reply::Applied);
+    let before = bytes(&store, id).await;
+    let saves = store.saves.load(Ordering::SeqCst);
+    assert_eq!(runtime.dispatch(id, turn, note("once")).await.expect("it is told"), Reply::Repeated);
+    assert_eq!(runtime.dispatch(id, turn, note("twice")).await.expect("it is told"), Reply::Stale);
+    let reply = send(&runtime, id, Event::new("refuse")).await.expect("it is told");
+    assert_eq!(reply, Reply::Refused { reason: "not now".to_owned() });
+    let restarted = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    assert_eq!(restarted.dispatch(id, turn, note("once")).await.expect("it is told"), Reply::Repeated);
+    assert_eq!(bytes(&store, id).await, before);
+    assert_eq!(store.saves.load(Ordering::SeqCst), saves);
+}
+
+#[tokio::test]
+async fn an_error_or_a_panic_in_author_code_leaves_the_conversation_as_it_was() {
+    let store = Arc::new(Faulty::default());
+    let (runtime, id) = started(&store).await;
+    let before = bytes(&store, id).await;
+    for action in ["fail", "panic"] {
+        let error = send(&runtime, id, Event::new(action)).await.expect_err("it fails");
+        assert!(matches!(&error.kind, ErrorKind::Failed { component, .. } if component == "counter"), "{error}");
+        assert!(!error.is_retryable());
+    }
+    assert_eq!(bytes(&store, id).await, before);
+    assert_eq!(send(&runtime, id, Event::new("up")).await.expect("the next event works"), Reply::Applied);
+    assert_eq!(send(&runtime, id, note("unshowable")).await.expect("it is saved"), Reply::Applied);
+    let error = runtime.questions(id).await.expect_err("it cannot be shown");
+    assert!(error.to_string().contains("`counter` failed: it panicked: cannot be shown"), "{error}");
+}
+
+#[tokio::test]
+async fn a_state_that_would_not_read_back_is_not_saved() {
+    let store = Arc::new(Faulty::default());
+    let (runtime, id) = started(&store).await;
+    let before = bytes(&store, id).await;
+    let error = send(&runtime, id, Event::new("nan")).await.expect_err("JSON has no NaN");
+    assert!(matches!(error.kind, ErrorKind::NotSavable(_)), "{error}");
+    assert_eq!(bytes(&store, id).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_acknowledged_answer_is_applied_once_however_many_send_at_once() {
+    let store = Arc::new(Faulty::default());
+    let (runtime, id) = started(&store).await;
+    let tasks: Vec<_> = (0..16)
+        .map(|task| {
+            let runtime = runtime.clone();
+            tokio::spawn(async move {
+                let mut applied = 0;
+                for n in 0..20 {
+                    let (turn, _) = open(&runtime, id).await;
+                    let reply = runtime.dispatch(id, turn, note(&format!("{task} {n}"))).await.expect("it is told");
+                    applied += u64::from(reply == Reply::Applied);
+                }
+                applied
+            })
+        })
+        .collect();
+    let mut applied = 0;
+    for task in tasks {
+        applied += task.await.expect("it does not panic");
+    }
+    assert!(applied > 0);
+    assert!(open(&runtime, id).await.1.starts_with(&format!("{applied} ")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_conversations_go_on_in_parallel_on_files() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let runtime = Runtime::open(FileStore::open(dir.path().join("store")).expect("a store")).await.expect("it opens");
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let runtime = runtime.clone();
+            tokio::spawn(async move {
+                let id = runtime.start(Counter::new()).await.expect("it starts").id;
+                for _ in 0..5 {
+                    assert_eq!(send(&runtime, id, Event::new("up")).await.expect("it is saved"), Reply::Applied);
+                }
+                assert!(open(&runtime, id).await.1.starts_with("5 "));
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("it does not panic");
+    }
+    runtime.shutdown().await;
+    drop(runtime);
+    let runtime = Runtime::open(FileStore::open(dir.path().join("store")).expect("a store")).await.expect("it opens");
+    assert_eq!(runtime.list().len(), 16);
+}
+
+#[tokio::test]
+async fn a_result_is_durable_before_it_is_handed_out_and_kept_as_long_as_the_host_says() {
+    let clock = Clock::new();
+    for (retention, kept) in
+        [(Retention::AtOnce, false), (Retention::For(Duration::from_secs(60)), true), (Retention::UntilForgotten, true)]
+    {
+        let store = Arc::new(MemoryStore::new());
+        let runtime = clock.builder().retention(retention).open(Arc::clone(&store)).await.expect("it opens");
+        let id = runtime.start(Counter::new()).await.expect("it starts").id;
+        let reply = send(&runtime, id, Event::new("answer")).await.expect("it is saved");
+        assert_eq!(reply, Reply::Ended { result: "1".to_owned() });
+        assert_eq!(bytes(&store, id).await.is_some(), kept);
+        if kept {
+            assert_eq!(runtime.result(id).await.expect("it is there"), Some("1".to_owned()));
+            assert_eq!(runtime.questions(id).await.expect("it is there"), Shown::Ended("1".to_owned()));
+            let restarted = clock.builder().retention(retention).open(Arc::clone(&store)).await.expect("it opens");
+            assert_eq!(restarted.list()[0].waits_for, None, "a crash does not lose the result");
+        }
+        clock.set(clock.millis() + 61_000);
+        let gone = runtime.reap(Duration::from_secs(3600)).await.expect("it reaps");
+        assert_eq!(gone.len(), usize::from(matches!(retention, Retention::For(_))));
+        runtime.forget(id).await.expect("it is forgotten");
+        assert!(bytes(&store, id).await.is_none());
+        assert!(matches!(runtime.questions(id).await.expect_err("gone").kind, ErrorKind::NotFound));
+    }
+}
+
+#[tokio::test]
+async fn a_result_that_could_not_be_deleted_is_deleted_by_the_reaper() {
+    let store = Arc::new(Faulty::default());
+    let (runtime, id) = started(&store).await;
+    store.fail(Fault::DeleteNotApplied);
+    assert!(matches!(send(&runtime, id, Event::new("answer")).await, Ok(Reply::Ended { .. })));
+    assert!(bytes(&store, id).await.is_some());
+    assert_eq!(runtime.reap(Duration::MAX).await.expect("it reaps"), [id]);
+    assert!(bytes(&store, id).await.is_none());
+}
+
+#[tokio::test]
+async fn what_goes_on_is_not_forgotten_and_an_end_deletes_it() {
+    let store = Arc::new(Faulty::default());
+    let (runtime, id) = started(&store).await;
+    assert!(runtime.forget(id).await.is_err());
+    assert!(bytes(&store, id).await.is_some());
+    runtime.end(id).await.expect("it ends");
+    runtime.end(id).await.expect("ending it again is fine");
+    assert!(bytes(&store, id).await.is_none() && runtime.list().is_empty());
+}
+
+#[tokio::test]
+async fn the_reaper_takes_what_is_idle_and_a_clock_that_is_set_back_takes_nothing() {
+    let clock = Clock::new();
+    let store = Arc::new(MemoryStore::new());
+    let runtime = clock.builder().open(Arc::clone(&store)).await.expect("it opens");
+    let idle = runtime.start(Counter::new()).await.expect("it starts").id;
+    clock.set(clock.millis() + 10_000);
+    let busy = runtime.start(Counter::new()).await.expect("it starts").id;
+    let start = clock.millis();
+    clock.set(0);
+    assert!(runtime.reap(Duration::ZERO).await.expect("it reaps").is_empty());
+    clock.set(start);
+    assert_eq!(runtime.reap(Duration::from_secs(10)).await.expect("it reaps"), [idle]);
+    assert!(bytes(&store, busy).await.is_some());
+}
+
+#[tokio::test]
+async fn a_shutdown_refuses_new_work_and_parks_the_rest() {
+    let store = Arc::new(Faulty::default());
+    let (runtime, id) = started(&store).await;
+    let (turn, _) = open(&runtime, id).await;
+    runtime.shutdown().await;
+    runtime.shutdown().await;
+    for refused in [
+        runtime.start(Counter::new()).await.map(|_| ()),
+        runtime.dispatch(id, turn, Event::new("up")).await.map(|_| ()),
+        runtime.end(id).await,
+    ] {
+        assert!(matches!(refused.expect_err("it is refused").kind, ErrorKind::ShuttingDown));
+    }
+    let restarted = Runtime::open(store).await.expect("it opens");
+    assert_eq!(restarted.dispatch(id, turn, Event::new("up")).await.expect("it goes on"), Reply::Applied);
+}
+
+#[tokio::test]
+async fn a_conversation_wakes_once_in_a_process_and_reading_never_writes() {
+    let store = Arc::new(Faulty::default());
+    let (_, id) = started(&store).await;
+    let restarted = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    let before = bytes(&store, id).await;
+    for _ in 0..2 {
+        assert_eq!(open(&restarted, id).await.1, "0 1 ", "shown as it will be");
+    }
+    assert_eq!(bytes(&store, id).await, before);
+    for _ in 0..2 {
+        assert_eq!(send(&restarted, id, Event::new("up")).await.expect("it is saved"), Reply::Applied);
+    }
+    assert_eq!(open(&restarted, id).await.1, "2 1 ");
+}
+
+#[tokio::test]
+async fn a_typed_answer_must_fit_the_component() {
+    let store = Arc::new(Faulty::default());
+    let (runtime, id) = started(&store).await;
+    let (turn, _) = open(&runtime, id).await;
+    assert!(matches!(runtime.answer::<Confirm>(id, turn, true).await.expect_err("no").kind, ErrorKind::Failed { .. }));
+    assert_eq!(runtime.answer::<Counter>(id, turn, 7).await.expect("it fits"), Reply::Ended { result: "7".into() });
+}
+
+/// The record with something else in it, under a checksum that is right.
+fn forged(record: &Record, from: &str, to: &str) -> Record {
+    let text = String::from_utf8(record.bytes().to_vec()).expect("text");
+    let (content, _) = text.rsplit_once(",\"sum\":").expect("a sum");
+    assert!(content.contains(from), "{content}");
+    let content = content.replace(from, to);
+    let sum = HEXLOWER.encode(&Sha256::digest(&content));
+    Record::parse(format!("{content},\"sum\":\"{sum}\"}}\n").into_bytes()).expect("a record")
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_listed_with_the_reason_and_left_alone() {
+    let store = Arc::new(MemoryStore::new());
+    let runtime = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    let mut ids = Vec::new();
+    for (from, to) in [
+        ("\"type\":\"counter\",\"crate\":\"stube\"", "\"type\":\"gone\",\"crate\":\"hotel_widgets\""),
+        ("\"count\":0", "\"count\":\"none\""),
+    ] {
+        let id = runtime.start(Counter::new()).await.expect("it starts").id;
+        let record = store.load(id).await.expect("it can be read").expect("it is there");
+        // The crate is left out where it is our own, and these tests are a part of it.
+        let text = String::from_utf8_lossy(record.bytes()).into_owned();
+        let from = if text.contains(from) { from } else { "\"type\":\"counter\"" };
+        let forged = forged(&record, from, to);
+        assert!(matches!(store.delete(id, record.revision()).await, stube::store::Saved::Applied));
+        assert!(matches!(store.save(&forged, None).await, stube::store::Saved::Applied));
+        ids.push((id, forged));
+    }
+    let healthy = runtime.start(Counter::new()).await.expect("it starts").id;
+    let restarted = Runtime::open(Arc::clone(&store)).await.expect("one bad record stops nobody");
+    let reason =
+        |id| restarted.unreadable().into_iter().find(|found| found.id == Some(id)).expect("it is listed").reason;
+    assert_eq!(reason(ids[0].0), Reason::UnknownType { name: "gone".to_owned(), krate: "hotel_widgets".to_owned() });
+    assert!(reason(ids[0].0).to_string().contains("`use hotel_widgets as _;`"));
+    assert!(matches!(reason(ids[1].0), Reason::ChangedShape { name, .. } if name == "counter"));
+    for (id, record) in &ids {
+        let turn = "i1.0".parse().expect("a turn");
+        let error = restarted.dispatch(*id, turn, Event::new("up")).await.expect_err("it cannot be read");
+        assert!(matches!(error.kind, ErrorKind::Unreadable(_)), "{error}");
+        assert!(!error.to_string().contains("none"), "an error does not quote what is stored: {error}");
+        assert!(restarted.end(*id).await.is_err() && restarted.forget(*id).await.is_err());
+        assert!(restarted.reap(Duration::ZERO).await.expect("it reaps").iter().all(|gone| gone != id));
+        assert_eq!(bytes(&store, *id).await.as_deref(), Some(record.bytes()), "byte for byte");
+    }
+    assert_eq!(restarted.list().len(), 1);
+    assert_eq!(send(&restarted, healthy, Event::new("up")).await.expect("it is served"), Reply::Applied);
+}
+
+#[tokio::test]
+async fn an_id_that_was_never_given_is_not_found() {
+    let runtime = Runtime::in_memory().await.expect("it opens");
+    let id = ConversationId::from_bits([3; 16]);
+    let turn = "i1.0".parse().expect("a turn");
+    assert!(matches!(runtime.questions(id).await.expect_err("no").kind, ErrorKind::NotFound));
+    assert!(matches!(runtime.dispatch(id, turn, Event::new("up")).await.expect_err("no").kind, ErrorKind::NotFound));
+    runtime.forget(id).await.expect("there is nothing to forget");
+}
