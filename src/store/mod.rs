@@ -96,7 +96,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved>;
 }
 
-/// A store behind an [`Arc`] is that store: two runtimes over one of them are what a restart is.
+/// A store behind an [`Arc`](std::sync::Arc) is that store: two runtimes over one of them are what a restart is.
 impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
     fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         (**self).load_all(each)
@@ -114,7 +114,7 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
         (**self).delete(id, replaces)
     }
 
-    /// Not even if the store itself is: whoever else holds the [`Arc`] may change it.
+    /// Not even if the store itself is: whoever else holds the `Arc` may change it.
     fn is_exclusive(&self) -> bool {
         false
     }
