@@ -29,17 +29,9 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Turns an `async fn` into a flow: a component whose state is saved at every `.await`.
 ///
-/// ```ignore
-/// #[flow]
-/// async fn greet(guest: String) -> bool {
-///     let name = Prompt::new(format!("{guest}, what is your name?")).await;
-///     Confirm::new(format!("Is it really {name}?")).await
-/// }
-/// ```
-///
-/// `greet("you".into())` is then a value, of the type `GreetFlow`, that runs nothing yet: it can be started by a
-/// runtime, or awaited by another flow. `GreetState` is the enum of its states. The function itself is gone; its body
-/// runs piece by piece, from one `.await` to the next.
+/// Of `async fn greet(guest: String) -> bool`, `greet("you".into())` is then a value, of the type `GreetFlow`, that runs
+/// nothing yet: it can be started by a runtime, or awaited by another flow. `GreetState` is the enum of its states. The
+/// function itself is gone; its body runs piece by piece, from one `.await` to the next.
 ///
 /// # What may be awaited
 ///
