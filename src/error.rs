@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::id::ConversationId;
+use crate::id::{ConversationId, InstanceId};
 use crate::view::Refusal;
 
 /// A failure with its type forgotten.
@@ -84,9 +84,14 @@ pub enum ErrorKind {
     Failed {
         /// The component or flow whose code it was.
         component: String,
+        /// The instance, where it is one that is still there.
+        instance: Option<InstanceId>,
         /// What it reported.
         failure: Failure,
     },
+    /// The conversation goes on, and this can only be done with one that has ended.
+    #[error("it goes on; only a conversation that has ended is forgotten")]
+    GoesOn,
     /// What a component became cannot be saved and loaded again. The conversation is as it was.
     #[error("the new state cannot be saved: {0}")]
     NotSavable(String),
@@ -131,6 +136,7 @@ impl Error {
             | ErrorKind::Store(_)
             | ErrorKind::ShuttingDown => true,
             ErrorKind::NotFound
+            | ErrorKind::GoesOn
             | ErrorKind::Failed { .. }
             | ErrorKind::NotSavable(_)
             | ErrorKind::Unreadable(_)

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::component::{AnyAnswer, AnyComponent, Component};
 use crate::conversation::{Conversation, Instance};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Failure};
 use crate::id::{ConversationId, Turn};
 use crate::kernel::{self, Cause, Outcome, Rejected};
 use crate::record::{Reason, Record, Revision, Stored, Unreadable};
@@ -433,9 +433,7 @@ impl Runtime {
             other => other?,
         };
         if !record.has_ended() {
-            let failure = crate::error::Failure::message("it goes on; only what has ended is forgotten");
-            let kind = ErrorKind::Failed { component: record.header().flow.clone(), failure };
-            return Err(Error::new(id, kind));
+            return Err(Error::new(id, ErrorKind::GoesOn));
         }
         self.delete(id, record.revision()).await
     }
@@ -457,9 +455,10 @@ impl Runtime {
                 continue;
             }
             let _lock = self.inner.locks.lock(summary.id).await;
-            // Looked at again under the lock: it may have been answered in between.
+            // Looked at again under the lock: it may have been answered in between, here or by another process.
             let Ok(record) = self.load(summary.id).await else { continue };
-            if record.revision() != summary.revision || self.index().live.contains_key(&summary.id) {
+            let is_live = self.index().live.contains_key(&summary.id);
+            if is_live || !self.is_over(&Summary::of(&record), idle, now) {
                 continue;
             }
             if let Ok(Stored::Conversation(conversation)) = self.decode(&record) {
@@ -832,18 +831,18 @@ fn rejected_start(id: ConversationId, rejected: Rejected) -> Error {
 }
 
 fn failed(id: ConversationId, cause: Cause) -> Error {
-    let (component, failure) = match cause {
+    let (component, instance, failure) = match cause {
         Cause::Failed { component, instance, failure } => {
             tracing::warn!(conversation = %id, %instance, component, "author code failed");
-            (component, failure)
+            (component, Some(instance), failure)
         }
         Cause::WrongType { component } => {
-            (component, crate::error::Failure::message("it does not answer with a value of this type"))
+            (component, None, Failure::message("it does not answer with a value of this type"))
         }
-        Cause::Refused(refusal) => ("?", crate::error::Failure::Refused(refusal)),
-        Cause::Repeated | Cause::Stale => ("?", crate::error::Failure::message("the question is not open any more")),
+        Cause::Refused(refusal) => ("?", None, Failure::Refused(refusal)),
+        Cause::Repeated | Cause::Stale => ("?", None, Failure::message("the question is not open any more")),
     };
-    Error::new(id, ErrorKind::Failed { component: component.to_owned(), failure })
+    Error::new(id, ErrorKind::Failed { component: component.to_owned(), instance, failure })
 }
 
 fn new_id() -> Result<ConversationId, Error> {

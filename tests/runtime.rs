@@ -113,7 +113,8 @@ async fn an_error_or_a_panic_in_author_code_leaves_the_conversation_as_it_was() 
     let before = bytes(&store, id).await;
     for action in ["fail", "panic"] {
         let error = send(&runtime, id, Event::new(action)).await.expect_err("it fails");
-        assert!(matches!(&error.kind, ErrorKind::Failed { component, .. } if component == "counter"), "{error}");
+        let ErrorKind::Failed { component, instance: Some(instance), .. } = &error.kind else { panic!("{error}") };
+        assert_eq!((component.as_str(), instance.to_string().as_str()), ("counter", "i1"));
         assert!(!error.is_retryable());
     }
     assert_eq!(bytes(&store, id).await, before);
@@ -226,7 +227,7 @@ async fn a_result_that_could_not_be_deleted_is_deleted_by_the_reaper() {
 async fn what_goes_on_is_not_forgotten_and_an_end_deletes_it() {
     let store = Arc::new(Faulty::default());
     let (runtime, id) = started(&store).await;
-    assert!(runtime.forget(id).await.is_err());
+    assert!(matches!(runtime.forget(id).await.expect_err("it goes on").kind, ErrorKind::GoesOn));
     assert!(bytes(&store, id).await.is_some());
     runtime.end(id).await.expect("it ends");
     runtime.end(id).await.expect("ending it again is fine");
