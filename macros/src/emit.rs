@@ -346,7 +346,7 @@ impl Emitter<'_> {
     fn moved<'v>(&self, fields: impl IntoIterator<Item = &'v crate::lower::Field>) -> TokenStream {
         let fields = fields.into_iter().map(|field| {
             let (name, ident) = (&field.name, &self.graph.local(field.local).ident);
-            quote!(#name: #ident)
+            if name == ident { quote!(#ident) } else { quote!(#name: #ident) }
         });
         quote!(#(#fields),*)
     }
@@ -398,7 +398,7 @@ impl<'a> Body<'a> {
             let (name, local) = (&field.name, graph.local(field.local));
             let ident = &local.ident;
             let mutable = (local.mutable && local.scope == outermost).then(|| quote!(mut));
-            quote!(#name: #mutable #ident)
+            if name == ident { quote!(#mutable #ident) } else { quote!(#name: #mutable #ident) }
         });
         quote!(#(#fields),*)
     }
@@ -448,7 +448,7 @@ impl<'a> Body<'a> {
                 arms.iter().any(|arm| arm.binds.contains(&local) || self.declares(arm.body, local))
             }
             Node::LetElse { binds, otherwise, .. } => binds.contains(&local) || self.declares(*otherwise, local),
-            Node::Await { .. } | Node::Jump { .. } | Node::Return(_) => false,
+            Node::Items(_) | Node::Await { .. } | Node::Jump { .. } | Node::Return(_) => false,
         })
     }
 
@@ -469,6 +469,12 @@ impl<'a> Body<'a> {
             // Without a use in this block, its type could not be inferred here.
             Node::Declare(local) if self.declared.contains(local) => self.declare(*local),
             Node::Declare(_) => TokenStream::new(),
+            Node::Items(items) => {
+                let items = items.iter().map(|item| {
+                    quote!(#[allow(dead_code, unused_imports, unused_macros, reason = "another block uses it")] #item)
+                });
+                items.collect()
+            }
             Node::Scope(scope, seq) => {
                 let declared = self.declarations(*scope);
                 let code = self.seq(*seq);
@@ -481,7 +487,9 @@ impl<'a> Body<'a> {
             Node::Match { scrutinee, arms } => {
                 let scrutinee = self.expr(scrutinee);
                 let arms = arms.iter().map(|arm| {
-                    let (pat, body) = (&arm.pat, self.seq(arm.body));
+                    let (mut pat, body) = (arm.pat.clone(), self.seq(arm.body));
+                    // A guard may leave a loop.
+                    Jumps::new(self.emitter, &arm.loops).visit_pat_mut(&mut pat);
                     quote!(#pat => { #body })
                 });
                 quote!(match #scrutinee { #(#arms)* })

@@ -15,7 +15,9 @@ use syn::{Block, Expr, FieldPat, FieldValue, Ident, Lit, Macro, Member, Pat, Pat
 
 use crate::check::{self, Problems};
 use crate::parse::Source;
-use crate::syntax::{Arguments, Node, arguments, bindings, captured, contains_await, is_binding, mentioned, unraw};
+use crate::syntax::{
+    Arguments, Dots, Node, arguments, bindings, captured, contains_await, is_binding, mentioned, unraw,
+};
 
 /// The new names, and what their authors called them.
 pub(crate) type Renamed = BTreeMap<String, String>;
@@ -103,9 +105,9 @@ impl Resolver {
     }
 
     fn tokens(&mut self, tokens: TokenStream) -> TokenStream {
-        let mut after_dot = false;
+        let mut dots = Dots::default();
         let renamed = tokens.into_iter().map(|token| {
-            let was_after_dot = std::mem::take(&mut after_dot);
+            let was_after_dot = dots.then(&token);
             match token {
                 TokenTree::Group(group) => {
                     let mut new = Group::new(group.delimiter(), self.tokens(group.stream()));
@@ -118,11 +120,7 @@ impl Resolver {
                     }
                     TokenTree::Ident(ident)
                 }
-                TokenTree::Punct(punct) => {
-                    after_dot = punct.as_char() == '.';
-                    TokenTree::Punct(punct)
-                }
-                literal @ TokenTree::Literal(_) => literal,
+                other @ (TokenTree::Punct(_) | TokenTree::Literal(_)) => other,
             }
         });
         renamed.collect()
@@ -139,7 +137,8 @@ impl Resolver {
         }) else {
             return;
         };
-        let mut told = BTreeSet::new();
+        // `x` of `"{x}", x = 1` is no local.
+        let mut told: BTreeSet<_> = args.args.iter().filter_map(named).map(|(name, _)| unraw(name)).collect();
         for name in captured(&text.token().to_string()) {
             if let Some(new) = self.new_name(&name).filter(|_| told.insert(name.clone())) {
                 let (old, new) = (Ident::new(&name, text.span()), Ident::new(new, text.span()));
@@ -167,6 +166,13 @@ fn leaves(node: &impl Node) -> bool {
     let mut jumps = Jumps(false);
     node.accept(&mut jumps);
     jumps.0 || contains_await(node)
+}
+
+/// `x = 1`, as an argument of a format macro.
+fn named(arg: &Expr) -> Option<(&Ident, &Expr)> {
+    let Expr::Assign(assign) = arg else { return None };
+    let Expr::Path(path) = &*assign.left else { return None };
+    Some((path.path.get_ident()?, &assign.right))
 }
 
 /// Renames the identifiers that a pattern binds.
@@ -286,7 +292,11 @@ impl VisitMut for Resolver {
         // Untouched where nothing is renamed: the author's tokens are the best ones.
         let Some(name) = mentioned(&mac.tokens).into_iter().find(|name| self.new_name(name).is_some()) else { return };
         if let Some(mut args) = arguments(mac) {
-            args.exprs_mut().for_each(|arg| self.visit_expr_mut(arg));
+            let formats = args.formats;
+            args.exprs_mut().for_each(|arg| match arg {
+                Expr::Assign(assign) if formats => self.visit_expr_mut(&mut assign.right),
+                arg => self.visit_expr_mut(arg),
+            });
             if args.formats {
                 self.tell_captures(&mut args);
             }
