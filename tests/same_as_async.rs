@@ -224,3 +224,5 @@ mod locals;
 mod loops;
 #[path = "same_as_async/names.rs"]
 mod names;
+#[path = "same_as_async/nasty.rs"]
+mod nasty;

@@ -456,7 +456,15 @@ impl<'a> Body<'a> {
         let local = self.emitter.graph.local(local);
         let (ident, mutable) = (&local.ident, local.mutable.then(|| quote!(mut)));
         let ty = local.ty.as_ref().map(|ty| quote!(: #ty));
-        quote!(let #mutable #ident #ty;)
+        let text = local.text.as_ref().map(|text| quote!(= #text));
+        quote!(let #mutable #ident #ty #text;)
+    }
+
+    fn is_text_of_others(&self, local: LocalId) -> bool {
+        let Emitter { graph, live, .. } = self.emitter;
+        graph.local(local).text.is_some()
+            && !self.declared.contains(&local)
+            && graph.order.iter().any(|&other| mentioned(graph, live, other).contains(&local))
     }
 
     fn seq(&self, seq: SeqId) -> TokenStream {
@@ -465,6 +473,10 @@ impl<'a> Body<'a> {
 
     fn node(&self, node: &Node) -> TokenStream {
         match node {
+            // A text that only other blocks use is written out there.
+            Node::Stmt { declares, .. } if declares.iter().any(|local| self.is_text_of_others(*local)) => {
+                TokenStream::new()
+            }
             Node::Stmt { stmt, loops, .. } => self.stmt(stmt, loops),
             // Without a use in this block, its type could not be inferred here.
             Node::Declare(local) if self.declared.contains(local) => self.declare(*local),

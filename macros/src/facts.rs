@@ -421,7 +421,9 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
                         && args.formats
                     {
                         let captured = crate::syntax::captured(&text.token().to_string());
-                        captured.iter().for_each(|name| self.0.uses(name));
+                        // `x` of `"{x}", x = 1` is no local.
+                        let captured = captured.iter().filter(|name| !args.names().any(|other| unraw(other) == **name));
+                        captured.for_each(|name| self.0.uses(name));
                     }
                 }
             }

@@ -65,6 +65,9 @@ pub(crate) struct Local {
     pub(crate) mutable: bool,
     /// The type, where it is written and whole.
     pub(crate) ty: Option<Type>,
+    /// `"title"`, of `let title = "title";`: a text that is written out again after an await instead of being saved,
+    /// because what is read from disk is no `&'static str`.
+    pub(crate) text: Option<Expr>,
     pub(crate) scope: ScopeId,
 }
 
@@ -378,6 +381,7 @@ impl<'a> Builder<'a> {
             name: self.renamed.get(&called).cloned().unwrap_or(called),
             mutable,
             ty: ty.cloned(),
+            text: None,
             scope: *self.scopes.last().expect("the function is a scope"),
         };
         self.graph.locals.push(local);
@@ -538,6 +542,9 @@ impl<'a> Builder<'a> {
             Stmt::Local(local) => self.declare_pat(&local.pat),
             Stmt::Item(_) | Stmt::Expr(..) | Stmt::Macro(_) => Vec::new(),
         };
+        if let (Some(text), &[local]) = (text(stmt), declares.as_slice()) {
+            self.graph.locals[local.0].text = Some(text.clone());
+        }
         let diverges = facts.diverges || matches!(stmt, Stmt::Macro(mac) if is_diverging(&mac.mac));
         self.push(Node::Stmt { stmt: stmt.clone(), facts, loops: self.loops.clone(), declares });
         if diverges {
@@ -1431,6 +1438,17 @@ fn never() -> Expr {
 
 fn items(stmts: &[Stmt]) -> impl Iterator<Item = &Item> {
     stmts.iter().filter_map(|stmt| if let Stmt::Item(item) = stmt { Some(item) } else { None })
+}
+
+/// The text that a `let` gives a local for good.
+fn text(stmt: &Stmt) -> Option<&Expr> {
+    let Stmt::Local(SynLocal { pat, init: Some(init), .. }) = stmt else { return None };
+    let pat = if let Pat::Type(typed) = pat { &*typed.pat } else { pat };
+    let Pat::Ident(pat) = pat else { return None };
+    let Expr::Lit(lit) = &*init.expr else { return None };
+    let is_text = matches!(lit.lit, syn::Lit::Str(_) | syn::Lit::ByteStr(_) | syn::Lit::CStr(_));
+    let is_bare = pat.mutability.is_none() && pat.by_ref.is_none() && pat.subpat.is_none();
+    (is_text && is_bare).then_some(&*init.expr)
 }
 
 /// The name that an item brings into the block it stands in.

@@ -32,7 +32,9 @@ pub(crate) fn liveness(graph: &Graph) -> Liveness {
         let mut changed = false;
         // Backwards, because that is the way in which needs travel: all but loops are done in one round.
         for &id in graph.order.iter().rev() {
-            let needed = live.before(graph, graph.block(id).code, Locals::new());
+            let mut needed = live.before(graph, graph.block(id).code, Locals::new());
+            // A text is written out again where it is used.
+            needed.retain(|&local| graph.local(local).text.is_none());
             changed |= needed != live.needed[id.0];
             live.needed[id.0] = needed;
         }

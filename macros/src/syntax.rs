@@ -158,6 +158,18 @@ impl Arguments {
         self.args.iter().chain(&self.repeat)
     }
 
+    /// `x` of `x = 1`.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Ident> {
+        let formats = self.formats;
+        self.args.iter().filter(move |_| formats).filter_map(|arg| match arg {
+            Expr::Assign(assign) => match &*assign.left {
+                Expr::Path(path) => path.path.get_ident(),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
     pub(crate) fn exprs_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
         self.args.iter_mut().chain(&mut self.repeat)
     }

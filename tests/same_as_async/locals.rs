@@ -305,3 +305,18 @@ same! { [()] async fn long_lived_locals() -> u32 {
     let x = match c { 0 => { let b = b + ask("x").await; b * 2 } _ => seen.len() as u32 };
     a + b * 10 + c * 100 + x * 1000 + seen.iter().sum::<u32>()
 } }
+
+same! { [()] async fn shadows_in_branches_that_do_not_await() -> u32 {
+    let n = 4;
+    let mut out = 0;
+    if ask_bool("a").await { out += ask("b").await; } else { let n = 10; out += n; }
+    out += n;
+    match ask("c").await { 0 => { let n = 20; out += n; } 1 => { out += ask("d").await; } n => { let n = n + 30; out += n; } }
+    out += n;
+    while ask_bool("e").await { let n = 40; out += n; if out > 200 { return n; } }
+    out += n;
+    out += if ask_bool("f").await && { let n = 2; log(n) > 1 } && ask_bool("g").await { let n = 50; n } else if n > 1 { let n = 60; n } else { ask("h").await };
+    'b: { let n = 70; if out > 300 { break 'b; } ask_unit("i").await; out += n; }
+    out += loop { let n = 80; match ask("j").await { 0 => break n, 1 => { let n = 90; out += n; } _ => { let n = out; if n % 2 == 0 { break n; } } } out += n; };
+    out + n
+} }
