@@ -26,7 +26,9 @@ use syn::{Attribute, Expr, Ident, Lifetime, Stmt};
 
 use crate::component::{register, registration};
 use crate::facts::{SplitLoop, target};
-use crate::graph::{AwaitId, BlockId, Code, Entry, Graph, LocalId, Node, SeqId, answer_ident, by_scope, point_ident};
+use crate::graph::{
+    AwaitId, BlockId, Code, Entry, Graph, LocalId, Node, ScopeId, SeqId, answer_ident, by_scope, point_ident,
+};
 use crate::liveness::{Liveness, mentioned};
 use crate::lower::{Machine, Variant};
 use crate::parse::Source;
@@ -381,13 +383,16 @@ struct Body<'a> {
     carried: BTreeSet<LocalId>,
     /// What it sets before it reads, and so has to declare.
     declared: BTreeSet<LocalId>,
+    /// The scopes that end with the block, and so need no braces: nothing comes after them that could tell.
+    open_ended: BTreeSet<ScopeId>,
 }
 
 impl<'a> Body<'a> {
     fn new(emitter: &'a Emitter<'a>, id: BlockId, variant: &Variant) -> Self {
         let carried: BTreeSet<_> = variant.fields.iter().map(|field| field.local).collect();
         let declared = mentioned(emitter.graph, emitter.live, id);
-        Self { emitter, id, carried, declared }
+        let open_ended = open_ended(emitter.graph, emitter.graph.block(id).code);
+        Self { emitter, id, carried, declared, open_ended }
     }
 
     /// What the block is entered with, under the names that its code uses.
@@ -397,7 +402,8 @@ impl<'a> Body<'a> {
         let fields = variant.fields.iter().map(|field| {
             let (name, local) = (&field.name, graph.local(field.local));
             let ident = &local.ident;
-            let mutable = (local.mutable && local.scope == outermost).then(|| quote!(mut));
+            let is_here = local.scope == outermost || self.open_ended.contains(&local.scope);
+            let mutable = (local.mutable && is_here).then(|| quote!(mut));
             if name == ident { quote!(#mutable #ident) } else { quote!(#name: #mutable #ident) }
         });
         quote!(#(#fields),*)
@@ -412,7 +418,7 @@ impl<'a> Body<'a> {
     }
 
     /// At the beginning of a scope in which the block starts: its locals, so that they are dropped at its end.
-    fn declarations(&self, scope: crate::graph::ScopeId) -> TokenStream {
+    fn declarations(&self, scope: ScopeId) -> TokenStream {
         let graph = self.emitter.graph;
         let block = graph.block(self.id);
         let outermost = block.scopes[0];
@@ -420,7 +426,7 @@ impl<'a> Body<'a> {
         if !block.scopes.contains(&scope) {
             return tokens;
         }
-        if scope != outermost {
+        if scope != outermost && !self.open_ended.contains(&scope) {
             for local in by_scope(graph, self.carried.iter().copied()).remove(&scope).unwrap_or_default() {
                 let local = graph.local(local);
                 let (ident, mutable) = (&local.ident, local.mutable.then(|| quote!(mut)));
@@ -490,7 +496,7 @@ impl<'a> Body<'a> {
             Node::Scope(scope, seq) => {
                 let declared = self.declarations(*scope);
                 let code = self.seq(*seq);
-                quote!({ #declared #code })
+                if self.open_ended.contains(scope) { quote!(#declared #code) } else { quote!({ #declared #code }) }
             }
             Node::If { cond, then, otherwise, .. } => {
                 let (cond, then, otherwise) = (self.expr(cond), self.seq(*then), self.seq(*otherwise));
@@ -533,6 +539,18 @@ impl<'a> Body<'a> {
         Jumps::new(self.emitter, &code.loops).visit_expr_mut(&mut expr);
         expr.into_token_stream()
     }
+}
+
+/// The scopes that begin somewhere in a block and end where it ends. An item would be seen outside of one without braces.
+fn open_ended(graph: &Graph, mut seq: SeqId) -> BTreeSet<ScopeId> {
+    let mut scopes = BTreeSet::new();
+    while let Some(&Node::Scope(scope, inner)) = graph.seq(seq).last()
+        && !graph.seq(inner).iter().any(|node| matches!(node, Node::Items(_)))
+    {
+        scopes.insert(scope);
+        seq = inner;
+    }
+    scopes
 }
 
 /// Rewrites what leaves a statement: `return`, and `break` and `continue` of loops that are none any more.

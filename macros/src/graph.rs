@@ -25,8 +25,8 @@ use crate::facts::{self, Env, Facts, SplitLoop};
 use crate::parse::Source;
 use crate::resolve::Renamed;
 use crate::syntax::{
-    always_evaluated, arguments, bindings, camel_case, condition_patterns, contains_await, is_diverging, links,
-    mentioned, tokens_await, unraw,
+    always_evaluated, arguments, bindings, camel_case, condition_patterns, contains_await, is_binding, is_diverging,
+    links, mentioned, tokens_await, unraw,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -250,10 +250,7 @@ impl<'a> Builder<'a> {
         let mut args = Vec::new();
         let mut patterns = Vec::new();
         for (index, arg) in source.args.iter().enumerate() {
-            if let Pat::Ident(pat) = &arg.pat
-                && pat.subpat.is_none()
-                && pat.by_ref.is_none()
-            {
+            if let (Pat::Ident(pat), true) = (&arg.pat, is_bare(&arg.pat)) {
                 args.push(self.declare(&pat.ident, pat.mutability.is_some(), Some(&arg.ty)));
                 continue;
             }
@@ -568,7 +565,7 @@ impl<'a> Builder<'a> {
             pat => (pat, None),
         };
         let simple = match pat {
-            Pat::Ident(pat) if pat.subpat.is_none() && pat.by_ref.is_none() && ty.is_none_or(is_whole) => Some(pat),
+            Pat::Ident(bare) if is_bare(pat) && ty.is_none_or(is_whole) => Some(bare),
             _ => None,
         };
         let named = match &local.pat {
@@ -837,17 +834,24 @@ impl<'a> Builder<'a> {
         // Not savable is the collection, so that is where the compiler points.
         let iterate = quote::quote_spanned!(iter.span()=> ::stube::__private::iterate);
         let items = self.hold(&name, parse_quote!(#iterate(#iter)), true);
-        let item = self.fresh("item", expr.pat.span());
         let after = self.join("AfterLoop");
         self.loop_to(expr.label.as_ref(), after, |this, head| {
             let next: Expr = parse_quote!(::core::iter::Iterator::next(&mut #items));
             let value = this.code(next);
             let otherwise = this.branch(|this| this.jump(after, None));
-            let local = this.declare(&item, false, None);
-            let some = parse_quote!(::core::option::Option::Some(#item));
-            this.push(Node::LetElse { pat: some, value, binds: vec![local], otherwise });
             let pat = &expr.pat;
-            this.plain(&parse_quote!(let #pat = #item;));
+            if is_bare(pat) {
+                let binds = this.declare_pat(pat);
+                let some = parse_quote!(::core::option::Option::Some(#pat));
+                this.push(Node::LetElse { pat: some, value, binds, otherwise });
+            } else {
+                // What the pattern leaves of the item lives as long as the round of the loop.
+                let item = this.fresh("item", pat.span());
+                let local = this.declare(&item, false, None);
+                let some = parse_quote!(::core::option::Option::Some(#item));
+                this.push(Node::LetElse { pat: some, value, binds: vec![local], otherwise });
+                this.plain(&parse_quote!(let #pat = #item;));
+            }
             this.branch_stmts(&expr.body, Dest::Discard(head));
         });
     }
@@ -1444,11 +1448,10 @@ fn items(stmts: &[Stmt]) -> impl Iterator<Item = &Item> {
 fn text(stmt: &Stmt) -> Option<&Expr> {
     let Stmt::Local(SynLocal { pat, init: Some(init), .. }) = stmt else { return None };
     let pat = if let Pat::Type(typed) = pat { &*typed.pat } else { pat };
-    let Pat::Ident(pat) = pat else { return None };
     let Expr::Lit(lit) = &*init.expr else { return None };
     let is_text = matches!(lit.lit, syn::Lit::Str(_) | syn::Lit::ByteStr(_) | syn::Lit::CStr(_));
-    let is_bare = pat.mutability.is_none() && pat.by_ref.is_none() && pat.subpat.is_none();
-    (is_text && is_bare).then_some(&*init.expr)
+    let is_for_good = is_bare(pat) && matches!(pat, Pat::Ident(pat) if pat.mutability.is_none());
+    (is_text && is_for_good).then_some(&*init.expr)
 }
 
 /// The name that an item brings into the block it stands in.
@@ -1513,6 +1516,11 @@ fn parse_and(left: Expr, right: Expr) -> Expr {
         op: syn::BinOp::And(Default::default()),
         right: Box::new(right),
     })
+}
+
+/// `x` or `mut x`.
+fn is_bare(pat: &Pat) -> bool {
+    matches!(pat, Pat::Ident(pat) if pat.subpat.is_none() && pat.by_ref.is_none() && is_binding(pat))
 }
 
 fn is_unit(ty: &Type) -> bool {
