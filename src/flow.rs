@@ -231,6 +231,25 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Savable for T {}
 /// Asks the compiler whether a local can be saved, at the place where the author wrote it.
 pub const fn savable<T: Savable>(_: &T) {}
 
+/// What `+=` works on by itself, the right side first. For any other type it is a call, the left side first.
+#[diagnostic::on_unimplemented(
+    message = "which side of this assignment is evaluated first depends on its type, and for `{Self}` it is the left one",
+    label = "this would have to be saved over the `.await`",
+    note = "write `let value = ...;` before the assignment for its right side"
+)]
+pub trait Number {}
+
+macro_rules! numbers {
+    ($($number:ty)*) => { $(impl Number for $number {})* };
+}
+
+numbers!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 bool);
+
+/// Gives the place back if it is a number.
+pub const fn number<T: Number>(place: &mut T) -> &mut T {
+    place
+}
+
 /// The states of a flow, with one variant per await.
 #[diagnostic::on_unimplemented(
     message = "a value that this flow keeps over an `.await` cannot be saved",

@@ -109,14 +109,8 @@ pub(crate) fn await_in_macro(span: Span, mac: &Macro) -> Error {
 }
 
 pub(crate) fn changed_while_used(span: Span) -> Error {
-    let message = "this is changed by a later part of the same expression, which awaits; \
+    let message = "this may be changed by a later part of the same expression, which awaits; \
                    write `let` before the expression for the value that you mean";
-    Error::new(span, message)
-}
-
-pub(crate) fn order_depends_on_type(span: Span) -> Error {
-    let message = "whether this or the `.await` on the right is evaluated first depends on its type; \
-                   write `let` for the one that comes first";
     Error::new(span, message)
 }
 
@@ -136,6 +130,18 @@ pub(crate) fn cfg_on_await(span: Span) -> Error {
     let message = "a `cfg` on a statement that awaits is not supported, because the state would depend on it; \
                    put it on the flow, or use `if cfg!(...)`";
     Error::new(span, message)
+}
+
+pub(crate) fn compound_order(span: Span) -> Error {
+    let message = "which side of this is evaluated first depends on its type, and both do something; \
+                   write `let value = ...;` before it for the right side";
+    Error::new(span, message)
+}
+
+pub(crate) fn item_of_a_block(name: Span) -> Error {
+    let message = "this name means something else elsewhere in the flow, and a type in a block that awaits is seen in \
+                   the whole of it; give it another name, or declare it outside of the flow";
+    Error::new(name, message)
 }
 
 /// Looks for awaits where they cannot be.

@@ -27,7 +27,9 @@ use syn::{Attribute, Expr, Ident, Lifetime, Stmt};
 
 use crate::component::{register, registration};
 use crate::facts::{SplitLoop, target};
-use crate::graph::{AwaitId, BlockId, Code, Entry, Graph, LocalId, Node, SeqId, answer_ident, by_scope, point_ident};
+use crate::graph::{
+    AwaitId, BlockId, Code, Entry, Graph, LocalId, Node, ScopeId, SeqId, answer_ident, by_scope, point_ident,
+};
 use crate::liveness::{Liveness, mentioned};
 use crate::lower::{Machine, Variant};
 use crate::parse::Source;
@@ -359,7 +361,7 @@ impl Emitter<'_> {
     fn moved<'v>(&self, fields: impl IntoIterator<Item = &'v crate::lower::Field>) -> TokenStream {
         let fields = fields.into_iter().map(|field| {
             let (name, ident) = (&field.name, &self.graph.local(field.local).ident);
-            quote!(#name: #ident)
+            if name == ident { quote!(#ident) } else { quote!(#name: #ident) }
         });
         quote!(#(#fields),*)
     }
@@ -396,13 +398,16 @@ struct Body<'a> {
     carried: BTreeSet<LocalId>,
     /// What it sets before it reads, and so has to declare.
     declared: BTreeSet<LocalId>,
+    /// The scopes that end with the block, and so need no braces: nothing comes after them that could tell.
+    open_ended: BTreeSet<ScopeId>,
 }
 
 impl<'a> Body<'a> {
     fn new(emitter: &'a Emitter<'a>, id: BlockId, variant: &Variant) -> Self {
         let carried: BTreeSet<_> = variant.fields.iter().map(|field| field.local).collect();
         let declared = mentioned(emitter.graph, emitter.live, id);
-        Self { emitter, id, carried, declared }
+        let open_ended = open_ended(emitter.graph, emitter.graph.block(id).code);
+        Self { emitter, id, carried, declared, open_ended }
     }
 
     /// What the block is entered with, under the names that its code uses.
@@ -412,8 +417,9 @@ impl<'a> Body<'a> {
         let fields = variant.fields.iter().map(|field| {
             let (name, local) = (&field.name, graph.local(field.local));
             let ident = &local.ident;
-            let mutable = (local.mutable && local.scope == outermost).then(|| quote!(mut));
-            quote!(#name: #mutable #ident)
+            let is_here = local.scope == outermost || self.open_ended.contains(&local.scope);
+            let mutable = (local.mutable && is_here).then(|| quote!(mut));
+            if name == ident { quote!(#mutable #ident) } else { quote!(#name: #mutable #ident) }
         });
         quote!(#(#fields),*)
     }
@@ -427,7 +433,7 @@ impl<'a> Body<'a> {
     }
 
     /// At the beginning of a scope in which the block starts: its locals, so that they are dropped at its end.
-    fn declarations(&self, scope: crate::graph::ScopeId) -> TokenStream {
+    fn declarations(&self, scope: ScopeId) -> TokenStream {
         let graph = self.emitter.graph;
         let block = graph.block(self.id);
         let outermost = block.scopes[0];
@@ -435,7 +441,7 @@ impl<'a> Body<'a> {
         if !block.scopes.contains(&scope) {
             return tokens;
         }
-        if scope != outermost {
+        if scope != outermost && !self.open_ended.contains(&scope) {
             for local in by_scope(graph, self.carried.iter().copied()).remove(&scope).unwrap_or_default() {
                 let local = graph.local(local);
                 let (ident, mutable) = (&local.ident, local.mutable.then(|| quote!(mut)));
@@ -463,7 +469,7 @@ impl<'a> Body<'a> {
                 arms.iter().any(|arm| arm.binds.contains(&local) || self.declares(arm.body, local))
             }
             Node::LetElse { binds, otherwise, .. } => binds.contains(&local) || self.declares(*otherwise, local),
-            Node::Await { .. } | Node::Jump { .. } | Node::Return(_) => false,
+            Node::Items(_) | Node::Await { .. } | Node::Jump { .. } | Node::Return(_) => false,
         })
     }
 
@@ -471,7 +477,15 @@ impl<'a> Body<'a> {
         let local = self.emitter.graph.local(local);
         let (ident, mutable) = (&local.ident, local.mutable.then(|| quote!(mut)));
         let ty = local.ty.as_ref().map(|ty| quote!(: #ty));
-        quote!(let #mutable #ident #ty;)
+        let text = local.text.as_ref().map(|text| quote!(= #text));
+        quote!(let #mutable #ident #ty #text;)
+    }
+
+    fn is_text_of_others(&self, local: LocalId) -> bool {
+        let Emitter { graph, live, .. } = self.emitter;
+        graph.local(local).text.is_some()
+            && !self.declared.contains(&local)
+            && graph.order.iter().any(|&other| mentioned(graph, live, other).contains(&local))
     }
 
     fn seq(&self, seq: SeqId) -> TokenStream {
@@ -480,14 +494,24 @@ impl<'a> Body<'a> {
 
     fn node(&self, node: &Node) -> TokenStream {
         match node {
+            // A text that only other blocks use is written out there.
+            Node::Stmt { declares, .. } if declares.iter().any(|local| self.is_text_of_others(*local)) => {
+                TokenStream::new()
+            }
             Node::Stmt { stmt, loops, .. } => self.stmt(stmt, loops),
             // Without a use in this block, its type could not be inferred here.
             Node::Declare(local) if self.declared.contains(local) => self.declare(*local),
             Node::Declare(_) => TokenStream::new(),
+            Node::Items(items) => {
+                let items = items.iter().map(|item| {
+                    quote!(#[allow(dead_code, unused_imports, unused_macros, reason = "another block uses it")] #item)
+                });
+                items.collect()
+            }
             Node::Scope(scope, seq) => {
                 let declared = self.declarations(*scope);
                 let code = self.seq(*seq);
-                quote!({ #declared #code })
+                if self.open_ended.contains(scope) { quote!(#declared #code) } else { quote!({ #declared #code }) }
             }
             Node::If { cond, then, otherwise, .. } => {
                 let (cond, then, otherwise) = (self.expr(cond), self.seq(*then), self.seq(*otherwise));
@@ -496,7 +520,9 @@ impl<'a> Body<'a> {
             Node::Match { scrutinee, arms } => {
                 let scrutinee = self.expr(scrutinee);
                 let arms = arms.iter().map(|arm| {
-                    let (pat, body) = (&arm.pat, self.seq(arm.body));
+                    let (mut pat, body) = (arm.pat.clone(), self.seq(arm.body));
+                    // A guard may leave a loop.
+                    Jumps::new(self.emitter, &arm.loops).visit_pat_mut(&mut pat);
                     quote!(#pat => { #body })
                 });
                 quote!(match #scrutinee { #(#arms)* })
@@ -528,6 +554,18 @@ impl<'a> Body<'a> {
         Jumps::new(self.emitter, &code.loops).visit_expr_mut(&mut expr);
         expr.into_token_stream()
     }
+}
+
+/// The scopes that begin somewhere in a block and end where it ends. An item would be seen outside of one without braces.
+fn open_ended(graph: &Graph, mut seq: SeqId) -> BTreeSet<ScopeId> {
+    let mut scopes = BTreeSet::new();
+    while let Some(&Node::Scope(scope, inner)) = graph.seq(seq).last()
+        && !graph.seq(inner).iter().any(|node| matches!(node, Node::Items(_)))
+    {
+        scopes.insert(scope);
+        seq = inner;
+    }
+    scopes
 }
 
 /// Rewrites what leaves a statement: `return`, and `break` and `continue` of loops that are none any more.

@@ -1,8 +1,9 @@
 //! Takes a piece of code that does not await, and what the names around it mean. Gives its [`Facts`]: which locals it
-//! needs, which it sets for certain, which it mentions at all, and which split loops it may leave or repeat.
+//! needs, which it sets for certain, which it mentions at all, and which split loops it may leave or repeat, and what
+//! it has set by then.
 //! Never looks at types; a name inside a macro counts as needed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::Span;
 use syn::visit::{self, Visit};
@@ -20,8 +21,8 @@ pub(crate) struct Facts {
     pub(crate) sets: BTreeSet<LocalId>,
     /// It names them.
     pub(crate) mentions: BTreeSet<LocalId>,
-    /// It may go on there instead of coming to its end.
-    pub(crate) exits: BTreeSet<BlockId>,
+    /// It may go on there instead of coming to its end, having set these: `{found}` of `found = n; break`.
+    pub(crate) exits: BTreeMap<BlockId, BTreeSet<LocalId>>,
     /// It never comes to its end, as far as syntax tells.
     pub(crate) diverges: bool,
     /// Labels that no loop around has.
@@ -76,9 +77,26 @@ struct Walker<'a> {
     dead: bool,
     /// Names declared inside the code, a list for each scope.
     hidden: Vec<Vec<String>>,
-    /// The labels of the loops and blocks inside the code; `true` for a loop.
-    inner: Vec<(Option<String>, bool)>,
+    /// The loops and labelled blocks inside the code.
+    inner: Vec<Inner>,
     in_closure: bool,
+}
+
+/// A loop or labelled block inside the code.
+struct Inner {
+    label: Option<String>,
+    is_loop: bool,
+    /// What has been set for certain where it is left by a `break`; `None` if it never is.
+    left: Option<BTreeSet<LocalId>>,
+}
+
+impl Inner {
+    fn leave(&mut self, set: &BTreeSet<LocalId>) {
+        self.left = Some(match &self.left {
+            Some(left) => left & set,
+            None => set.clone(),
+        });
+    }
 }
 
 impl<'a> Walker<'a> {
@@ -166,33 +184,82 @@ impl<'a> Walker<'a> {
         self.set = certain.unwrap_or(before.0);
     }
 
-    fn looping(&mut self, label: Option<&syn::Label>, visit: impl FnOnce(&mut Self)) {
-        self.inner.push((label.map(|label| label.name.ident.to_string()), true));
+    /// Walks what a `break` can leave. Gives what has been set for certain at each of them.
+    fn inside(
+        &mut self,
+        label: Option<&syn::Label>,
+        is_loop: bool,
+        visit: impl FnOnce(&mut Self),
+    ) -> Option<BTreeSet<LocalId>> {
+        let label = label.map(|label| label.name.ident.to_string());
+        self.inner.push(Inner { label, is_loop, left: None });
         visit(self);
-        self.inner.pop();
+        self.inner.pop().and_then(|inner| inner.left)
+    }
+
+    /// Goes on after what has been left with these locals set.
+    fn after(&mut self, left: Option<BTreeSet<LocalId>>) {
+        self.dead = left.is_none();
+        self.set = left.unwrap_or_default();
     }
 
     fn jump(&mut self, label: Option<&Lifetime>, repeats: bool) {
-        let inside = match label {
-            Some(label) => {
-                let name = label.ident.to_string();
-                self.inner.iter().any(|(inner, _)| inner.as_deref() == Some(&name))
-            }
-            None => self.inner.iter().any(|(_, is_loop)| *is_loop),
+        let name = label.map(|label| label.ident.to_string());
+        let is_target = |inner: &&mut Inner| match &name {
+            Some(_) => inner.label == name,
+            None => inner.is_loop,
         };
-        if !inside {
+        if let Some(inner) = self.inner.iter_mut().rev().find(is_target) {
+            if !repeats && !self.dead {
+                inner.leave(&self.set);
+            }
+        } else {
             let split = target(self.loops, label);
             let to = split.and_then(|split| if repeats { split.continue_to } else { Some(split.break_to) });
             match (to, label) {
-                (Some(to), _) => {
-                    self.facts.exits.insert(to);
-                }
+                (Some(to), _) => self.exit(to),
                 (None, Some(label)) => self.facts.unknown_labels.push(label.span()),
                 // rustc says it best: `break` outside of a loop.
                 (None, None) => {}
             }
         }
         self.dead = true;
+    }
+
+    fn exit(&mut self, to: BlockId) {
+        // Where nothing gets, nothing is needed.
+        let set = if self.dead { self.env.iter().map(|&(_, local)| local).collect() } else { self.set.clone() };
+        match self.facts.exits.get_mut(&to) {
+            Some(known) => known.retain(|local| set.contains(local)),
+            None => {
+                self.facts.exits.insert(to, set);
+            }
+        }
+    }
+
+    /// The left side of `=`: `x`, `order.name`, `(x, _)`.
+    fn assign(&mut self, place: &Expr) {
+        match place {
+            Expr::Tuple(tuple) => tuple.elems.iter().for_each(|elem| self.assign(elem)),
+            Expr::Array(array) => array.elems.iter().for_each(|elem| self.assign(elem)),
+            Expr::Call(call) => call.args.iter().for_each(|arg| self.assign(arg)),
+            Expr::Struct(parts) => parts.fields.iter().for_each(|field| self.assign(&field.expr)),
+            Expr::Paren(inner) => self.assign(&inner.expr),
+            Expr::Group(inner) => self.assign(&inner.expr),
+            Expr::Path(path) => {
+                if let Some(local) = path.path.get_ident().and_then(|ident| self.local(&unraw(ident))) {
+                    if self.in_closure {
+                        // The closure has captured the local, so it must be there already.
+                        return self.walk_expr(place);
+                    }
+                    self.facts.mentions.insert(local);
+                    if !self.dead {
+                        self.set.insert(local);
+                    }
+                }
+            }
+            place => self.walk_expr(place),
+        }
     }
 }
 
@@ -268,25 +335,11 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
 
     fn visit_expr_assign(&mut self, expr: &'ast syn::ExprAssign) {
         self.visit_expr(&expr.right);
-        let name = match &*expr.left {
-            Expr::Path(path) => path.path.get_ident().map(unraw),
-            _ => None,
-        };
-        match name.and_then(|name| self.0.local(&name)) {
-            // A closure that assigns has captured the local, so it must be there already.
-            Some(_) if self.0.in_closure => self.visit_expr(&expr.left),
-            Some(local) => {
-                self.0.facts.mentions.insert(local);
-                if !self.0.dead {
-                    self.0.set.insert(local);
-                }
-            }
-            None => self.visit_expr(&expr.left),
-        }
+        self.0.assign(&expr.left);
     }
 
     fn visit_expr_while(&mut self, expr: &'ast syn::ExprWhile) {
-        self.0.looping(expr.label.as_ref(), |walker| {
+        self.0.inside(expr.label.as_ref(), true, |walker| {
             walker.maybe(|walker| {
                 walker.scoped(|walker| {
                     Shorter(walker).visit_expr(&expr.cond);
@@ -298,7 +351,7 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
 
     fn visit_expr_for_loop(&mut self, expr: &'ast syn::ExprForLoop) {
         self.visit_expr(&expr.expr);
-        self.0.looping(expr.label.as_ref(), |walker| {
+        self.0.inside(expr.label.as_ref(), true, |walker| {
             walker.maybe(|walker| {
                 walker.scoped(|walker| {
                     walker.hide(&expr.pat);
@@ -309,20 +362,20 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
     }
 
     fn visit_expr_loop(&mut self, expr: &'ast syn::ExprLoop) {
-        let breaks = breaks(expr);
-        self.0.looping(expr.label.as_ref(), |walker| {
-            walker.maybe(|walker| Shorter(walker).visit_block(&expr.body));
-        });
-        self.0.dead |= !breaks;
+        let left = self.0.inside(expr.label.as_ref(), true, |walker| Shorter(walker).visit_block(&expr.body));
+        self.0.after(left);
     }
 
     fn visit_expr_block(&mut self, expr: &'ast syn::ExprBlock) {
         match &expr.label {
-            // It may be left in the middle.
             Some(label) => {
-                self.0.inner.push((Some(label.name.ident.to_string()), false));
-                self.0.maybe(|walker| Shorter(walker).visit_block(&expr.block));
-                self.0.inner.pop();
+                let left = self.0.inside(Some(label), false, |walker| {
+                    Shorter(walker).visit_block(&expr.block);
+                    if let (false, Some(block)) = (walker.dead, walker.inner.last_mut()) {
+                        block.leave(&walker.set);
+                    }
+                });
+                self.0.after(left);
             }
             None => self.visit_block(&expr.block),
         }
@@ -384,59 +437,22 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
                         && args.formats
                     {
                         let captured = crate::syntax::captured(&text.token().to_string());
-                        captured.iter().for_each(|name| self.0.uses(name));
+                        // `x` of `"{x}", x = 1` is no local.
+                        let captured = captured.iter().filter(|name| !args.names().any(|other| unraw(other) == **name));
+                        captured.for_each(|name| self.0.uses(name));
                     }
                 }
             }
-            None => mentioned(&mac.tokens).iter().for_each(|name| self.0.uses(name)),
+            None => {
+                let names = mentioned(&mac.tokens);
+                names.iter().for_each(|name| self.0.uses(name));
+                // It may hide a `break` of any loop around it.
+                if !self.0.dead && names.iter().any(|name| name == "break") {
+                    let walker = &mut *self.0;
+                    walker.inner.iter_mut().for_each(|inner| inner.leave(&walker.set));
+                }
+            }
         }
         self.0.dead |= is_diverging(mac);
     }
-}
-
-/// Whether a loop can be left by a `break` of its own.
-fn breaks(expr: &syn::ExprLoop) -> bool {
-    struct Finder<'a> {
-        label: Option<&'a Lifetime>,
-        depth: usize,
-        found: bool,
-    }
-    impl<'ast> Visit<'ast> for Finder<'_> {
-        fn visit_expr_break(&mut self, expr: &'ast syn::ExprBreak) {
-            self.found |= match &expr.label {
-                Some(label) => self.label == Some(label),
-                None => self.depth == 0,
-            };
-            visit::visit_expr_break(self, expr);
-        }
-
-        fn visit_expr_loop(&mut self, expr: &'ast syn::ExprLoop) {
-            self.depth += 1;
-            visit::visit_expr_loop(self, expr);
-            self.depth -= 1;
-        }
-
-        fn visit_expr_while(&mut self, expr: &'ast syn::ExprWhile) {
-            self.depth += 1;
-            visit::visit_expr_while(self, expr);
-            self.depth -= 1;
-        }
-
-        fn visit_expr_for_loop(&mut self, expr: &'ast syn::ExprForLoop) {
-            self.depth += 1;
-            visit::visit_expr_for_loop(self, expr);
-            self.depth -= 1;
-        }
-
-        fn visit_expr_closure(&mut self, _: &'ast syn::ExprClosure) {}
-        fn visit_item(&mut self, _: &'ast syn::Item) {}
-
-        // A macro may hide one.
-        fn visit_macro(&mut self, mac: &'ast Macro) {
-            self.found |= mentioned(&mac.tokens).iter().any(|name| name == "break");
-        }
-    }
-    let mut finder = Finder { label: expr.label.as_ref().map(|label| &label.name), depth: 0, found: false };
-    finder.visit_block(&expr.body);
-    finder.found
 }

@@ -13,10 +13,10 @@
 //! };                                       AfterLoop: (room) ..
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Block as SynBlock, Expr, Ident, Item, Label, Local as SynLocal, Pat, Stmt, Type, parse_quote};
 
@@ -24,7 +24,10 @@ use crate::check::{self, Problems};
 use crate::facts::{self, Env, Facts, SplitLoop};
 use crate::parse::Source;
 use crate::resolve::Renamed;
-use crate::syntax::{arguments, bindings, camel_case, condition_patterns, contains_await, is_diverging, links, unraw};
+use crate::syntax::{
+    always_evaluated, arguments, bindings, camel_case, condition_patterns, contains_await, is_binding, is_diverging,
+    links, mentioned, tokens_await, unraw,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LocalId(pub(crate) usize);
@@ -49,7 +52,7 @@ pub(crate) struct Graph {
     seqs: Vec<Vec<Node>>,
     /// The blocks that something leads to, in the order of their code.
     pub(crate) order: Vec<BlockId>,
-    /// Functions, types and imports that the author wrote inside the body.
+    /// Functions, types and imports that the author wrote inside the body and that are seen in all of it.
     pub(crate) items: Vec<Item>,
 }
 
@@ -62,6 +65,9 @@ pub(crate) struct Local {
     pub(crate) mutable: bool,
     /// The type, where it is written and whole.
     pub(crate) ty: Option<Type>,
+    /// `"title"`, of `let title = "title";`: a text that is written out again after an await instead of being saved,
+    /// because what is read from disk is no `&'static str`.
+    pub(crate) text: Option<Expr>,
     pub(crate) scope: ScopeId,
 }
 
@@ -100,6 +106,8 @@ pub(crate) enum Node {
     Stmt { stmt: Stmt, facts: Facts, loops: Vec<SplitLoop>, declares: Vec<LocalId> },
     /// `let room;`
     Declare(LocalId),
+    /// `fn price() -> u32 { .. }`: what only a scope sees.
+    Items(Vec<Item>),
     /// `{ ... }`
     Scope(ScopeId, SeqId),
     /// `if cond { ... } else { ... }`; both paths lead elsewhere.
@@ -120,6 +128,7 @@ pub(crate) struct Arm {
     pub(crate) pat: Pat,
     /// Of the guard, if there is one.
     pub(crate) facts: Facts,
+    pub(crate) loops: Vec<SplitLoop>,
     pub(crate) binds: Vec<LocalId>,
     pub(crate) body: SeqId,
 }
@@ -169,7 +178,7 @@ pub(crate) fn point_ident(id: AwaitId, place: Span) -> Ident {
 
 /// Builds the graph of a flow.
 pub(crate) fn graph(source: &Source, renamed: &Renamed) -> syn::Result<(Graph, Vec<LocalId>)> {
-    let mut builder = Builder::new(renamed);
+    let mut builder = Builder::new(source, renamed);
     let args = builder.start(source);
     builder.body(source);
     builder.problems.into_result()?;
@@ -197,12 +206,18 @@ struct Builder<'a> {
     loops: Vec<SplitLoop>,
     /// The name that the next await gets: that of the `let` it stands in.
     hint: Option<String>,
+    /// Every identifier of the body, as often as it stands there.
+    written: Vec<String>,
+    /// The names of our own locals.
+    given: BTreeSet<String>,
+    /// What only these scopes see.
+    items: BTreeMap<ScopeId, Vec<Item>>,
     renamed: &'a Renamed,
     problems: Problems,
 }
 
 impl<'a> Builder<'a> {
-    fn new(renamed: &'a Renamed) -> Self {
+    fn new(source: &Source, renamed: &'a Renamed) -> Self {
         let graph = Graph {
             locals: Vec::new(),
             awaits: Vec::new(),
@@ -219,6 +234,9 @@ impl<'a> Builder<'a> {
             cur: None,
             loops: Vec::new(),
             hint: None,
+            written: mentioned(&source.body.to_token_stream()),
+            given: BTreeSet::new(),
+            items: BTreeMap::new(),
             renamed,
             problems: Problems::default(),
         }
@@ -232,14 +250,11 @@ impl<'a> Builder<'a> {
         let mut args = Vec::new();
         let mut patterns = Vec::new();
         for (index, arg) in source.args.iter().enumerate() {
-            if let Pat::Ident(pat) = &arg.pat
-                && pat.subpat.is_none()
-                && pat.by_ref.is_none()
-            {
+            if let (Pat::Ident(pat), true) = (&arg.pat, is_bare(&arg.pat)) {
                 args.push(self.declare(&pat.ident, pat.mutability.is_some(), Some(&arg.ty)));
                 continue;
             }
-            let ident = Ident::new(&format!("arg{index}"), Span::mixed_site());
+            let ident = self.fresh(&format!("arg{index}"), arg.pat.span());
             args.push(self.declare(&ident, false, Some(&arg.ty)));
             let pat = &arg.pat;
             patterns.push(parse_quote!(let #pat = #ident;));
@@ -249,7 +264,9 @@ impl<'a> Builder<'a> {
     }
 
     fn body(&mut self, source: &Source) {
-        self.stmts(&source.body.stmts, Dest::Return, &source.output);
+        // An item is seen in the whole function, above it too.
+        self.graph.items = items(&source.body.stmts).cloned().collect();
+        self.block_stmts(&source.body.stmts, Dest::Return, &source.output);
     }
 
     // ---- Blocks, scopes, nodes ------------------------------------------------------------------------------------
@@ -270,8 +287,8 @@ impl<'a> Builder<'a> {
     }
 
     /// A join that is entered with a value, and the local that holds it.
-    fn join_with(&mut self, name: &'static str, ident: &Ident, mutable: bool) -> (BlockId, LocalId) {
-        let value = self.new_local(ident, mutable, None);
+    fn join_with(&mut self, name: &'static str, ident: &Ident, mutable: bool, ty: Option<&Type>) -> (BlockId, LocalId) {
+        let value = self.new_local(ident, mutable, ty);
         (self.new_block(Entry::Join { name, value: Some(value) }), value)
     }
 
@@ -287,6 +304,9 @@ impl<'a> Builder<'a> {
             let inner = self.new_seq();
             let outer = *open.last().expect("the function is open");
             self.graph.seqs[outer.0].push(Node::Scope(scope, inner));
+            if let Some(items) = self.items.get(&scope) {
+                self.graph.seqs[inner.0].push(Node::Items(items.clone()));
+            }
             open.push(inner);
         }
         self.cur = Some(open);
@@ -341,6 +361,16 @@ impl<'a> Builder<'a> {
         self.env.truncate(visible);
     }
 
+    /// A name of our own that the author has not written: `item`, or `item_2`.
+    fn fresh(&mut self, name: &str, span: Span) -> Ident {
+        let numbered = (2..).map(|n| format!("{name}_{n}"));
+        let mut all = std::iter::once(name.to_owned()).chain(numbered);
+        let free = all.find(|name| !self.written.contains(name) && !self.given.contains(name));
+        let free = free.expect("there are more numbers than names");
+        self.given.insert(free.clone());
+        Ident::new(&free, Span::mixed_site().located_at(span))
+    }
+
     fn new_local(&mut self, ident: &Ident, mutable: bool, ty: Option<&Type>) -> LocalId {
         let called = unraw(ident);
         let local = Local {
@@ -348,6 +378,7 @@ impl<'a> Builder<'a> {
             name: self.renamed.get(&called).cloned().unwrap_or(called),
             mutable,
             ty: ty.cloned(),
+            text: None,
             scope: *self.scopes.last().expect("the function is a scope"),
         };
         self.graph.locals.push(local);
@@ -372,8 +403,7 @@ impl<'a> Builder<'a> {
 
     /// A local of our own, which holds a value over an await.
     fn hold(&mut self, name: &str, expr: Expr, mutable: bool) -> Expr {
-        let count = self.graph.locals.len();
-        let ident = Ident::new(&format!("{name}_{count}"), Span::mixed_site());
+        let ident = self.fresh(name, expr.span());
         let code = self.code(expr);
         let local = self.new_local(&ident, mutable, None);
         self.graph.locals[local.0].name = name.to_owned();
@@ -394,7 +424,7 @@ impl<'a> Builder<'a> {
     /// Counts the jumps that a piece of code makes by itself.
     fn note(&mut self, facts: &Facts) {
         if self.is_reachable() {
-            facts.exits.iter().for_each(|exit| self.graph.blocks[exit.0].edges += 1);
+            facts.exits.keys().for_each(|exit| self.graph.blocks[exit.0].edges += 1);
         }
         for &span in &facts.unknown_labels {
             self.problems.add(check::unknown_label(span));
@@ -439,11 +469,32 @@ impl<'a> Builder<'a> {
 
     // ---- Statements -----------------------------------------------------------------------------------------------
 
-    /// The statements of a block, whose tail goes to `dest`.
+    /// The statements of an inner block, whose tail goes to `dest`.
     fn stmts(&mut self, stmts: &[Stmt], dest: Dest, output: &Type) {
-        // An item is seen in the whole block, above it too.
-        let items = stmts.iter().filter_map(|stmt| if let Stmt::Item(item) = stmt { Some(item.clone()) } else { None });
-        self.graph.items.extend(items);
+        self.inner_items(stmts);
+        self.block_stmts(stmts, dest, output);
+    }
+
+    /// The items of an inner block. Those that may be written twice are written wherever the block goes on, for nobody
+    /// else to see. A type is one type for the whole function, so its name must mean one thing in it.
+    fn inner_items(&mut self, stmts: &[Stmt]) {
+        let is_copied = |item: &Item| matches!(item, Item::Fn(_) | Item::Const(_) | Item::Use(_) | Item::Macro(_));
+        let (copied, shared): (Vec<_>, Vec<_>) = items(stmts).cloned().partition(is_copied);
+        let here: Vec<_> = stmts.iter().flat_map(|stmt| mentioned(&stmt.to_token_stream())).collect();
+        for name in shared.iter().filter_map(item_name) {
+            let count = |names: &[String]| names.iter().filter(|other| **other == unraw(name)).count();
+            if count(&here) != count(&self.written) {
+                self.problems.add(check::item_of_a_block(name.span()));
+            }
+        }
+        self.graph.items.extend(shared);
+        if !copied.is_empty() {
+            self.push(Node::Items(copied.clone()));
+            self.items.insert(*self.scopes.last().expect("the function is a scope"), copied);
+        }
+    }
+
+    fn block_stmts(&mut self, stmts: &[Stmt], dest: Dest, output: &Type) {
         let (tail, before) = match stmts.split_last() {
             Some((Stmt::Expr(tail, None), before)) => (Some(tail.clone()), before),
             Some((Stmt::Macro(tail), before)) if tail.semi_token.is_none() => {
@@ -488,6 +539,9 @@ impl<'a> Builder<'a> {
             Stmt::Local(local) => self.declare_pat(&local.pat),
             Stmt::Item(_) | Stmt::Expr(..) | Stmt::Macro(_) => Vec::new(),
         };
+        if let (Some(text), &[local]) = (text(stmt), declares.as_slice()) {
+            self.graph.locals[local.0].text = Some(text.clone());
+        }
         let diverges = facts.diverges || matches!(stmt, Stmt::Macro(mac) if is_diverging(&mac.mac));
         self.push(Node::Stmt { stmt: stmt.clone(), facts, loops: self.loops.clone(), declares });
         if diverges {
@@ -506,8 +560,12 @@ impl<'a> Builder<'a> {
     fn local(&mut self, local: &SynLocal) {
         let init = local.init.as_ref().expect("a let without a value has no await");
         let value = (*init.expr).clone();
-        let simple = match &local.pat {
-            Pat::Ident(pat) if pat.subpat.is_none() && pat.by_ref.is_none() => Some(pat),
+        let (pat, ty) = match &local.pat {
+            Pat::Type(typed) => (&*typed.pat, Some(&*typed.ty)),
+            pat => (pat, None),
+        };
+        let simple = match pat {
+            Pat::Ident(bare) if is_bare(pat) && ty.is_none_or(is_whole) => Some(bare),
             _ => None,
         };
         let named = match &local.pat {
@@ -522,15 +580,15 @@ impl<'a> Builder<'a> {
         }
         if let (Some(pat), true, None) = (simple, splits(&value), &init.diverge) {
             // The value of `loop { ... }` arrives under the name that the author gave it.
-            let (join, local) = self.join_with(after(&value), &pat.ident, pat.mutability.is_some());
+            let (join, local) = self.join_with(after(&value), &pat.ident, pat.mutability.is_some(), ty);
             self.tail(value, Dest::Value(join));
             self.enter(join);
             self.env.push((unraw(&pat.ident), local));
             return;
         }
         if let (Some(pat), Expr::Loop(expr), None) = (simple, &value, &init.diverge) {
-            let (after, local) = self.join_with("AfterLoop", &pat.ident, pat.mutability.is_some());
-            self.loop_to(expr.label.as_ref(), after, |this, head| this.branch_stmts(&expr.body, Dest::Discard(head)));
+            let (after, local) = self.join_with("AfterLoop", &pat.ident, pat.mutability.is_some(), ty);
+            self.split_loop(expr, after);
             self.env.push((unraw(&pat.ident), local));
             return;
         }
@@ -538,7 +596,7 @@ impl<'a> Builder<'a> {
         self.hint = None;
         let Some((_, otherwise)) = init.diverge.as_ref().filter(|(_, otherwise)| contains_await(&**otherwise)) else {
             let mut local = local.clone();
-            *local.init.as_mut().expect("it has a value").expr = value;
+            local.init.as_mut().expect("it has a value").expr = Box::new(value);
             self.plain(&Stmt::Local(local));
             return;
         };
@@ -559,14 +617,29 @@ impl<'a> Builder<'a> {
     fn effect(&mut self, expr: Expr) {
         if is_jump(&expr) {
             self.expr(expr);
-        } else if splits(&expr) {
-            let join = self.join(after(&expr));
-            self.tail(expr, Dest::Discard(join));
-            self.enter(join);
-        } else {
-            let value = self.expr(expr);
-            if self.is_reachable() {
-                self.discard(value);
+            return;
+        }
+        match expr {
+            Expr::Loop(expr) => {
+                let after = self.join("AfterLoop");
+                self.split_loop(&expr, after);
+            }
+            Expr::While(expr) => self.split_while(expr),
+            Expr::ForLoop(expr) if contains_await(&expr.body) => self.scoped(|this| this.split_for(expr)),
+            Expr::Block(expr) if expr.label.is_some() => {
+                let after = self.join("AfterBlock");
+                self.labelled_block(expr, after, Dest::Discard(after));
+            }
+            expr if splits(&expr) => {
+                let join = self.join(after(&expr));
+                self.tail(expr, Dest::Discard(join));
+                self.enter(join);
+            }
+            expr => {
+                let value = self.expr(expr);
+                if self.is_reachable() {
+                    self.discard(value);
+                }
             }
         }
     }
@@ -583,6 +656,12 @@ impl<'a> Builder<'a> {
             Expr::Block(expr) if expr.label.is_none() => self.block(&expr.block, dest),
             Expr::Paren(expr) => self.tail(*expr.expr, dest),
             Expr::Group(expr) => self.tail(*expr.expr, dest),
+            expr if matches!(dest, Dest::Discard(_)) || matches!(expr, Expr::While(_) | Expr::ForLoop(_)) => {
+                self.effect(expr);
+                if self.is_reachable() {
+                    self.deliver(None, dest);
+                }
+            }
             expr => {
                 let value = self.expr(expr);
                 if self.is_reachable() {
@@ -624,8 +703,8 @@ impl<'a> Builder<'a> {
     /// `if cond { then } else { otherwise }`. Awaits may lie in any link of the condition.
     fn condition(&mut self, cond: &Expr, dest: Dest, otherwise: Option<Expr>, then: impl FnOnce(&mut Self)) {
         let links: Vec<_> = links(cond).into_iter().cloned().collect();
-        let first = links.iter().position(contains_await);
-        let rest_awaits = links.iter().skip(1).any(contains_await);
+        let first = links.iter().position(|link| contains_await(link));
+        let rest_awaits = links.iter().skip(1).any(|link| contains_await(link));
         if first.is_none() || !rest_awaits {
             // At most the first link awaits, so the whole condition can stand where the first one is evaluated.
             let cond = if first.is_some() { self.first_link(cond.clone()) } else { cond.clone() };
@@ -693,6 +772,7 @@ impl<'a> Builder<'a> {
         let scrutinee = self.code(scrutinee);
         let arms = expr.arms.into_iter().map(|arm| {
             let (mut binds, mut facts) = (Vec::new(), Facts::default());
+            let loops = self.loops.clone();
             let pat = arm.pat;
             let body = self.branch(|this| {
                 binds = this.declare_pat(&pat);
@@ -705,7 +785,7 @@ impl<'a> Builder<'a> {
                 }
                 this.cur = None;
             });
-            Arm { pat, facts, binds, body }
+            Arm { pat, facts, loops, binds, body }
         });
         let arms = arms.collect();
         self.push(Node::Match { scrutinee, arms });
@@ -732,8 +812,9 @@ impl<'a> Builder<'a> {
     /// A join whose value the author gave no name.
     fn join_with_value(&mut self, name: &'static str) -> (BlockId, LocalId) {
         // Two values may be in sight at once, so each gets a name of its own.
-        let ident = Ident::new(&format!("value_{}", self.graph.locals.len()), Span::mixed_site());
-        let (join, local) = self.join_with(name, &ident, false);
+        let ident = self.fresh("value", Span::mixed_site());
+        // As a temporary value is: `{ .. }.push(x)` may change it.
+        let (join, local) = self.join_with(name, &ident, true, None);
         self.graph.locals[local.0].name = "value".to_owned();
         (join, local)
     }
@@ -750,25 +831,27 @@ impl<'a> Builder<'a> {
         let name = bindings(&expr.pat)
             .first()
             .map_or_else(|| "rest".to_owned(), |pat| format!("rest_of_{}", unraw(&pat.ident)));
-        let span = iter.span();
-        let items = self.hold(&name, parse_quote!(::stube::__private::iterate(#iter)), true);
-        if let Expr::Path(path) = &items
-            && let Some(&(_, local)) = self.env.iter().rev().find(|(known, _)| path.path.is_ident(known))
-        {
-            // Not savable is the collection, so that is where the compiler points.
-            self.graph.locals[local.0].ident.set_span(Span::mixed_site().located_at(span));
-        }
-        let item = Ident::new("item", Span::mixed_site());
+        // Not savable is the collection, so that is where the compiler points.
+        let iterate = quote::quote_spanned!(iter.span()=> ::stube::__private::iterate);
+        let items = self.hold(&name, parse_quote!(#iterate(#iter)), true);
         let after = self.join("AfterLoop");
         self.loop_to(expr.label.as_ref(), after, |this, head| {
             let next: Expr = parse_quote!(::core::iter::Iterator::next(&mut #items));
             let value = this.code(next);
             let otherwise = this.branch(|this| this.jump(after, None));
-            let local = this.declare(&item, false, None);
-            let some = parse_quote!(::core::option::Option::Some(#item));
-            this.push(Node::LetElse { pat: some, value, binds: vec![local], otherwise });
             let pat = &expr.pat;
-            this.plain(&parse_quote!(let #pat = #item;));
+            if is_bare(pat) {
+                let binds = this.declare_pat(pat);
+                let some = parse_quote!(::core::option::Option::Some(#pat));
+                this.push(Node::LetElse { pat: some, value, binds, otherwise });
+            } else {
+                // What the pattern leaves of the item lives as long as the round of the loop.
+                let item = this.fresh("item", pat.span());
+                let local = this.declare(&item, false, None);
+                let some = parse_quote!(::core::option::Option::Some(#item));
+                this.push(Node::LetElse { pat: some, value, binds: vec![local], otherwise });
+                this.plain(&parse_quote!(let #pat = #item;));
+            }
             this.branch_stmts(&expr.body, Dest::Discard(head));
         });
     }
@@ -781,14 +864,16 @@ impl<'a> Builder<'a> {
         });
     }
 
-    fn labelled_block(&mut self, expr: syn::ExprBlock) -> Expr {
-        let (after, local) = self.join_with_value("AfterBlock");
+    fn split_loop(&mut self, expr: &syn::ExprLoop, after: BlockId) {
+        self.loop_to(expr.label.as_ref(), after, |this, head| this.branch_stmts(&expr.body, Dest::Discard(head)));
+    }
+
+    fn labelled_block(&mut self, expr: syn::ExprBlock, after: BlockId, dest: Dest) {
         let label = expr.label.map(|label| label.name.ident.to_string());
         self.loops.push(SplitLoop { label, break_to: after, continue_to: None });
-        self.block(&expr.block, Dest::Value(after));
+        self.block(&expr.block, dest);
         self.loops.pop();
         self.enter(after);
-        self.value(local)
     }
 
     // ---- Expressions ----------------------------------------------------------------------------------------------
@@ -826,18 +911,14 @@ impl<'a> Builder<'a> {
                 Expr::Reference(expr)
             }
             Expr::Binary(expr) if matches!(expr.op, syn::BinOp::And(_) | syn::BinOp::Or(_)) => self.lazy(expr),
-            Expr::Binary(mut expr) if is_compound(&expr.op) => {
-                if contains_await(&*expr.right) && !is_plain_place(&expr.left) {
-                    self.problems.add(check::order_depends_on_type(expr.left.span()));
-                }
-                let [right, left] = self.operands([(*expr.right, Role::Value), (*expr.left, Role::Place)]);
+            Expr::Binary(expr) if is_compound(&expr.op) => self.compound(expr),
+            Expr::Binary(mut expr) if is_comparison(&expr.op) => {
+                let [left, right] = self.operands([(*expr.left, Role::Compared), (*expr.right, Role::Compared)]);
                 (expr.left, expr.right) = (Box::new(left), Box::new(right));
                 Expr::Binary(expr)
             }
             Expr::Binary(mut expr) => {
-                // A comparison borrows what it compares.
-                let role = if is_comparison(&expr.op) { Role::Place } else { Role::Value };
-                let [left, right] = self.operands([(*expr.left, role), (*expr.right, role)]);
+                let [left, right] = self.operands([(*expr.left, Role::Value), (*expr.right, Role::Value)]);
                 (expr.left, expr.right) = (Box::new(left), Box::new(right));
                 Expr::Binary(expr)
             }
@@ -905,17 +986,22 @@ impl<'a> Builder<'a> {
             }
             Expr::Macro(mut expr) => {
                 let Some(mut args) = arguments(&expr.mac) else { return Expr::Macro(expr) };
-                let role = if args.formats { Role::Place } else { Role::Value };
+                let role = if args.formats { Role::Shown } else { Role::Value };
                 let list = args.exprs().map(|arg| match arg {
                     Expr::Assign(named) if args.formats => ((*named.right).clone(), role),
                     arg => (arg.clone(), role),
                 });
-                let list = list.collect();
+                let list: Vec<_> = list.collect();
+                for (lazy, _) in list.iter().skip(always_evaluated(&expr.mac)) {
+                    if let Some(span) = tokens_await(&lazy.to_token_stream()) {
+                        self.problems.add(check::await_in_macro(span, &expr.mac));
+                    }
+                }
                 let lowered = self.sequence(list);
                 let formats = args.formats;
                 for (arg, lowered) in args.exprs_mut().zip(lowered) {
                     match arg {
-                        Expr::Assign(named) if formats => *named.right = lowered,
+                        Expr::Assign(named) if formats => named.right = Box::new(lowered),
                         arg => *arg = lowered,
                     }
                 }
@@ -934,20 +1020,22 @@ impl<'a> Builder<'a> {
             }
             Expr::Loop(expr) => {
                 let (after, local) = self.join_with_value("AfterLoop");
-                self.loop_to(expr.label.as_ref(), after, |this, head| {
-                    this.branch_stmts(&expr.body, Dest::Discard(head))
-                });
+                self.split_loop(&expr, after);
                 self.value(local)
             }
-            Expr::While(expr) => {
-                self.split_while(expr);
+            Expr::ForLoop(mut expr) if !contains_await(&expr.body) => {
+                expr.expr = Box::new(self.expr(*expr.expr));
+                Expr::ForLoop(expr)
+            }
+            Expr::While(_) | Expr::ForLoop(_) => {
+                self.effect(expr);
                 parse_quote!(())
             }
-            Expr::ForLoop(expr) => {
-                self.scoped(|this| this.split_for(expr));
-                parse_quote!(())
+            Expr::Block(expr) if expr.label.is_some() => {
+                let (after, local) = self.join_with_value("AfterBlock");
+                self.labelled_block(expr, after, Dest::Value(after));
+                self.value(local)
             }
-            Expr::Block(expr) if expr.label.is_some() => self.labelled_block(expr),
             Expr::If(_) | Expr::Match(_) | Expr::Block(_) => {
                 let (join, local) = self.join_with_value(after(&expr));
                 self.tail(expr, Dest::Value(join));
@@ -1010,6 +1098,28 @@ impl<'a> Builder<'a> {
         self.value(local)
     }
 
+    /// `place += value`. Rust evaluates the right side first if both are numbers, else the left side.
+    fn compound(&mut self, mut expr: syn::ExprBinary) -> Expr {
+        if !contains_await(&*expr.right) {
+            if !is_pure(&expr.right) || changes(&expr.left, &expr.right) {
+                self.problems.add(check::compound_order(expr.op.span()));
+            }
+            expr.left = Box::new(self.expr(*expr.left));
+            return Expr::Binary(expr);
+        }
+        if contains_await(&*expr.left) || index_changes(&expr.right, &expr.left) {
+            self.problems.add(check::compound_order(expr.op.span()));
+        }
+        expr.right = Box::new(self.expr(*expr.right));
+        if !is_pure(&expr.left) {
+            // It does something, so it matters that it comes second: only numbers will do.
+            let left = &expr.left;
+            let number = quote::quote_spanned!(left.span()=> ::stube::__private::number);
+            expr.left = parse_quote!(*#number(&mut #left));
+        }
+        Expr::Binary(expr)
+    }
+
     fn break_(&mut self, expr: syn::ExprBreak) -> Expr {
         let Some(split) = facts::target(&self.loops, expr.label.as_ref()).cloned() else {
             match &expr.label {
@@ -1065,67 +1175,61 @@ impl<'a> Builder<'a> {
             if index > last {
                 return operand;
             }
-            let awaits = contains_await(&operand);
-            let operand = if awaits { self.expr(operand) } else { operand };
-            if index == last {
-                return operand;
-            }
-            let names = names(&operand);
-            let changed = later[index + 1..=last].iter().any(|later| changes(later, &names));
-            match role {
-                Role::Value if is_settled(&operand) && !changed => operand,
-                Role::Value => self.hold("operand", operand, false),
-                Role::Place => {
-                    if changed {
-                        self.problems.add(check::changed_while_used(operand.span()));
-                    }
-                    self.place(operand)
-                }
-            }
+            let operand = if contains_await(&operand) { self.expr(operand) } else { operand };
+            if index == last { operand } else { self.keep(operand, role, &later[index + 1..=last]) }
         });
         operands.collect()
     }
 
-    /// A place that is used after the await: what leads to it is evaluated before, the place itself is not moved.
-    fn place(&mut self, expr: Expr) -> Expr {
-        let place = self.path_to(expr);
-        if has_index(&place) {
-            // An index that is out of bounds panics before the await, as it does in the async function.
-            let touch: Stmt = parse_quote!(let _ = &#place;);
-            self.plain(&touch);
+    /// An operand that is used after these later ones have been evaluated.
+    fn keep(&mut self, operand: Expr, role: Role, later: &[Expr]) -> Expr {
+        let changed = later.iter().any(|later| changes(later, &operand));
+        match role {
+            Role::Value if is_settled(&operand) && !changed => operand,
+            // Whoever could change what is borrowed here has been stopped by the compiler.
+            Role::Value if matches!(operand, Expr::Reference(_)) => self.place(operand, later),
+            Role::Compared if is_place(&operand) && !changed => self.place(operand, later),
+            Role::Value | Role::Compared => self.hold("operand", operand, false),
+            Role::Place | Role::Shown if changed => {
+                self.problems.add(check::changed_while_used(operand.span()));
+                operand
+            }
+            Role::Place | Role::Shown => self.place(operand, later),
         }
-        place
     }
 
-    fn path_to(&mut self, expr: Expr) -> Expr {
-        match expr {
-            settled if is_settled(&settled) => settled,
-            Expr::Paren(mut expr) => {
-                expr.expr = Box::new(self.path_to(*expr.expr));
-                Expr::Paren(expr)
+    /// A place that is used later: what it is made of is evaluated now.
+    fn place(&mut self, place: Expr, later: &[Expr]) -> Expr {
+        match place {
+            Expr::Lit(_) | Expr::Path(_) => place,
+            // The text of a format macro.
+            Expr::Macro(_) if is_text(&place) => place,
+            Expr::Paren(mut place) => {
+                place.expr = Box::new(self.place(*place.expr, later));
+                Expr::Paren(place)
             }
-            Expr::Group(mut expr) => {
-                expr.expr = Box::new(self.path_to(*expr.expr));
-                Expr::Group(expr)
+            Expr::Group(mut place) => {
+                place.expr = Box::new(self.place(*place.expr, later));
+                Expr::Group(place)
             }
-            Expr::Field(mut expr) => {
-                expr.base = Box::new(self.path_to(*expr.base));
-                Expr::Field(expr)
+            Expr::Field(mut place) => {
+                place.base = Box::new(self.place(*place.base, later));
+                Expr::Field(place)
             }
-            Expr::Reference(mut expr) => {
-                expr.expr = Box::new(self.path_to(*expr.expr));
-                Expr::Reference(expr)
+            Expr::Reference(mut place) => {
+                place.expr = Box::new(self.place(*place.expr, later));
+                Expr::Reference(place)
             }
-            Expr::Unary(mut expr) if matches!(expr.op, syn::UnOp::Deref(_)) => {
-                expr.expr = Box::new(self.path_to(*expr.expr));
-                Expr::Unary(expr)
+            Expr::Unary(mut place) if matches!(place.op, syn::UnOp::Deref(_)) => {
+                place.expr = Box::new(self.place(*place.expr, later));
+                Expr::Unary(place)
             }
-            Expr::Index(mut expr) => {
-                expr.expr = Box::new(self.path_to(*expr.expr));
-                if !is_settled(&expr.index) {
-                    expr.index = Box::new(self.hold("operand", *expr.index, false));
-                }
-                Expr::Index(expr)
+            Expr::Index(mut place) => {
+                place.expr = Box::new(self.place(*place.expr, later));
+                place.index = Box::new(self.keep(*place.index, Role::Value, later));
+                // An element that is not there panics now, not later.
+                self.plain(&parse_quote!(let _ = &#place;));
+                Expr::Index(place)
             }
             value => self.hold("operand", value, true),
         }
@@ -1137,8 +1241,12 @@ impl<'a> Builder<'a> {
 enum Role {
     /// Moved or copied when it is evaluated.
     Value,
-    /// A place that is used, or borrowed, when all operands have been evaluated: `v` of `v.push(x)`.
+    /// Copied when it is evaluated if it is a number, else borrowed.
+    Compared,
+    /// A place that is used when all operands have been evaluated: `v` of `v.push(x)`.
     Place,
+    /// Borrowed by a macro that shows it.
+    Shown,
 }
 
 /// Whether an expression can be evaluated later with the same result, as long as nobody changes its local.
@@ -1154,61 +1262,22 @@ fn is_settled(expr: &Expr) -> bool {
     }
 }
 
-/// The names that an expression reads.
-fn names(expr: &Expr) -> Vec<String> {
-    struct Finder(Vec<String>);
-    impl<'ast> syn::visit::Visit<'ast> for Finder {
-        fn visit_expr_path(&mut self, expr: &'ast syn::ExprPath) {
-            self.0.extend(expr.path.get_ident().map(unraw));
-        }
-    }
-    let mut finder = Finder(Vec::new());
-    syn::visit::Visit::visit_expr(&mut finder, expr);
-    finder.0
+/// Whether `later` may change the local at the root of `place`.
+fn changes(later: &Expr, place: &Expr) -> bool {
+    root(place).is_some_and(|name| changes_name(later, &name))
 }
 
-/// Whether an expression leads to a place without running any code that could be noticed.
-fn is_plain_place(expr: &Expr) -> bool {
-    match expr {
-        Expr::Path(_) => true,
-        Expr::Paren(expr) => is_plain_place(&expr.expr),
-        Expr::Group(expr) => is_plain_place(&expr.expr),
-        Expr::Field(expr) => is_plain_place(&expr.base),
-        Expr::Unary(expr) => matches!(expr.op, syn::UnOp::Deref(_)) && is_plain_place(&expr.expr),
-        Expr::Index(expr) => is_plain_place(&expr.expr) && is_settled(&expr.index),
-        _ => false,
-    }
-}
-
-fn has_index(expr: &Expr) -> bool {
-    match expr {
-        Expr::Index(_) => true,
-        Expr::Paren(expr) => has_index(&expr.expr),
-        Expr::Group(expr) => has_index(&expr.expr),
-        Expr::Field(expr) => has_index(&expr.base),
-        Expr::Reference(expr) => has_index(&expr.expr),
-        Expr::Unary(expr) => has_index(&expr.expr),
-        _ => false,
-    }
-}
-
-fn is_comparison(op: &syn::BinOp) -> bool {
-    use syn::BinOp::*;
-    matches!(op, Eq(_) | Ne(_) | Lt(_) | Le(_) | Gt(_) | Ge(_))
-}
-
-/// Whether `later` may change one of these locals.
-fn changes(later: &Expr, names: &[String]) -> bool {
-    struct Finder<'a> {
-        names: &'a [String],
+fn changes_name(later: &Expr, name: &str) -> bool {
+    struct Finder {
+        name: String,
         found: bool,
     }
-    impl Finder<'_> {
+    impl Finder {
         fn check(&mut self, place: &Expr) {
-            self.found |= root(place).is_some_and(|root| self.names.contains(&root));
+            self.found |= root(place).is_some_and(|root| root == self.name);
         }
     }
-    impl<'ast> syn::visit::Visit<'ast> for Finder<'_> {
+    impl<'ast> syn::visit::Visit<'ast> for Finder {
         fn visit_expr_assign(&mut self, expr: &'ast syn::ExprAssign) {
             self.check(&expr.left);
             syn::visit::visit_expr_assign(self, expr);
@@ -1227,10 +1296,113 @@ fn changes(later: &Expr, names: &[String]) -> bool {
             }
             syn::visit::visit_expr_reference(self, expr);
         }
+
+        fn visit_expr_method_call(&mut self, expr: &'ast syn::ExprMethodCall) {
+            if !READING.iter().any(|name| expr.method == name) {
+                self.check(&expr.receiver);
+            }
+            syn::visit::visit_expr_method_call(self, expr);
+        }
+
+        fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+            match arguments(mac) {
+                Some(args) => self.found |= args.exprs().any(|arg| changes_name(arg, &self.name)),
+                None => self.found |= mentioned(&mac.tokens).contains(&self.name),
+            }
+        }
     }
-    let mut finder = Finder { names, found: false };
+    let mut finder = Finder { name: name.to_owned(), found: false };
     syn::visit::Visit::visit_expr(&mut finder, later);
     finder.found
+}
+
+/// Methods that leave a local as it is, even if it is one that is copied.
+const READING: [&str; 32] = [
+    "abs",
+    "as_deref",
+    "as_ref",
+    "as_slice",
+    "as_str",
+    "chars",
+    "checked_add",
+    "checked_sub",
+    "clone",
+    "cloned",
+    "contains",
+    "contains_key",
+    "copied",
+    "ends_with",
+    "first",
+    "get",
+    "into",
+    "is_empty",
+    "is_none",
+    "is_some",
+    "iter",
+    "keys",
+    "last",
+    "len",
+    "max",
+    "min",
+    "starts_with",
+    "to_owned",
+    "to_string",
+    "trim",
+    "unwrap_or",
+    "values",
+];
+
+/// Whether `later` may change a local that an index of `place` reads.
+fn index_changes(later: &Expr, place: &Expr) -> bool {
+    match place {
+        Expr::Paren(place) => index_changes(later, &place.expr),
+        Expr::Group(place) => index_changes(later, &place.expr),
+        Expr::Field(place) => index_changes(later, &place.base),
+        Expr::Unary(place) => index_changes(later, &place.expr),
+        Expr::Index(place) => {
+            let names = mentioned(&place.index.to_token_stream());
+            names.iter().any(|name| changes_name(later, name)) || index_changes(later, &place.expr)
+        }
+        _ => false,
+    }
+}
+
+/// Whether an expression only reads: nobody can tell when it is evaluated, unless what it reads is changed.
+fn is_pure(expr: &Expr) -> bool {
+    match expr {
+        Expr::Lit(_) | Expr::Path(_) => true,
+        Expr::Paren(expr) => is_pure(&expr.expr),
+        Expr::Group(expr) => is_pure(&expr.expr),
+        Expr::Field(expr) => is_pure(&expr.base),
+        Expr::Reference(expr) => is_pure(&expr.expr),
+        Expr::Unary(expr) => is_pure(&expr.expr),
+        Expr::Cast(expr) => is_pure(&expr.expr),
+        Expr::Index(expr) => is_pure(&expr.expr) && is_pure(&expr.index),
+        Expr::Binary(expr) => !is_compound(&expr.op) && is_pure(&expr.left) && is_pure(&expr.right),
+        _ => false,
+    }
+}
+
+fn is_place(expr: &Expr) -> bool {
+    match expr {
+        Expr::Path(_) | Expr::Field(_) | Expr::Index(_) => true,
+        Expr::Unary(expr) => matches!(expr.op, syn::UnOp::Deref(_)),
+        Expr::Paren(expr) => is_place(&expr.expr),
+        Expr::Group(expr) => is_place(&expr.expr),
+        _ => false,
+    }
+}
+
+/// `concat!("a", "b")`, which stands where a literal must stand.
+fn is_text(expr: &Expr) -> bool {
+    let Expr::Macro(expr) = expr else { return false };
+    let name = expr.mac.path.segments.last().map(|last| last.ident.to_string());
+    matches!(name.as_deref(), Some("concat" | "stringify" | "include_str" | "env" | "file" | "module_path"))
+}
+
+fn is_comparison(op: &syn::BinOp) -> bool {
+    use syn::BinOp::{Eq, Ge, Gt, Le, Lt, Ne};
+    matches!(op, Eq(_) | Ne(_) | Lt(_) | Le(_) | Gt(_) | Ge(_))
 }
 
 fn is_compound(op: &syn::BinOp) -> bool {
@@ -1269,6 +1441,35 @@ fn never() -> Expr {
     Expr::Verbatim(TokenStream::new())
 }
 
+fn items(stmts: &[Stmt]) -> impl Iterator<Item = &Item> {
+    stmts.iter().filter_map(|stmt| if let Stmt::Item(item) = stmt { Some(item) } else { None })
+}
+
+/// The text that a `let` gives a local for good.
+fn text(stmt: &Stmt) -> Option<&Expr> {
+    let Stmt::Local(SynLocal { pat, init: Some(init), .. }) = stmt else { return None };
+    let pat = if let Pat::Type(typed) = pat { &*typed.pat } else { pat };
+    let Expr::Lit(lit) = &*init.expr else { return None };
+    let is_text = matches!(lit.lit, syn::Lit::Str(_) | syn::Lit::ByteStr(_) | syn::Lit::CStr(_));
+    let is_for_good = is_bare(pat) && matches!(pat, Pat::Ident(pat) if pat.mutability.is_none());
+    (is_text && is_for_good).then_some(&*init.expr)
+}
+
+/// The name that an item brings into the block it stands in.
+fn item_name(item: &Item) -> Option<&Ident> {
+    match item {
+        Item::Enum(item) => Some(&item.ident),
+        Item::Mod(item) => Some(&item.ident),
+        Item::Static(item) => Some(&item.ident),
+        Item::Struct(item) => Some(&item.ident),
+        Item::Trait(item) => Some(&item.ident),
+        Item::TraitAlias(item) => Some(&item.ident),
+        Item::Type(item) => Some(&item.ident),
+        Item::Union(item) => Some(&item.ident),
+        _ => None,
+    }
+}
+
 fn is_jump(expr: &Expr) -> bool {
     matches!(expr, Expr::Return(_) | Expr::Break(_) | Expr::Continue(_))
 }
@@ -1289,7 +1490,13 @@ fn splits(expr: &Expr) -> bool {
 fn splits_if(expr: &syn::ExprIf) -> bool {
     contains_await(&expr.then_branch)
         || expr.else_branch.as_ref().is_some_and(|(_, branch)| contains_await(&**branch))
-        || links(&expr.cond).into_iter().skip(1).any(contains_await)
+        || links(&expr.cond).into_iter().skip(1).any(|link| contains_await(link))
+        || !first_operand_only(&expr.cond)
+}
+
+/// Whether all awaits of a condition lie in its first link, and `&&` is all that joins the links.
+fn first_operand_only(cond: &Expr) -> bool {
+    !links(cond).into_iter().skip(1).any(|link| contains_await(link))
 }
 
 /// The name of the block after an expression.
@@ -1310,6 +1517,11 @@ fn parse_and(left: Expr, right: Expr) -> Expr {
         op: syn::BinOp::And(Default::default()),
         right: Box::new(right),
     })
+}
+
+/// `x` or `mut x`.
+fn is_bare(pat: &Pat) -> bool {
+    matches!(pat, Pat::Ident(pat) if pat.subpat.is_none() && pat.by_ref.is_none() && is_binding(pat))
 }
 
 fn is_unit(ty: &Type) -> bool {

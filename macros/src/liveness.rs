@@ -32,7 +32,9 @@ pub(crate) fn liveness(graph: &Graph) -> Liveness {
         let mut changed = false;
         // Backwards, because that is the way in which needs travel: all but loops are done in one round.
         for &id in graph.order.iter().rev() {
-            let needed = live.before(graph, graph.block(id).code, Locals::new());
+            let mut needed = live.before(graph, graph.block(id).code, Locals::new());
+            // A text is written out again where it is used.
+            needed.retain(|&local| graph.local(local).text.is_none());
             changed |= needed != live.needed[id.0];
             live.needed[id.0] = needed;
         }
@@ -54,6 +56,7 @@ impl Liveness {
                 self.before_facts(graph, facts, &after)
             }
             Node::Declare(local) => without(after, &[*local]),
+            Node::Items(_) => after,
             Node::Scope(_, seq) => self.before(graph, *seq, after),
             Node::If { cond, binds, then, otherwise } => {
                 let then = without(self.before(graph, *then, Locals::new()), binds);
@@ -64,7 +67,7 @@ impl Liveness {
                 let mut after = after;
                 for arm in arms {
                     let body = self.before(graph, arm.body, Locals::new());
-                    after.extend(without(&body | &arm.facts.uses, &arm.binds));
+                    after.extend(without(self.before_facts(graph, &arm.facts, &body), &arm.binds));
                 }
                 self.before_facts(graph, &scrutinee.facts, &after)
             }
@@ -94,8 +97,8 @@ impl Liveness {
     fn before_facts(&self, graph: &Graph, facts: &crate::facts::Facts, after: &Locals) -> Locals {
         let mut before = after - &facts.sets;
         before.extend(&facts.uses);
-        for &exit in &facts.exits {
-            before.extend(self.arriving(graph, exit));
+        for (&exit, set) in &facts.exits {
+            before.extend(&self.arriving(graph, exit) - set);
         }
         before
     }
@@ -126,12 +129,12 @@ fn mentioned_in(graph: &Graph, live: &Liveness, seq: SeqId, found: &mut Locals) 
     let leave = |to: BlockId, found: &mut Locals| found.extend(live.arriving(graph, to));
     let facts = |facts: &crate::facts::Facts, found: &mut Locals| {
         found.extend(&facts.mentions);
-        facts.exits.iter().for_each(|&exit| leave(exit, found));
+        facts.exits.keys().for_each(|&exit| leave(exit, found));
     };
     for node in graph.seq(seq) {
         match node {
             Node::Stmt { facts: stmt, .. } => facts(stmt, found),
-            Node::Declare(_) => {}
+            Node::Declare(_) | Node::Items(_) => {}
             Node::Scope(_, seq) => mentioned_in(graph, live, *seq, found),
             Node::If { cond, then, otherwise, .. } => {
                 facts(&cond.facts, found);

@@ -109,10 +109,12 @@ struct Names {
 
 impl Names {
     fn give(&mut self, wanted: &str, span: Span) -> Ident {
-        let wanted = if wanted.is_empty() || wanted.starts_with(|c: char| c.is_ascii_digit()) {
-            format!("_{wanted}")
-        } else {
-            wanted.to_owned()
+        let wanted = match wanted {
+            "" | "_" => "__".to_owned(),
+            // The keywords that `r#` does not help.
+            "Self" | "self" | "super" | "crate" => format!("{wanted}_"),
+            _ if wanted.starts_with(|c: char| c.is_ascii_digit()) => format!("_{wanted}"),
+            _ => wanted.to_owned(),
         };
         let numbered = (2..).map(|n| format!("{wanted}{n}"));
         let free = std::iter::once(wanted.clone()).chain(numbered).find(|name| !self.taken.contains(name));

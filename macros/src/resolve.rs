@@ -2,8 +2,8 @@
 //! outer scope gets a name of its own wherever both may be needed at one await. Never changes a meaning.
 //!
 //! `let x = 1; { let x = Ask.await; show(x) } show(x)` saves the outer `x` while the inner one is being asked for. In
-//! generated code both are in one place, so the inner one becomes `x_2`. On disk it is `x` all the same. Where no await
-//! and no jump lies in the scope of the inner one, nothing is renamed.
+//! generated code both are in one place, so the inner one becomes `x_2`. On disk it is `x` all the same. Where nothing
+//! leaves the scope of the inner one from inside, be it an await, a jump or the end of a branch, nothing is renamed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,9 @@ use syn::{Block, Expr, FieldPat, FieldValue, Ident, Lit, Macro, Member, Pat, Pat
 
 use crate::check::{self, Problems};
 use crate::parse::Source;
-use crate::syntax::{Arguments, Node, arguments, bindings, captured, contains_await, is_binding, mentioned, unraw};
+use crate::syntax::{
+    Arguments, Dots, Node, arguments, bindings, captured, contains_await, is_binding, mentioned, unraw,
+};
 
 /// The new names, and what their authors called them.
 pub(crate) type Renamed = BTreeMap<String, String>;
@@ -103,9 +105,9 @@ impl Resolver {
     }
 
     fn tokens(&mut self, tokens: TokenStream) -> TokenStream {
-        let mut after_dot = false;
+        let mut dots = Dots::default();
         let renamed = tokens.into_iter().map(|token| {
-            let was_after_dot = std::mem::take(&mut after_dot);
+            let was_after_dot = dots.then(&token);
             match token {
                 TokenTree::Group(group) => {
                     let mut new = Group::new(group.delimiter(), self.tokens(group.stream()));
@@ -118,11 +120,7 @@ impl Resolver {
                     }
                     TokenTree::Ident(ident)
                 }
-                TokenTree::Punct(punct) => {
-                    after_dot = punct.as_char() == '.';
-                    TokenTree::Punct(punct)
-                }
-                literal @ TokenTree::Literal(_) => literal,
+                other @ (TokenTree::Punct(_) | TokenTree::Literal(_)) => other,
             }
         });
         renamed.collect()
@@ -139,7 +137,8 @@ impl Resolver {
         }) else {
             return;
         };
-        let mut told = BTreeSet::new();
+        // `x` of `"{x}", x = 1` is no local.
+        let mut told: BTreeSet<_> = args.names().map(unraw).collect();
         for name in captured(&text.token().to_string()) {
             if let Some(new) = self.new_name(&name).filter(|_| told.insert(name.clone())) {
                 let (old, new) = (Ident::new(&name, text.span()), Ident::new(new, text.span()));
@@ -193,10 +192,23 @@ impl VisitMut for BindingsMut<'_> {
     fn visit_expr_mut(&mut self, _: &mut Expr) {}
 }
 
+impl Resolver {
+    fn body(&mut self, block: &mut Block, renames: bool) {
+        self.scoped(renames, |this| visit_mut::visit_block_mut(this, block));
+    }
+
+    fn branch(&mut self, branch: &mut Expr, renames: bool) {
+        match branch {
+            Expr::Block(block) if block.label.is_none() => self.body(&mut block.block, renames),
+            branch => self.visit_expr_mut(branch),
+        }
+    }
+}
+
 impl VisitMut for Resolver {
     fn visit_block_mut(&mut self, block: &mut Block) {
         let renames = leaves(block);
-        self.scoped(renames, |this| visit_mut::visit_block_mut(this, block));
+        self.body(block, renames);
     }
 
     fn visit_local_mut(&mut self, local: &mut syn::Local) {
@@ -215,13 +227,29 @@ impl VisitMut for Resolver {
     }
 
     fn visit_expr_if_mut(&mut self, expr: &mut syn::ExprIf) {
-        let renames = leaves(&*expr.cond) || leaves(&expr.then_branch);
+        // Where one branch awaits, code goes on elsewhere from the end of each.
+        let otherwise = expr.else_branch.as_ref().is_some_and(|(_, branch)| leaves(&**branch));
+        let renames = leaves(&*expr.cond) || leaves(&expr.then_branch) || otherwise;
         self.scoped(renames, |this| {
             this.visit_expr_mut(&mut expr.cond);
-            this.visit_block_mut(&mut expr.then_branch);
+            this.body(&mut expr.then_branch, renames);
         });
         if let Some((_, branch)) = &mut expr.else_branch {
-            self.visit_expr_mut(branch);
+            self.branch(branch, renames);
+        }
+    }
+
+    fn visit_expr_match_mut(&mut self, expr: &mut syn::ExprMatch) {
+        self.visit_expr_mut(&mut expr.expr);
+        let renames = expr.arms.iter().any(|arm| leaves(&*arm.body) || leaves(&arm.pat));
+        for arm in &mut expr.arms {
+            self.scoped(renames, |this| {
+                this.declare(&mut arm.pat);
+                if let Pat::Guard(guarded) = &mut arm.pat {
+                    this.visit_expr_mut(&mut guarded.guard);
+                }
+                this.branch(&mut arm.body, renames);
+            });
         }
     }
 
@@ -229,7 +257,7 @@ impl VisitMut for Resolver {
         let renames = leaves(&*expr.cond) || leaves(&expr.body);
         self.scoped(renames, |this| {
             this.visit_expr_mut(&mut expr.cond);
-            this.visit_block_mut(&mut expr.body);
+            this.body(&mut expr.body, renames);
         });
     }
 
@@ -238,18 +266,7 @@ impl VisitMut for Resolver {
         let renames = leaves(&expr.body);
         self.scoped(renames, |this| {
             this.declare(&mut expr.pat);
-            this.visit_block_mut(&mut expr.body);
-        });
-    }
-
-    fn visit_arm_mut(&mut self, arm: &mut syn::Arm) {
-        let renames = leaves(&*arm.body);
-        self.scoped(renames, |this| {
-            this.declare(&mut arm.pat);
-            if let Pat::Guard(guarded) = &mut arm.pat {
-                this.visit_expr_mut(&mut guarded.guard);
-            }
-            this.visit_expr_mut(&mut arm.body);
+            this.body(&mut expr.body, renames);
         });
     }
 
@@ -286,7 +303,11 @@ impl VisitMut for Resolver {
         // Untouched where nothing is renamed: the author's tokens are the best ones.
         let Some(name) = mentioned(&mac.tokens).into_iter().find(|name| self.new_name(name).is_some()) else { return };
         if let Some(mut args) = arguments(mac) {
-            args.exprs_mut().for_each(|arg| self.visit_expr_mut(arg));
+            let formats = args.formats;
+            args.exprs_mut().for_each(|arg| match arg {
+                Expr::Assign(assign) if formats => self.visit_expr_mut(&mut assign.right),
+                arg => self.visit_expr_mut(arg),
+            });
             if args.formats {
                 self.tell_captures(&mut args);
             }

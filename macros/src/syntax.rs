@@ -16,7 +16,12 @@ pub(crate) fn unraw(ident: &Ident) -> String {
 /// `pick_room` becomes `PickRoom`; what is in camel case already stays.
 pub(crate) fn camel_case(name: &str) -> String {
     let words = name.split('_').filter(|word| !word.is_empty());
-    words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+    words
+        .flat_map(|word| {
+            let mut letters = word.chars();
+            letters.next().into_iter().flat_map(char::to_uppercase).chain(letters)
+        })
+        .collect()
 }
 
 /// Whether an await lies in here that suspends this function: not one of a closure or of another function.
@@ -153,6 +158,18 @@ impl Arguments {
         self.args.iter().chain(&self.repeat)
     }
 
+    /// `x` of `x = 1`.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Ident> {
+        let formats = self.formats;
+        self.args.iter().filter(move |_| formats).filter_map(|arg| match arg {
+            Expr::Assign(assign) => match &*assign.left {
+                Expr::Path(path) => path.path.get_ident(),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
     pub(crate) fn exprs_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
         self.args.iter_mut().chain(&mut self.repeat)
     }
@@ -190,6 +207,18 @@ const FORMATTING: [&str; 20] = [
     "dbg",
 ];
 
+/// How many arguments, from the first one, a macro evaluates whatever happens: of `assert!(ok, "{}", text)` the first.
+pub(crate) fn always_evaluated(mac: &Macro) -> usize {
+    let name = mac.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
+    match name.as_str() {
+        "assert" => 1,
+        "assert_eq" | "assert_ne" => 2,
+        // Not in a release.
+        "debug_assert" | "debug_assert_eq" | "debug_assert_ne" => 0,
+        _ => usize::MAX,
+    }
+}
+
 /// The macros after which nothing happens.
 const DIVERGING: [&str; 5] = ["panic", "unreachable", "todo", "unimplemented", "bail"];
 
@@ -224,16 +253,30 @@ pub(crate) fn mentioned(tokens: &TokenStream) -> Vec<String> {
 }
 
 fn collect_mentioned(tokens: TokenStream, names: &mut Vec<String>) {
-    let mut after_dot = false;
+    let mut dots = Dots::default();
     for token in tokens {
-        let was_after_dot = std::mem::take(&mut after_dot);
+        let was_after_dot = dots.then(&token);
         match token {
             TokenTree::Group(group) => collect_mentioned(group.stream(), names),
             TokenTree::Ident(ident) if !was_after_dot => names.push(unraw(&ident)),
             TokenTree::Ident(_) => {}
-            TokenTree::Punct(punct) => after_dot = punct.as_char() == '.',
+            TokenTree::Punct(_) => {}
             TokenTree::Literal(literal) => names.extend(captured(&literal.to_string())),
         }
+    }
+}
+
+/// Tells `order.name` from `0..name`.
+#[derive(Default)]
+pub(crate) struct Dots(usize);
+
+impl Dots {
+    /// Goes on with the next token. Whether it stands after a single dot.
+    pub(crate) fn then(&mut self, token: &TokenTree) -> bool {
+        let before = self.0;
+        let is_dot = matches!(token, TokenTree::Punct(punct) if punct.as_char() == '.');
+        self.0 = if is_dot { before + 1 } else { 0 };
+        before == 1
     }
 }
 
@@ -301,5 +344,6 @@ mod tests {
         assert_eq!(camel_case("pick_room"), "PickRoom");
         assert_eq!(camel_case("Confirm"), "Confirm");
         assert_eq!(camel_case("_x1_y"), "X1Y");
+        assert_eq!(camel_case("\u{fc}ber_uns"), "\u{dc}berUns");
     }
 }
