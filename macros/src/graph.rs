@@ -1100,7 +1100,8 @@ impl<'a> Builder<'a> {
     /// `place += value`. Rust evaluates the right side first if both are numbers, else the left side.
     fn compound(&mut self, mut expr: syn::ExprBinary) -> Expr {
         if !contains_await(&*expr.right) {
-            if !is_pure(&expr.right) || changes(&expr.left, &expr.right) {
+            let read = mentioned(&expr.right.to_token_stream());
+            if !is_pure(&expr.right) || read.iter().any(|name| changes_name(&expr.left, name)) {
                 self.problems.add(check::compound_order(expr.op.span()));
             }
             expr.left = Box::new(self.expr(*expr.left));
