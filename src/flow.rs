@@ -234,7 +234,7 @@ pub const fn savable<T: Savable>(_: &T) {}
 /// What `+=` works on by itself, the right side first. For any other type it is a call, the left side first.
 #[diagnostic::on_unimplemented(
     message = "which side of this assignment is evaluated first depends on its type, and for `{Self}` it is the left one",
-    label = "this would have to be saved over the `.await`",
+    label = "this is evaluated before the `.await`, and would have to be saved over it",
     note = "write `let value = ...;` before the assignment for its right side"
 )]
 pub trait Number {}

@@ -62,6 +62,8 @@ impl Emitter<'_> {
     /// `fn booking(guest: String) -> BookingFlow`
     fn function(&self) -> TokenStream {
         let Source { vis, ident, value, args, attrs, .. } = self.source;
+        // A lint that is expected of the body is not found in the function.
+        let attrs = attrs.iter().filter(|attr| !attr.path().is_ident("expect"));
         let names: Vec<_> = self.machine.start.fields.iter().map(|field| &field.name).collect();
         let types = args.iter().map(|arg| &arg.ty);
         quote! {
@@ -180,6 +182,7 @@ impl Emitter<'_> {
     fn flow(&self) -> TokenStream {
         let Source { args, value, attrs, .. } = self.source;
         let cfgs = attrs.iter().filter(|attr| is_cfg(attr));
+        let lints = attrs.iter().filter(|attr| is_lint(attr));
         let types: Vec<_> = args.iter().map(|arg| &arg.ty).collect();
         let (kind, returns) = (self.kind(), self.returns());
         let items = &self.graph.items;
@@ -234,6 +237,7 @@ impl Emitter<'_> {
                     unused_mut, unused_assignments, unreachable_code, clippy::all, clippy::pedantic,
                     reason = "the function has been cut into blocks, and a block sees only a part of it"
                 )]
+                #(#lints)*
                 fn machine() -> impl ::stube::__private::Machine<Self::Args, Self::Answer> {
                     #(#items)*
                     #next_enum
@@ -556,7 +560,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// The scopes that begin somewhere in a block and end where it ends. An item would be seen outside of one without braces.
+/// The scopes that end where a block ends. One with an item needs its braces, or the code before it would see the item.
 fn open_ended(graph: &Graph, mut seq: SeqId) -> BTreeSet<ScopeId> {
     let mut scopes = BTreeSet::new();
     while let Some(&Node::Scope(scope, inner)) = graph.seq(seq).last()
@@ -675,6 +679,10 @@ fn mixed(name: &str) -> Ident {
 /// would leave the wrong loop.
 fn next_label() -> Lifetime {
     Lifetime::new("'next", Span::mixed_site())
+}
+
+fn is_lint(attr: &Attribute) -> bool {
+    ["allow", "warn", "deny", "forbid", "expect"].iter().any(|name| attr.path().is_ident(name))
 }
 
 fn is_cfg(attr: &Attribute) -> bool {

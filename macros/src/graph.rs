@@ -596,7 +596,7 @@ impl<'a> Builder<'a> {
         self.hint = None;
         let Some((_, otherwise)) = init.diverge.as_ref().filter(|(_, otherwise)| contains_await(&**otherwise)) else {
             let mut local = local.clone();
-            local.init.as_mut().expect("it has a value").expr = Box::new(value);
+            *local.init.as_mut().expect("it has a value").expr = value;
             self.plain(&Stmt::Local(local));
             return;
         };
@@ -703,8 +703,8 @@ impl<'a> Builder<'a> {
     /// `if cond { then } else { otherwise }`. Awaits may lie in any link of the condition.
     fn condition(&mut self, cond: &Expr, dest: Dest, otherwise: Option<Expr>, then: impl FnOnce(&mut Self)) {
         let links: Vec<_> = links(cond).into_iter().cloned().collect();
-        let first = links.iter().position(|link| contains_await(link));
-        let rest_awaits = links.iter().skip(1).any(|link| contains_await(link));
+        let first = links.iter().position(contains_await);
+        let rest_awaits = links.iter().skip(1).any(contains_await);
         if first.is_none() || !rest_awaits {
             // At most the first link awaits, so the whole condition can stand where the first one is evaluated.
             let cond = if first.is_some() { self.first_link(cond.clone()) } else { cond.clone() };
@@ -1001,7 +1001,7 @@ impl<'a> Builder<'a> {
                 let formats = args.formats;
                 for (arg, lowered) in args.exprs_mut().zip(lowered) {
                     match arg {
-                        Expr::Assign(named) if formats => named.right = Box::new(lowered),
+                        Expr::Assign(named) if formats => *named.right = lowered,
                         arg => *arg = lowered,
                     }
                 }
@@ -1101,7 +1101,8 @@ impl<'a> Builder<'a> {
     /// `place += value`. Rust evaluates the right side first if both are numbers, else the left side.
     fn compound(&mut self, mut expr: syn::ExprBinary) -> Expr {
         if !contains_await(&*expr.right) {
-            if !is_pure(&expr.right) || changes(&expr.left, &expr.right) {
+            let read = mentioned(&expr.right.to_token_stream());
+            if !is_pure(&expr.right) || read.iter().any(|name| changes_name(&expr.left, name)) {
                 self.problems.add(check::compound_order(expr.op.span()));
             }
             expr.left = Box::new(self.expr(*expr.left));
@@ -1114,8 +1115,7 @@ impl<'a> Builder<'a> {
         if !is_pure(&expr.left) {
             // It does something, so it matters that it comes second: only numbers will do.
             let left = &expr.left;
-            let number = quote::quote_spanned!(left.span()=> ::stube::__private::number);
-            expr.left = parse_quote!(*#number(&mut #left));
+            expr.left = syn::parse_quote_spanned!(left.span()=> *::stube::__private::number(&mut #left));
         }
         Expr::Binary(expr)
     }
@@ -1227,8 +1227,13 @@ impl<'a> Builder<'a> {
             Expr::Index(mut place) => {
                 place.expr = Box::new(self.place(*place.expr, later));
                 place.index = Box::new(self.keep(*place.index, Role::Value, later));
-                // An element that is not there panics now, not later.
-                self.plain(&parse_quote!(let _ = &#place;));
+                // An element that is not there panics now, not later. A range is moved where it indexes.
+                let mut probe = place.clone();
+                if !matches!(*probe.index, Expr::Lit(_) | Expr::Reference(_)) {
+                    let index = &place.index;
+                    *probe.index = parse_quote!(::core::clone::Clone::clone(&#index));
+                }
+                self.plain(&parse_quote!(let _ = &#probe;));
                 Expr::Index(place)
             }
             value => self.hold("operand", value, true),
@@ -1490,13 +1495,13 @@ fn splits(expr: &Expr) -> bool {
 fn splits_if(expr: &syn::ExprIf) -> bool {
     contains_await(&expr.then_branch)
         || expr.else_branch.as_ref().is_some_and(|(_, branch)| contains_await(&**branch))
-        || links(&expr.cond).into_iter().skip(1).any(|link| contains_await(link))
+        || links(&expr.cond).into_iter().skip(1).any(contains_await)
         || !first_operand_only(&expr.cond)
 }
 
 /// Whether all awaits of a condition lie in its first link, and `&&` is all that joins the links.
 fn first_operand_only(cond: &Expr) -> bool {
-    !links(cond).into_iter().skip(1).any(|link| contains_await(link))
+    !links(cond).into_iter().skip(1).any(contains_await)
 }
 
 /// The name of the block after an expression.

@@ -104,6 +104,30 @@ fn what_the_macro_adds_has_a_name_that_can_be_read() {
     assert_eq!(saved(&c), json!({"Ask2": {"sum": 0, "rest_of_word": ["b"], "operand": 1}}));
 }
 
+#[flow]
+#[allow(unused_variables, reason = "it is the body that is allowed this")]
+async fn names_with_lints() -> u32 {
+    let nobody_needs_this = ask("n").await;
+    #[allow(clippy::let_and_return)]
+    let m = ask("m").await;
+    m
+}
+
+#[flow]
+#[expect(unused_variables, reason = "so is it expected of the body")]
+async fn names_with_expectations() -> u32 {
+    let nobody_needs_this = names_with_lints().await;
+    2
+}
+
+#[test]
+fn a_lint_level_on_a_flow_is_for_its_body() {
+    let mut c = TestConversation::start(names_with_expectations());
+    c.answer::<Ask>(1);
+    c.answer::<Ask>(2);
+    assert_eq!(c.result::<u32>(), 2);
+}
+
 /// Flows stand where functions may stand.
 pub(crate) mod inner {
     use stube::flow;

@@ -283,3 +283,90 @@ same! { [()] async fn lets_without_names() -> u32 {
     e += 1;
     b + d + e
 } }
+
+same! { [()] async fn closures_that_only_set() -> u32 {
+    let mut x = ask("x").await;
+    let y = x;
+    { let mut set = |n: u32| { x = n; }; if y > 1 { set(y + 10); } }
+    ask_unit("wait").await;
+    x + y
+} }
+
+same! { [()] async fn set_on_some_ways_only() -> u32 {
+    let mut x = 1;
+    let n = ask("n").await;
+    for i in 0..n { x = i + 5; }
+    ask_unit("a").await;
+    while x > 5 { x = 0; }
+    ask_unit("b").await;
+    'b: { if n == 0 { break 'b; } x += 100; if n == 1 { break 'b; } x = 7; }
+    ask_unit("c").await;
+    let y = match n { 0 => { x = 2; 1 } 1 => 2, _ => { x = 3; 3 } };
+    ask_unit("d").await;
+    loop { if n == 2 { break; } x += 1000; if n < 5 { break; } }
+    ask_unit("e").await;
+    let f = n > 1 && { x += 1; x > 5 } || { x = 50; false };
+    ask_unit("f").await;
+    x + y + u32::from(f)
+} }
+
+same! { [()] async fn left_with_and_without_setting() -> u32 {
+    let mut found = 99;
+    loop {
+        let n = ask("n").await;
+        if n == 0 { break; }
+        if n == 1 { found = 1; break; }
+        for i in 0..n { if i == 1 { found = i + 40; if n == 2 { break; } } }
+        if n == 3 { continue; }
+        found += 1;
+    }
+    found
+} }
+
+same! { [()] async fn a_let_else_that_sets() -> u32 {
+    let mut x = 5;
+    let mut rounds = 0;
+    loop {
+        rounds += 1;
+        let Some(n) = ask_maybe("n").await else { x = 6; if rounds > 2 { break; } continue; };
+        let Ok(m) = ask_result("m").await else { x += n; ask_unit("else").await; break; };
+        x += m;
+        if x > 12 { return x; }
+    }
+    x * 100 + rounds
+} }
+
+same! { [()] async fn references_among_operands() -> u32 {
+    fn sum(a: &[u32], b: &mut u32, c: u32, d: &str) -> u32 { *b += 1; a.iter().sum::<u32>() + *b * c + d.len() as u32 }
+    let v = vec![1, 2, 3];
+    let mut n = 4;
+    let mut i = 0;
+    let a = sum(&v[i..], &mut n, ask("c").await, &format!("{}", log("text")));
+    let b = sum(&[v[i], 5], &mut n, { i += 1; ask("d").await }, &v[log(1)].to_string());
+    let c = sum(&vec![log(8)], &mut log(9), ask("e").await, "literal");
+    a + b * 10 + c * 100 + n + i as u32
+} }
+
+same! { [()] async fn places_with_effects() -> Vec<u32> {
+    let mut v = vec![1, 2, 3];
+    let mut calls = 0;
+    v[{ calls += 1; log(calls) }] = { calls += 10; ask("a").await };
+    v[{ calls = 0; log(2) }].clone_from(&ask("b").await);
+    v.push(calls as u32);
+    v
+} }
+
+same! { [()] async fn every_kind_of_loop_in_tail_position() -> () {
+    if ask_bool("a").await { for i in 0..2 { ask(i).await; } }
+    else if ask_bool("b").await { while ask_bool("c").await { log("round"); } }
+    else { loop { if ask_bool("d").await { return; } if ask_bool("e").await { break } } }
+    match ask("f").await { 0 => for i in 0..2 { log(i); }, 1 => while ask_bool("g").await {}, 2 => 'b: { if ask_bool("h").await { break 'b; } log("through"); } _ => loop { if ask_bool("i").await { break; } } }
+    for i in 0..2 { ask(i).await; }
+} }
+
+same! { [()] async fn values_that_are_dropped_in_statements() -> u32 {
+    let mut n = 0;
+    'a: loop { let _: u32 = loop { n += 1; if ask_bool("out").await { break 'a; } break n; }; if n > 3 { break; } }
+    let _x = 'b: { if ask_bool("b").await { break 'b 1; } ask("c").await };
+    n
+} }
