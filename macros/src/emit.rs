@@ -27,9 +27,8 @@ use syn::{Attribute, Expr, Ident, Lifetime, Stmt};
 
 use crate::component::{register, registration};
 use crate::facts::{SplitLoop, target};
-use crate::graph::{
-    AwaitId, BlockId, Code, Entry, Graph, LocalId, Node, ScopeId, SeqId, answer_ident, by_scope, point_ident,
-};
+use crate::graph::{Code, Entry, Graph, Node, answer_ident, by_scope, point_ident};
+use crate::ids::{AwaitId, BlockId, LocalId, ScopeId, SeqId};
 use crate::liveness::{Liveness, mentioned};
 use crate::lower::{Machine, Variant};
 use crate::parse::Source;

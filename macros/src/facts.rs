@@ -9,7 +9,7 @@ use proc_macro2::Span;
 use syn::visit::{self, Visit};
 use syn::{Expr, Lifetime, Macro, Pat, Stmt};
 
-use crate::graph::{BlockId, LocalId};
+use crate::ids::{BlockId, LocalId};
 use crate::syntax::{arguments, bindings, is_diverging, mentioned, unraw};
 
 /// What a piece of code does with the locals around it.

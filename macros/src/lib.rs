@@ -4,9 +4,11 @@ use proc_macro::TokenStream;
 
 mod check;
 mod component;
+mod cut;
 mod emit;
 mod facts;
 mod graph;
+mod ids;
 mod liveness;
 mod lower;
 mod parse;
@@ -74,7 +76,7 @@ fn expand_flow(
     let mut source = parse::parse(args, item)?;
     check::body(&source.body)?;
     let renamed = resolve::resolve(&mut source)?;
-    let (graph, args) = graph::graph(&source, &renamed)?;
+    let (graph, args) = cut::cut(&source, &renamed)?;
     let live = liveness::liveness(&graph);
     let machine = lower::lower(&source, &graph, &live, &args);
     Ok(emit::emit(&source, &graph, &live, &machine))

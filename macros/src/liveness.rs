@@ -7,7 +7,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::graph::{BlockId, Graph, LocalId, Node, SeqId};
+use crate::graph::{Graph, Node};
+use crate::ids::{BlockId, LocalId, SeqId};
 
 /// The locals that each block needs.
 pub(crate) struct Liveness {

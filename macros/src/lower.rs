@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proc_macro2::Span;
 use syn::{Ident, Type};
 
-use crate::graph::{AwaitId, BlockId, Entry, Graph, LocalId};
+use crate::graph::{Entry, Graph};
+use crate::ids::{AwaitId, BlockId, LocalId};
 use crate::liveness::Liveness;
 use crate::parse::Source;
 use crate::syntax::{camel_case, mentioned};
