@@ -267,6 +267,8 @@ macro_rules! same {
     };
 }
 
+#[path = "same_as_async/borrows.rs"]
+mod borrows;
 #[path = "same_as_async/branches.rs"]
 mod branches;
 #[path = "same_as_async/calls.rs"]

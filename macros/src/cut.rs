@@ -19,9 +19,12 @@ use crate::syntax::{
     bindings, camel_case, condition_patterns, contains_await, is_binding, is_diverging, links, mentioned, unraw,
 };
 
+mod borrows;
 mod expressions;
 mod names;
 mod operands;
+
+pub(crate) use borrows::{may_borrow, only};
 
 /// Builds the graph of a flow.
 pub(crate) fn cut(source: &Source, renamed: &Renamed) -> syn::Result<(Graph, Vec<LocalId>)> {
@@ -68,6 +71,7 @@ impl<'a> Builder<'a> {
         let graph = Graph {
             locals: Vec::new(),
             awaits: Vec::new(),
+            agains: Vec::new(),
             blocks: Vec::new(),
             seqs: Vec::new(),
             order: Vec::new(),
@@ -225,7 +229,7 @@ impl<'a> Builder<'a> {
             name: self.renamed.get(&called).cloned().unwrap_or(called),
             mutable,
             ty: ty.cloned(),
-            text: None,
+            again: None,
             scope: *self.scopes.last().expect("the function is a scope"),
         };
         self.graph.locals.push(local);
@@ -251,8 +255,11 @@ impl<'a> Builder<'a> {
     /// A local of our own, which holds a value over an await.
     fn hold(&mut self, name: &str, expr: Expr, mutable: bool) -> Expr {
         let ident = self.fresh(name, expr.span());
+        let expr = self.lend(expr);
+        let borrows = self.borrows(&parse_quote!(#ident), &expr);
         let code = self.code(expr);
         let local = self.new_local(&ident, mutable, None);
+        self.take_again(borrows, &[local]);
         self.graph.locals[local.0].name = name.to_owned();
         self.env.push((unraw(&ident), local));
         let Code { expr, facts, loops } = code;
@@ -380,15 +387,19 @@ impl<'a> Builder<'a> {
 
     /// A statement without an await, taken as it is.
     fn plain(&mut self, stmt: &Stmt) {
+        let (mut stmt, mut borrows) = (stmt.clone(), Vec::new());
+        if let Stmt::Local(SynLocal { pat, init: Some(init), .. }) = &mut stmt {
+            *init.expr = self.lend((*init.expr).clone());
+            borrows = self.borrows(pat, &init.expr);
+        }
+        let stmt = &stmt;
         let facts = facts::of_stmt(stmt, &self.env, &self.loops);
         self.note(&facts);
         let declares = match stmt {
             Stmt::Local(local) => self.declare_pat(&local.pat),
             Stmt::Item(_) | Stmt::Expr(..) | Stmt::Macro(_) => Vec::new(),
         };
-        if let (Some(text), &[local]) = (text(stmt), declares.as_slice()) {
-            self.graph.locals[local.0].text = Some(text.clone());
-        }
+        self.take_again(borrows, &declares);
         let diverges = facts.diverges || matches!(stmt, Stmt::Macro(mac) if is_diverging(&mac.mac));
         self.push(Node::Stmt { stmt: stmt.clone(), facts, loops: self.loops.clone(), declares });
         if diverges {
@@ -447,6 +458,8 @@ impl<'a> Builder<'a> {
             self.plain(&Stmt::Local(local));
             return;
         };
+        let value = self.lend(value);
+        let borrows = self.borrows(&local.pat, &value);
         let value = self.code(value);
         let otherwise = self.branch(|this| match &**otherwise {
             Expr::Block(block) => {
@@ -457,6 +470,7 @@ impl<'a> Builder<'a> {
             _ => unreachable!("an else of a let is a block"),
         });
         let binds = self.declare_pat(&local.pat);
+        self.take_again(borrows, &binds);
         self.push(Node::LetElse { pat: local.pat.clone(), value, binds, otherwise });
     }
 
@@ -585,11 +599,17 @@ impl<'a> Builder<'a> {
 
     /// `if cond { then } else { otherwise }`, where the condition does not await.
     fn decide(&mut self, cond: Expr, otherwise: impl FnOnce(&mut Self), then: impl FnOnce(&mut Self)) {
-        let patterns: Vec<_> = condition_patterns(&cond).into_iter().cloned().collect();
-        let cond = self.code(cond);
+        let cond = self.lend_first(cond);
+        let patterns = condition_patterns(&cond);
+        let code = self.code(cond.clone());
         let mut binds = Vec::new();
         let then = self.branch(|this| {
-            binds = patterns.iter().flat_map(|pat| this.declare_pat(pat)).collect();
+            for (pat, value) in &patterns {
+                let borrows = this.borrows(pat, value);
+                let declared = this.declare_pat(pat);
+                this.take_again(borrows, &declared);
+                binds.extend(declared);
+            }
             then(this);
             this.cur = None;
         });
@@ -597,8 +617,24 @@ impl<'a> Builder<'a> {
             otherwise(this);
             this.cur = None;
         });
-        self.push(Node::If { cond, binds, then, otherwise });
+        self.push(Node::If { cond: code, binds, then, otherwise });
         self.cur = None;
+    }
+
+    /// Makes what the first link of a condition borrows last over an await. Of the others it is not certain that they
+    /// are evaluated.
+    fn lend_first(&mut self, cond: Expr) -> Expr {
+        match cond {
+            Expr::Binary(mut binary) if matches!(binary.op, syn::BinOp::And(_)) => {
+                binary.left = Box::new(self.lend_first(*binary.left));
+                Expr::Binary(binary)
+            }
+            Expr::Let(mut link) if !bindings(&link.pat).is_empty() => {
+                link.expr = Box::new(self.lend(*link.expr));
+                Expr::Let(link)
+            }
+            cond => cond,
+        }
     }
 
     /// `if links[0] && links[1] && ...`: each link that awaits is an `if` inside the one before.
@@ -616,13 +652,18 @@ impl<'a> Builder<'a> {
 
     fn split_match(&mut self, expr: syn::ExprMatch, dest: Dest) {
         let scrutinee = if contains_await(&*expr.expr) { self.expr(*expr.expr) } else { *expr.expr };
+        let scrutinee =
+            if expr.arms.iter().any(|arm| !bindings(&arm.pat).is_empty()) { self.lend(scrutinee) } else { scrutinee };
+        let matched = scrutinee.clone();
         let scrutinee = self.code(scrutinee);
         let arms = expr.arms.into_iter().map(|arm| {
             let (mut binds, mut facts) = (Vec::new(), Facts::default());
             let loops = self.loops.clone();
             let pat = arm.pat;
             let body = self.branch(|this| {
+                let borrows = this.borrows(&pat, &matched);
                 binds = this.declare_pat(&pat);
+                this.take_again(borrows, &binds);
                 if let Pat::Guard(guarded) = &pat {
                     facts = this.code((*guarded.guard).clone()).facts;
                 }
@@ -733,16 +774,6 @@ fn items(stmts: &[Stmt]) -> impl Iterator<Item = &Item> {
     stmts.iter().filter_map(|stmt| if let Stmt::Item(item) = stmt { Some(item) } else { None })
 }
 
-/// The text that a `let` gives a local for good.
-fn text(stmt: &Stmt) -> Option<&Expr> {
-    let Stmt::Local(SynLocal { pat, init: Some(init), .. }) = stmt else { return None };
-    let pat = if let Pat::Type(typed) = pat { &*typed.pat } else { pat };
-    let Expr::Lit(lit) = &*init.expr else { return None };
-    let is_text = matches!(lit.lit, syn::Lit::Str(_) | syn::Lit::ByteStr(_) | syn::Lit::CStr(_));
-    let is_for_good = is_bare(pat) && matches!(pat, Pat::Ident(pat) if pat.mutability.is_none());
-    (is_text && is_for_good).then_some(&*init.expr)
-}
-
 /// The name that an item brings into the block it stands in.
 fn item_name(item: &Item) -> Option<&Ident> {
     match item {
@@ -808,7 +839,7 @@ fn parse_and(left: Expr, right: Expr) -> Expr {
 }
 
 /// `x` or `mut x`.
-fn is_bare(pat: &Pat) -> bool {
+pub(crate) fn is_bare(pat: &Pat) -> bool {
     matches!(pat, Pat::Ident(pat) if pat.subpat.is_none() && pat.by_ref.is_none() && is_binding(pat))
 }
 

@@ -23,11 +23,12 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, Expr, Ident, Lifetime, Stmt};
+use syn::{Attribute, Expr, Ident, Lifetime, Pat, Stmt};
 
 use crate::component::{register, registration};
+use crate::cut::only;
 use crate::facts::{SplitLoop, target};
-use crate::graph::{Code, Entry, Graph, Node, answer_ident, by_scope, point_ident};
+use crate::graph::{Again, Code, Entry, Graph, Node, answer_ident, by_scope, point_ident};
 use crate::ids::{AwaitId, BlockId, LocalId, ScopeId, SeqId};
 use crate::liveness::{Liveness, mentioned};
 use crate::lower::{Machine, Variant};
@@ -408,7 +409,19 @@ struct Body<'a> {
 impl<'a> Body<'a> {
     fn new(emitter: &'a Emitter<'a>, id: BlockId, variant: &Variant) -> Self {
         let carried: BTreeSet<_> = variant.fields.iter().map(|field| field.local).collect();
-        let declared = mentioned(emitter.graph, emitter.live, id);
+        let mut declared = mentioned(emitter.graph, emitter.live, id);
+        // What is taken again may be made of what is taken again.
+        let again = emitter.live.again(id);
+        let mut open: Vec<_> = declared.intersection(again).copied().collect();
+        // What is not in use here any more would borrow what is not there.
+        declared.retain(|&local| emitter.graph.again(local).is_none());
+        while let Some(local) = open.pop() {
+            if declared.insert(local)
+                && let Some(made) = emitter.graph.again(local)
+            {
+                open.extend(&made.facts.uses & again);
+            }
+        }
         let open_ended = open_ended(emitter.graph, emitter.graph.block(id).code);
         Self { emitter, id, carried, declared, open_ended }
     }
@@ -453,10 +466,32 @@ impl<'a> Body<'a> {
         }
         let set_later = self.declared.iter().copied().filter(|local| !self.carried.contains(local));
         let set_later = set_later.filter(|local| !self.declares(block.code, *local));
+        let mut written = BTreeSet::new();
         for local in by_scope(graph, set_later).remove(&scope).unwrap_or_default() {
-            tokens.extend(self.declare(local));
+            match graph.local(local).again {
+                None => tokens.extend(self.declare(local)),
+                Some(again) if written.insert(again) => tokens.extend(self.again(&graph.agains[again.0])),
+                Some(_) => {}
+            }
         }
         tokens
+    }
+
+    /// Takes a borrow again.
+    fn again(&self, again: &Again) -> TokenStream {
+        let graph = self.emitter.graph;
+        let needed = again.locals.iter().filter(|local| self.declared.contains(local));
+        let needed: Vec<_> = needed.map(|local| &graph.local(*local).ident).collect();
+        let (expr, ty) = (&again.expr, again.ty.as_ref().map(|ty| quote!(: #ty)));
+        let pat = only(&again.pat, &needed);
+        if let Pat::Ident(bare) = &pat
+            && bare.subpat.is_none()
+        {
+            return quote!(let #pat #ty = #expr;);
+        }
+        // An alternative needs parentheses in a `let`.
+        let pat = if matches!(pat, Pat::Or(_)) { quote!((#pat)) } else { quote!(#pat) };
+        quote!(let #pat #ty = #expr else { ::core::unreachable!("BUG: a pattern does not match again") };)
     }
 
     /// Whether a local is declared by a node of the block itself.
@@ -480,15 +515,7 @@ impl<'a> Body<'a> {
         let local = self.emitter.graph.local(local);
         let (ident, mutable) = (&local.ident, local.mutable.then(|| quote!(mut)));
         let ty = local.ty.as_ref().map(|ty| quote!(: #ty));
-        let text = local.text.as_ref().map(|text| quote!(= #text));
-        quote!(let #mutable #ident #ty #text;)
-    }
-
-    fn is_text_of_others(&self, local: LocalId) -> bool {
-        let Emitter { graph, live, .. } = self.emitter;
-        graph.local(local).text.is_some()
-            && !self.declared.contains(&local)
-            && graph.order.iter().any(|&other| mentioned(graph, live, other).contains(&local))
+        quote!(let #mutable #ident #ty;)
     }
 
     fn seq(&self, seq: SeqId) -> TokenStream {
@@ -497,10 +524,6 @@ impl<'a> Body<'a> {
 
     fn node(&self, node: &Node) -> TokenStream {
         match node {
-            // A text that only other blocks use is written out there.
-            Node::Stmt { declares, .. } if declares.iter().any(|local| self.is_text_of_others(*local)) => {
-                TokenStream::new()
-            }
             Node::Stmt { stmt, loops, .. } => self.stmt(stmt, loops),
             // Without a use in this block, its type could not be inferred here.
             Node::Declare(local) if self.declared.contains(local) => self.declare(*local),
@@ -534,16 +557,30 @@ impl<'a> Body<'a> {
                 let (value, otherwise) = (self.expr(value), self.seq(*otherwise));
                 quote!(let #pat = #value else { #otherwise };)
             }
-            Node::Await { id, operand } => self.emitter.await_(*id, self.expr(operand)),
+            Node::Await { id, operand } => {
+                let used = self.used_later(self.emitter.graph.point(*id).resume);
+                let await_ = self.emitter.await_(*id, self.expr(operand));
+                quote!(#used #await_)
+            }
             Node::Jump { to, value } => {
+                let used = self.used_later(*to);
                 let jump = self.emitter.jump(*to, value.as_ref().map(|value| self.expr(value)));
-                quote!(#jump;)
+                quote!(#used #jump;)
             }
             Node::Return(value) => {
                 let done = self.emitter.done(value.as_ref().map_or_else(|| quote!(()), |value| self.expr(value)));
                 quote!(#done;)
             }
         }
+    }
+
+    /// What is borrowed here and taken again elsewhere is in use, which the compiler could not see.
+    fn used_later(&self, block: BlockId) -> Option<TokenStream> {
+        let Emitter { graph, live, .. } = self.emitter;
+        let code = graph.block(self.id).code;
+        let used = live.again(block).iter().filter(|local| self.declares(code, **local));
+        let used: Vec<_> = used.map(|local| &graph.local(*local).ident).collect();
+        (!used.is_empty()).then(|| quote!(_ = (#(&#used),*);))
     }
 
     fn stmt(&self, stmt: &Stmt, loops: &[SplitLoop]) -> TokenStream {

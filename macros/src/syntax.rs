@@ -126,10 +126,14 @@ pub(crate) fn is_binding(pat: &PatIdent) -> bool {
         || unraw(&pat.ident).starts_with(|c: char| c.is_lowercase() || c == '_')
 }
 
-/// The patterns of a condition: `Some(x)` and `Ok(y)` of `let Some(x) = a && let Ok(y) = b && x > y`.
-pub(crate) fn condition_patterns(cond: &Expr) -> Vec<&Pat> {
-    let links = links(cond);
-    links.into_iter().filter_map(|link| if let Expr::Let(link) = link { Some(&*link.pat) } else { None }).collect()
+/// The patterns of a condition and what they are matched with: `Some(x)` and `a`, `Ok(y)` and `b` of
+/// `let Some(x) = a && let Ok(y) = b && x > y`.
+pub(crate) fn condition_patterns(cond: &Expr) -> Vec<(Pat, Expr)> {
+    let patterns = links(cond).into_iter().filter_map(|link| match link {
+        Expr::Let(link) => Some(((*link.pat).clone(), (*link.expr).clone())),
+        _ => None,
+    });
+    patterns.collect()
 }
 
 /// The links of a chain of `&&`.
