@@ -85,6 +85,9 @@ pub mod __private {
 
     pub use crate::component::{AnyAnswer, Kind, Registration};
     pub use crate::iterate::iterate;
+    pub use crate::iterate::lend::{
+        Steps, again, chain, enumerate, flatten, lent, place, scan, skip, skip_while, step_by, take, take_while, zip,
+    };
 
     use crate::error::Failure;
     pub use crate::flow::{

@@ -275,6 +275,8 @@ mod branches;
 mod calls;
 #[path = "same_as_async/expressions.rs"]
 mod expressions;
+#[path = "same_as_async/iterators.rs"]
+mod iterators;
 #[path = "same_as_async/locals.rs"]
 mod locals;
 #[path = "same_as_async/loops.rs"]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
-use syn::{Block as SynBlock, Expr, Ident, Item, Label, Local as SynLocal, Pat, Stmt, Type, parse_quote};
+use syn::{Block as SynBlock, Expr, Ident, Item, Local as SynLocal, Pat, Stmt, Type, parse_quote};
 
 use crate::check::{self, Problems};
 use crate::cut::names::ends_in_await;
@@ -21,6 +21,8 @@ use crate::syntax::{
 
 mod borrows;
 mod expressions;
+mod iterators;
+mod loops;
 mod names;
 mod operands;
 
@@ -678,90 +680,6 @@ impl<'a> Builder<'a> {
         let arms = arms.collect();
         self.push(Node::Match { scrutinee, arms });
         self.cur = None;
-    }
-
-    // ---- Loops ----------------------------------------------------------------------------------------------------
-
-    /// A loop with an await in it, up to the place after it. `build` gets the place to repeat from.
-    fn loop_to(&mut self, label: Option<&Label>, after: BlockId, build: impl FnOnce(&mut Self, BlockId)) {
-        let head = self.join("Loop");
-        self.jump(head, None);
-        self.enter(head);
-        let label = label.map(|label| label.name.ident.to_string());
-        self.loops.push(SplitLoop { label, break_to: after, continue_to: Some(head) });
-        self.scoped(|this| {
-            build(this, head);
-            this.cur = None;
-        });
-        self.loops.pop();
-        self.enter(after);
-    }
-
-    /// A join whose value the author gave no name.
-    fn join_with_value(&mut self, name: &'static str) -> (BlockId, LocalId) {
-        // Two values may be in sight at once, so each gets a name of its own.
-        let ident = self.fresh("value", Span::mixed_site());
-        // As a temporary value is: `{ .. }.push(x)` may change it.
-        let (join, local) = self.join_with(name, &ident, true, None);
-        self.graph.locals[local.0].name = "value".to_owned();
-        (join, local)
-    }
-
-    /// The value with which the current block was entered.
-    fn value(&mut self, local: LocalId) -> Expr {
-        let ident = self.graph.local(local).ident.clone();
-        self.env.push((unraw(&ident), local));
-        parse_quote!(#ident)
-    }
-
-    fn split_for(&mut self, expr: syn::ExprForLoop) {
-        let iter = if contains_await(&*expr.expr) { self.expr(*expr.expr) } else { *expr.expr };
-        let name = bindings(&expr.pat)
-            .first()
-            .map_or_else(|| "rest".to_owned(), |pat| format!("rest_of_{}", unraw(&pat.ident)));
-        // Not savable is the collection, so that is where the compiler points.
-        let iterate = quote::quote_spanned!(iter.span()=> ::stube::__private::iterate);
-        let items = self.hold(&name, parse_quote!(#iterate(#iter)), true);
-        let after = self.join("AfterLoop");
-        self.loop_to(expr.label.as_ref(), after, |this, head| {
-            let next: Expr = parse_quote!(::core::iter::Iterator::next(&mut #items));
-            let value = this.code(next);
-            let otherwise = this.branch(|this| this.jump(after, None));
-            let pat = &expr.pat;
-            if is_bare(pat) {
-                let binds = this.declare_pat(pat);
-                let some = parse_quote!(::core::option::Option::Some(#pat));
-                this.push(Node::LetElse { pat: some, value, binds, otherwise });
-            } else {
-                // What the pattern leaves of the item lives as long as the round of the loop.
-                let item = this.fresh("item", pat.span());
-                let local = this.declare(&item, false, None);
-                let some = parse_quote!(::core::option::Option::Some(#item));
-                this.push(Node::LetElse { pat: some, value, binds: vec![local], otherwise });
-                this.plain(&parse_quote!(let #pat = #item;));
-            }
-            this.branch_stmts(&expr.body, Dest::Discard(head));
-        });
-    }
-
-    fn split_while(&mut self, expr: syn::ExprWhile) {
-        let after = self.join("AfterLoop");
-        self.loop_to(expr.label.as_ref(), after, |this, head| {
-            let body = |this: &mut Self| this.branch_stmts(&expr.body, Dest::Discard(head));
-            this.condition(&expr.cond, Dest::Discard(after), None, body);
-        });
-    }
-
-    fn split_loop(&mut self, expr: &syn::ExprLoop, after: BlockId) {
-        self.loop_to(expr.label.as_ref(), after, |this, head| this.branch_stmts(&expr.body, Dest::Discard(head)));
-    }
-
-    fn labelled_block(&mut self, expr: syn::ExprBlock, after: BlockId, dest: Dest) {
-        let label = expr.label.map(|label| label.name.ident.to_string());
-        self.loops.push(SplitLoop { label, break_to: after, continue_to: None });
-        self.block(&expr.block, dest);
-        self.loops.pop();
-        self.enter(after);
     }
 }
 

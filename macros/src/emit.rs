@@ -578,7 +578,7 @@ impl<'a> Body<'a> {
     fn used_later(&self, block: BlockId) -> Option<TokenStream> {
         let Emitter { graph, live, .. } = self.emitter;
         let code = graph.block(self.id).code;
-        let used = live.again(block).iter().filter(|local| self.declares(code, **local));
+        let used = live.used(block).iter().filter(|local| self.declares(code, **local));
         let used: Vec<_> = used.map(|local| &graph.local(*local).ident).collect();
         (!used.is_empty()).then(|| quote!(_ = (#(&#used),*);))
     }

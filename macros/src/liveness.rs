@@ -14,7 +14,9 @@ use crate::ids::{BlockId, LocalId, SeqId};
 pub(crate) struct Liveness {
     /// By block.
     needed: Vec<Locals>,
-    /// By block: the borrows that are taken again because it needs them.
+    /// By block: the borrows that are in use where it is entered.
+    used: Vec<Locals>,
+    /// By block: those, and the borrows that they are made of.
     again: Vec<Locals>,
 }
 
@@ -27,7 +29,12 @@ impl Liveness {
         &self.needed[block.0]
     }
 
-    /// The locals that are borrows, in use where this block is entered.
+    /// The borrows that are in use where this block is entered.
+    pub(crate) fn used(&self, block: BlockId) -> &Locals {
+        &self.used[block.0]
+    }
+
+    /// The borrows that are taken again for this block: those in use, and those that they are made of.
     pub(crate) fn again(&self, block: BlockId) -> &Locals {
         &self.again[block.0]
     }
@@ -35,14 +42,21 @@ impl Liveness {
 
 pub(crate) fn liveness(graph: &Graph) -> Liveness {
     let blocks = graph.order.iter().map(|id| id.0 + 1).max().unwrap_or(0);
-    let mut live = Liveness { needed: vec![Locals::new(); blocks], again: vec![Locals::new(); blocks] };
+    let mut live = Liveness {
+        needed: vec![Locals::new(); blocks],
+        used: vec![Locals::new(); blocks],
+        again: vec![Locals::new(); blocks],
+    };
     loop {
         let mut changed = false;
         // Backwards, because that is the way in which needs travel: all but loops are done in one round.
         for &id in graph.order.iter().rev() {
-            let (needed, again) = owned(graph, live.before(graph, graph.block(id).code, Locals::new()));
-            changed |= needed != live.needed[id.0] || again != live.again[id.0];
+            let before = live.before(graph, graph.block(id).code, Locals::new());
+            let used = before.iter().copied().filter(|&local| graph.again(local).is_some()).collect();
+            let (needed, again) = owned(graph, before);
+            changed |= needed != live.needed[id.0] || used != live.used[id.0];
             live.needed[id.0] = needed;
+            live.used[id.0] = used;
             live.again[id.0] = again;
         }
         if !changed {
@@ -130,7 +144,7 @@ impl Liveness {
     /// What is in use where a block is entered; its value comes along by itself.
     fn arriving(&self, graph: &Graph, block: BlockId) -> Locals {
         let mut arriving = self.carried(graph, block);
-        arriving.extend(self.again.get(block.0).into_iter().flatten());
+        arriving.extend(self.used.get(block.0).into_iter().flatten());
         arriving
     }
 

@@ -59,6 +59,12 @@ pub(super) struct Borrow {
     names: Vec<Ident>,
 }
 
+impl Borrow {
+    pub(super) fn new(pat: &Pat, expr: &Expr, facts: Facts) -> Self {
+        Self { pat: pat.clone(), ty: None, expr: expr.clone(), facts, names: by_reference(pat) }
+    }
+}
+
 impl Builder<'_> {
     /// Makes an expression that borrows one that can be evaluated again: what it is made of is evaluated now, and held.
     pub(super) fn lend(&mut self, expr: Expr) -> Expr {
@@ -96,7 +102,7 @@ impl Builder<'_> {
         }
     }
 
-    fn lent_place(&mut self, place: Expr) -> Expr {
+    pub(super) fn lent_place(&mut self, place: Expr) -> Expr {
         match place {
             Expr::Paren(mut place) => {
                 place.expr = Box::new(self.lent_place(*place.expr));
@@ -126,7 +132,7 @@ impl Builder<'_> {
     }
 
     /// An index, or the key of an element.
-    fn lent_index(&mut self, index: Expr) -> Expr {
+    pub(super) fn lent_index(&mut self, index: Expr) -> Expr {
         match index {
             index if is_constant(&index) => index,
             Expr::Reference(mut reference) if reference.mutability.is_none() => {
@@ -143,7 +149,7 @@ impl Builder<'_> {
     }
 
     /// Whether an expression can be evaluated again for as long as what it lends is in use.
-    fn is_lent(&self, expr: &Expr) -> bool {
+    pub(super) fn is_lent(&self, expr: &Expr) -> bool {
         match expr {
             Expr::Paren(expr) => self.is_lent(&expr.expr),
             Expr::Group(expr) => self.is_lent(&expr.expr),
