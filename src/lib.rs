@@ -91,7 +91,8 @@ pub mod __private {
 
     use crate::error::Failure;
     pub use crate::flow::{
-        AwaitPoint, Enter, Flow, Machine, Plain, Returns, Savable, State, States, Step, machine, number, savable, step,
+        AwaitPoint, Enter, Flow, Machine, Plain, Returns, Savable, State, States, Step, broken, machine, number,
+        savable, step,
     };
 
     pub fn no_resume(key: &str) -> Failure {

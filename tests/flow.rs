@@ -229,3 +229,32 @@ fn a_saved_flow_that_was_changed_is_not_read_as_something_else() {
     assert!(state(r#"{"Start":{"guest":"ada"}}"#).is_err());
     assert!(state(r#"{"Start":{"guest":"ada","price":"seven"}}"#).is_err());
 }
+
+#[flow]
+async fn buy() -> u32 {
+    #[at("Payment")]
+    let first = Confirm::new("First?").await;
+    #[at("Receipt")]
+    Info::new("So be it").await;
+    // Would be called `Payment` too.
+    let payment = Confirm::new("And more?").await;
+    #[at("Last")]
+    return u32::from(first) + u32::from(payment) + u32::from(Confirm::new("Last?").await);
+}
+
+#[test]
+fn a_label_names_a_state_and_others_make_room() {
+    let mut c = TestConversation::start(buy());
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        names
+            .extend(state(&c).as_object().map(|state| state.keys().cloned().collect::<Vec<_>>()).into_iter().flatten());
+        if names.len() == 1 { c.answer::<Confirm>(true) } else { c.answer::<Info>(()) }
+    }
+    assert_eq!(names, ["Payment", "Receipt"]);
+    assert_eq!(state(&c), serde_json::json!({ "Payment2": { "first": true } }));
+    c.answer::<Confirm>(true);
+    assert_eq!(state(&c), serde_json::json!({ "Last": { "operand": 2 } }));
+    c.answer::<Confirm>(true);
+    assert_eq!(c.result::<u32>(), 3);
+}

@@ -281,6 +281,9 @@ mod iterators;
 mod locals;
 #[path = "same_as_async/loops.rs"]
 mod loops;
+#[path = "same_as_async/macros.rs"]
+#[macro_use]
+mod macros;
 #[path = "same_as_async/more.rs"]
 mod more;
 #[path = "same_as_async/names.rs"]

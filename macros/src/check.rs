@@ -138,6 +138,24 @@ pub(crate) fn compound_order(span: Span) -> Error {
     Error::new(span, message)
 }
 
+pub(crate) fn label_is_no_name(span: Span) -> Error {
+    let message = "a state is called in camel case, as a type: write `#[at(\"Payment\")]`";
+    Error::new(span, message)
+}
+
+pub(crate) fn label_without_await(span: Span) -> Error {
+    Error::new(span, "this names the state of an `.await`, and there is none in this statement; remove it")
+}
+
+pub(crate) fn label_on_several_awaits(span: Span) -> Error {
+    let message = "this statement has several `.await`s, and a name is for one; write a `let` for each of them";
+    Error::new(span, message)
+}
+
+pub(crate) fn label_used_twice(span: Span, name: &str) -> Error {
+    Error::new(span, format!("another state of this flow is called `{name}` already; give this `.await` another name"))
+}
+
 pub(crate) fn item_of_a_block(name: Span) -> Error {
     let message = "this name means something else elsewhere in the flow, and a type in a block that awaits is seen in \
                    the whole of it; give it another name, or declare it outside of the flow";

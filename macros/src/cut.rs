@@ -16,7 +16,8 @@ use crate::ids::{BlockId, LocalId, ScopeId, SeqId};
 use crate::parse::Source;
 use crate::resolve::Renamed;
 use crate::syntax::{
-    bindings, camel_case, condition_patterns, contains_await, is_binding, is_diverging, links, mentioned, unraw,
+    bindings, camel_case, condition_patterns, contains_await, count_awaits, is_binding, is_diverging, links, mentioned,
+    unraw,
 };
 
 mod borrows;
@@ -58,6 +59,10 @@ struct Builder<'a> {
     loops: Vec<SplitLoop>,
     /// The name that the next await gets: that of the `let` it stands in.
     hint: Option<String>,
+    /// The name that the author gave the next await.
+    label: Option<String>,
+    /// The names that the author gave.
+    labels: BTreeSet<String>,
     /// Every identifier of the body, as often as it stands there.
     written: Vec<String>,
     /// The names of our own locals.
@@ -87,6 +92,8 @@ impl<'a> Builder<'a> {
             cur: None,
             loops: Vec::new(),
             hint: None,
+            label: None,
+            labels: BTreeSet::from(["Start".to_owned()]),
             written: mentioned(&source.body.to_token_stream()),
             given: BTreeSet::new(),
             items: BTreeMap::new(),
@@ -375,6 +382,11 @@ impl<'a> Builder<'a> {
         if !self.is_reachable() {
             return;
         }
+        if let Some((stmt, label)) = labelled(stmt) {
+            self.label(&stmt, &label);
+            self.stmt(&stmt);
+            return;
+        }
         match stmt {
             Stmt::Item(_) => {}
             Stmt::Local(local) if local.init.is_none() => self.declare_later(local),
@@ -385,6 +397,29 @@ impl<'a> Builder<'a> {
             }
             Stmt::Local(_) | Stmt::Expr(..) | Stmt::Macro(_) => self.plain(stmt),
         }
+    }
+
+    /// `#[at("Payment")]`, which stood on this statement.
+    fn label(&mut self, stmt: &Stmt, label: &syn::Attribute) {
+        let name = match label.parse_args::<syn::LitStr>() {
+            Ok(name)
+                if syn::parse_str::<Ident>(&name.value())
+                    .is_ok_and(|ident| camel_case(&unraw(&ident)) == name.value()) =>
+            {
+                name
+            }
+            Ok(name) => return self.problems.add(check::label_is_no_name(name.span())),
+            Err(error) => return self.problems.add(check::label_is_no_name(error.span())),
+        };
+        match count_awaits(stmt) {
+            0 => self.problems.add(check::label_without_await(label.span())),
+            1 => {}
+            _ => self.problems.add(check::label_on_several_awaits(label.span())),
+        }
+        if !self.labels.insert(name.value()) {
+            self.problems.add(check::label_used_twice(name.span(), &name.value()));
+        }
+        self.label = Some(name.value());
     }
 
     /// A statement without an await, taken as it is.
@@ -690,6 +725,50 @@ fn never() -> Expr {
 
 fn items(stmts: &[Stmt]) -> impl Iterator<Item = &Item> {
     stmts.iter().filter_map(|stmt| if let Stmt::Item(item) = stmt { Some(item) } else { None })
+}
+
+/// A statement with a label, without it.
+fn labelled(stmt: &Stmt) -> Option<(Stmt, syn::Attribute)> {
+    let mut stmt = stmt.clone();
+    let attrs = match &mut stmt {
+        Stmt::Local(local) => &mut local.attrs,
+        Stmt::Macro(mac) => &mut mac.attrs,
+        Stmt::Expr(expr, _) => attributes(expr)?,
+        Stmt::Item(_) => return None,
+    };
+    let at = attrs.iter().position(|attr| attr.path().is_ident("at"))?;
+    let label = attrs.remove(at);
+    Some((stmt, label))
+}
+
+/// The attributes of an expression that can stand as a statement.
+fn attributes(expr: &mut Expr) -> Option<&mut Vec<syn::Attribute>> {
+    match expr {
+        // Before an expression, they belong to the first part of it.
+        Expr::Assign(expr) => attributes_of(&mut expr.attrs, &mut expr.left),
+        Expr::Binary(expr) => attributes_of(&mut expr.attrs, &mut expr.left),
+        Expr::Await(expr) => attributes_of(&mut expr.attrs, &mut expr.base),
+        Expr::Try(expr) => attributes_of(&mut expr.attrs, &mut expr.expr),
+        Expr::MethodCall(expr) => attributes_of(&mut expr.attrs, &mut expr.receiver),
+        Expr::Call(expr) => attributes_of(&mut expr.attrs, &mut expr.func),
+        Expr::Field(expr) => attributes_of(&mut expr.attrs, &mut expr.base),
+        Expr::Index(expr) => attributes_of(&mut expr.attrs, &mut expr.expr),
+        Expr::Struct(expr) => Some(&mut expr.attrs),
+        Expr::Path(expr) => Some(&mut expr.attrs),
+        Expr::Return(expr) => Some(&mut expr.attrs),
+        Expr::Break(expr) => Some(&mut expr.attrs),
+        Expr::If(expr) => Some(&mut expr.attrs),
+        Expr::Match(expr) => Some(&mut expr.attrs),
+        Expr::Macro(expr) => Some(&mut expr.attrs),
+        Expr::Paren(expr) => Some(&mut expr.attrs),
+        Expr::Reference(expr) => Some(&mut expr.attrs),
+        Expr::Unary(expr) => Some(&mut expr.attrs),
+        _ => None,
+    }
+}
+
+fn attributes_of<'e>(own: &'e mut Vec<syn::Attribute>, first: &'e mut Expr) -> Option<&'e mut Vec<syn::Attribute>> {
+    if own.is_empty() { attributes(first) } else { Some(own) }
 }
 
 /// The name that an item brings into the block it stands in.

@@ -37,8 +37,9 @@ use crate::syntax::arguments;
 
 pub(crate) fn emit(source: &Source, graph: &Graph, live: &Liveness, machine: &Machine) -> TokenStream {
     let emitter = Emitter { source, graph, live, machine, checked: RefCell::default() };
-    let function = emitter.function();
-    let value = emitter.value();
+    let names: Vec<_> = machine.start.fields.iter().map(|field| &field.name).collect();
+    let function = function(source, &names);
+    let value = value(source);
     let states = emitter.states();
     let flow = emitter.flow();
     quote! {
@@ -58,85 +59,131 @@ struct Emitter<'a> {
     checked: RefCell<BTreeSet<LocalId>>,
 }
 
-impl Emitter<'_> {
-    /// `fn booking(guest: String) -> BookingFlow`
-    fn function(&self) -> TokenStream {
-        let Source { vis, ident, value, args, attrs, .. } = self.source;
-        // A lint that is expected of the body is not found in the function.
-        let attrs = attrs.iter().filter(|attr| !attr.path().is_ident("expect"));
-        let names: Vec<_> = self.machine.start.fields.iter().map(|field| &field.name).collect();
-        let types = args.iter().map(|arg| &arg.ty);
-        quote! {
-            #(#attrs)*
-            #vis fn #ident(#(#names: #types),*) -> #value {
+/// What stands for a flow whose body cannot be one: whoever calls it is told nothing on top.
+pub(crate) fn stub(source: &Source, error: &syn::Error) -> TokenStream {
+    let Source { vis, args, value: ty, states, attrs, .. } = source;
+    let names: Vec<_> = (0..args.len()).map(|index| mixed(&format!("arg{index}"))).collect();
+    let types: Vec<_> = args.iter().map(|arg| &arg.ty).collect();
+    let (function, value, error) =
+        (function(source, &names.iter().collect::<Vec<_>>()), value(source), error.to_compile_error());
+    let cfgs: Vec<_> = attrs.iter().filter(|attr| is_cfg(attr)).collect();
+    let (body, output) = (&source.body, &source.output);
+    let patterns = args.iter().map(|arg| &arg.pat);
+    quote! {
+        #error
+        #function
+        #value
+        #(#cfgs)*
+        #[allow(missing_docs, dead_code, reason = "the flow has an error")]
+        #vis enum #states {}
+        #(#cfgs)*
+        impl ::stube::__private::Flow for #ty {
+            type Args = (#(#types,)*);
+
+            fn held(&mut self) -> &mut ::stube::__private::State {
+                &mut self.state
+            }
+
+            fn machine() -> impl ::stube::__private::Machine<Self::Args, Self::Answer> {
+                ::stube::__private::broken()
+            }
+        }
+        // Of use to an editor, which shows and completes what stands in here.
+        #(#cfgs)*
+        #[allow(unexpected_cfgs, reason = "cargo does not know it")]
+        const _: () = {
+            #[cfg(rust_analyzer)]
+            async fn body(#(#patterns: #types),*) -> #output #body
+        };
+    }
+}
+
+/// What stands for a flow that could not be read. What is no function stays what it is; neither an editor nor the
+/// compiler is told less about it than without the attribute.
+pub(crate) fn unparsed(item: TokenStream, error: &syn::Error) -> TokenStream {
+    let error = error.to_compile_error();
+    let item = syn::parse2::<syn::ItemFn>(item.clone()).is_err().then_some(item);
+    quote!(#error #item)
+}
+
+/// `fn booking(guest: String) -> BookingFlow`
+fn function(source: &Source, names: &[&Ident]) -> TokenStream {
+    let Source { vis, ident, value, args, attrs, .. } = source;
+    // A lint that is expected of the body is not found in the function.
+    let attrs = attrs.iter().filter(|attr| !attr.path().is_ident("expect"));
+    let types = args.iter().map(|arg| &arg.ty);
+    quote! {
+        #(#attrs)*
+        #vis fn #ident(#(#names: #types),*) -> #value {
+            let machine = <#value as ::stube::__private::Flow>::machine();
+            #value { state: ::stube::__private::Machine::begin(&machine, (#(#names,)*)) }
+        }
+    }
+}
+
+/// The type of `booking(..)`: a component.
+fn value(source: &Source) -> TokenStream {
+    let Source { vis, ident, value, name, output, attrs, .. } = source;
+    let doc = format!("The value of [`{ident}`]: a conversation, or a part of one, that has not been started.");
+    let cfgs: Vec<_> = attrs.iter().filter(|attr| is_cfg(attr)).collect();
+    let registration = registration(name, &quote!(Flow), false);
+    let registered = register(&syn::parse_quote!(#value), name);
+    quote! {
+        #(#cfgs)*
+        #[doc = #doc]
+        #[must_use = "a flow does nothing until it is started or awaited"]
+        #[derive(Debug)]
+        #vis struct #value {
+            state: ::stube::__private::State,
+        }
+        #(#cfgs)*
+        impl ::stube::Component for #value {
+            type Answer = #output;
+            #[doc(hidden)]
+            const REGISTRATION: &'static ::stube::__private::Registration = #registration;
+            fn start(&mut self, _: &::stube::Context) -> ::stube::Handled<Self> {
+                ::stube::__private::step(self, ::stube::__private::AnyAnswer::new(()))
+            }
+            #[doc(hidden)]
+            fn resume(
+                &mut self,
+                _: &str,
+                answer: ::stube::__private::AnyAnswer,
+                _: &::stube::Context,
+            ) -> ::stube::Handled<Self> {
+                ::stube::__private::step(self, answer)
+            }
+            #[doc(hidden)]
+            fn state(&self) -> ::core::option::Option<&'static str> {
+                ::core::option::Option::Some(self.state.name())
+            }
+        }
+        #(#cfgs)*
+        impl ::stube::__private::serde::Serialize for #value {
+            fn serialize<S: ::stube::__private::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
+                ::stube::__private::serde::Serialize::serialize(&self.state, serializer)
+            }
+        }
+        #(#cfgs)*
+        impl<'de> ::stube::__private::serde::Deserialize<'de> for #value {
+            fn deserialize<D: ::stube::__private::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
                 let machine = <#value as ::stube::__private::Flow>::machine();
-                #value { state: ::stube::__private::Machine::begin(&machine, (#(#names,)*)) }
+                ::core::result::Result::Ok(Self {
+                    state: ::stube::__private::Machine::read(&machine, deserializer)?,
+                })
             }
         }
+        #(#cfgs)*
+        #registered
     }
+}
 
-    /// The type of `booking(..)`: a component.
-    fn value(&self) -> TokenStream {
-        let Source { vis, ident, value, name, output, attrs, .. } = self.source;
-        let doc = format!("The value of [`{ident}`]: a conversation, or a part of one, that has not been started.");
-        let cfgs: Vec<_> = attrs.iter().filter(|attr| is_cfg(attr)).collect();
-        let registration = registration(name, &quote!(Flow), false);
-        let registered = register(&syn::parse_quote!(#value), name);
-        quote! {
-            #(#cfgs)*
-            #[doc = #doc]
-            #[must_use = "a flow does nothing until it is started or awaited"]
-            #[derive(Debug)]
-            #vis struct #value {
-                state: ::stube::__private::State,
-            }
-            #(#cfgs)*
-            impl ::stube::Component for #value {
-                type Answer = #output;
-                #[doc(hidden)]
-                const REGISTRATION: &'static ::stube::__private::Registration = #registration;
-                fn start(&mut self, _: &::stube::Context) -> ::stube::Handled<Self> {
-                    ::stube::__private::step(self, ::stube::__private::AnyAnswer::new(()))
-                }
-                #[doc(hidden)]
-                fn resume(
-                    &mut self,
-                    _: &str,
-                    answer: ::stube::__private::AnyAnswer,
-                    _: &::stube::Context,
-                ) -> ::stube::Handled<Self> {
-                    ::stube::__private::step(self, answer)
-                }
-                #[doc(hidden)]
-                fn state(&self) -> ::core::option::Option<&'static str> {
-                    ::core::option::Option::Some(self.state.name())
-                }
-            }
-            #(#cfgs)*
-            impl ::stube::__private::serde::Serialize for #value {
-                fn serialize<S: ::stube::__private::serde::Serializer>(
-                    &self,
-                    serializer: S,
-                ) -> ::core::result::Result<S::Ok, S::Error> {
-                    ::stube::__private::serde::Serialize::serialize(&self.state, serializer)
-                }
-            }
-            #(#cfgs)*
-            impl<'de> ::stube::__private::serde::Deserialize<'de> for #value {
-                fn deserialize<D: ::stube::__private::serde::Deserializer<'de>>(
-                    deserializer: D,
-                ) -> ::core::result::Result<Self, D::Error> {
-                    let machine = <#value as ::stube::__private::Flow>::machine();
-                    ::core::result::Result::Ok(Self {
-                        state: ::stube::__private::Machine::read(&machine, deserializer)?,
-                    })
-                }
-            }
-            #(#cfgs)*
-            #registered
-        }
-    }
-
+impl Emitter<'_> {
     /// `enum BookingState<Dates, Room> { ... }`
     fn states(&self) -> TokenStream {
         let Source { vis, ident, states, attrs, .. } = self.source;

@@ -62,6 +62,8 @@ pub(crate) struct Again {
 
 /// `PickRoom { nights }.await`.
 pub(crate) struct Await {
+    /// Whether the author gave the name: `#[at("Payment")]`.
+    pub(crate) is_labelled: bool,
     /// `Room`, from `let room = ...`, else what is awaited: `PickRoom`.
     pub(crate) name: String,
     pub(crate) span: Span,

@@ -6,6 +6,7 @@ mod check;
 mod component;
 mod cut;
 mod emit;
+mod expand;
 mod facts;
 mod graph;
 mod ids;
@@ -66,14 +67,18 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 /// conversation that waits on disk is found by them.
 #[proc_macro_attribute]
 pub fn flow(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand_flow(args.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    expand_flow(args.into(), item.into()).into()
 }
 
-fn expand_flow(
-    args: proc_macro2::TokenStream,
-    item: proc_macro2::TokenStream,
-) -> syn::Result<proc_macro2::TokenStream> {
-    let mut source = parse::parse(args, item)?;
+fn expand_flow(args: proc_macro2::TokenStream, item: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
+    match parse::parse(args, item.clone()) {
+        Ok(source) => machine(source.clone()).unwrap_or_else(|error| emit::stub(&source, &error)),
+        Err(error) => emit::unparsed(item, &error),
+    }
+}
+
+fn machine(mut source: parse::Source) -> syn::Result<proc_macro2::TokenStream> {
+    expand::expand(&mut source.body);
     check::body(&source.body)?;
     let renamed = resolve::resolve(&mut source)?;
     let (graph, args) = cut::cut(&source, &renamed)?;

@@ -11,6 +11,7 @@ use crate::component::{check_name, snake_case};
 use crate::syntax::{camel_case, contains_try, unraw};
 
 /// A flow as its author wrote it.
+#[derive(Clone)]
 pub(crate) struct Source {
     /// Doc comments and other attributes of the function.
     pub(crate) attrs: Vec<Attribute>,
@@ -31,6 +32,7 @@ pub(crate) struct Source {
 }
 
 /// `(from, to): (u32, u32)`.
+#[derive(Clone)]
 pub(crate) struct Arg {
     pub(crate) pat: Pat,
     pub(crate) ty: Type,

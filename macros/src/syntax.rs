@@ -47,6 +47,30 @@ pub(crate) fn contains_await(node: &impl Node) -> bool {
     finder.0
 }
 
+/// How many awaits lie in here that suspend this function.
+pub(crate) fn count_awaits(node: &impl Node) -> usize {
+    struct Counter(usize);
+    impl<'ast> Visit<'ast> for Counter {
+        fn visit_expr_await(&mut self, expr: &'ast syn::ExprAwait) {
+            self.0 += 1;
+            visit::visit_expr_await(self, expr);
+        }
+
+        fn visit_expr_closure(&mut self, _: &'ast syn::ExprClosure) {}
+        fn visit_expr_async(&mut self, _: &'ast syn::ExprAsync) {}
+        fn visit_item(&mut self, _: &'ast syn::Item) {}
+
+        fn visit_macro(&mut self, mac: &'ast Macro) {
+            if let Some(args) = arguments(mac) {
+                args.exprs().for_each(|arg| self.0 += count_awaits(arg));
+            }
+        }
+    }
+    let mut counter = Counter(0);
+    node.accept(&mut counter);
+    counter.0
+}
+
 /// Whether `?` is used in this function itself.
 pub(crate) fn contains_try(block: &Block) -> bool {
     struct Finder(bool);

@@ -94,7 +94,7 @@ impl Base {
             Self::Owned(_) => None,
             Self::Lent { iter, place } => {
                 Some(parse_quote_spanned!(iter.span()=> ::stube::__private::again(#iter, &#place)))
-            },
+            }
         }
     }
 }
