@@ -35,19 +35,27 @@ use crate::lower::{Machine, Variant};
 use crate::parse::Source;
 use crate::syntax::arguments;
 
-pub(crate) fn emit(source: &Source, graph: &Graph, live: &Liveness, machine: &Machine) -> TokenStream {
+/// What is written in the place of a flow.
+pub(crate) struct Flow {
+    /// The function that gives its value.
+    pub(crate) function: TokenStream,
+    /// All that stands beside it.
+    pub(crate) items: TokenStream,
+}
+
+pub(crate) fn emit(source: &Source, graph: &Graph, live: &Liveness, machine: &Machine) -> Flow {
     let emitter = Emitter { source, graph, live, machine, checked: RefCell::default() };
     let names: Vec<_> = machine.start.fields.iter().map(|field| &field.name).collect();
     let function = function(source, &names);
     let value = value(source);
     let states = emitter.states();
     let flow = emitter.flow();
-    quote! {
-        #function
+    let items = quote! {
         #value
         #states
         #flow
-    }
+    };
+    Flow { function, items }
 }
 
 struct Emitter<'a> {
@@ -60,7 +68,7 @@ struct Emitter<'a> {
 }
 
 /// What stands for a flow whose body cannot be one: whoever calls it is told nothing on top.
-pub(crate) fn stub(source: &Source, error: &syn::Error) -> TokenStream {
+pub(crate) fn stub(source: &Source, error: &syn::Error) -> Flow {
     let Source { vis, args, value: ty, states, attrs, .. } = source;
     let names: Vec<_> = (0..args.len()).map(|index| mixed(&format!("arg{index}"))).collect();
     let types: Vec<_> = args.iter().map(|arg| &arg.ty).collect();
@@ -69,9 +77,8 @@ pub(crate) fn stub(source: &Source, error: &syn::Error) -> TokenStream {
     let cfgs: Vec<_> = attrs.iter().filter(|attr| is_cfg(attr)).collect();
     let (body, output) = (&source.body, &source.output);
     let patterns = args.iter().map(|arg| &arg.pat);
-    quote! {
+    let items = quote! {
         #error
-        #function
         #value
         #(#cfgs)*
         #[allow(missing_docs, dead_code, reason = "the flow has an error")]
@@ -95,7 +102,8 @@ pub(crate) fn stub(source: &Source, error: &syn::Error) -> TokenStream {
             #[cfg(rust_analyzer)]
             async fn body(#(#patterns: #types),*) -> #output #body
         };
-    }
+    };
+    Flow { function, items }
 }
 
 /// What stands for a flow that could not be read. What is no function stays what it is; neither an editor nor the
@@ -111,12 +119,18 @@ fn function(source: &Source, names: &[&Ident]) -> TokenStream {
     let Source { vis, ident, value, args, attrs, .. } = source;
     // A lint that is expected of the body is not found in the function.
     let attrs = attrs.iter().filter(|attr| !attr.path().is_ident("expect"));
-    let types = args.iter().map(|arg| &arg.ty);
+    let this: Option<Ident> = source.is_method.then(|| Ident::new("self", ident.span()));
+    let params = names.iter().zip(args).skip(usize::from(source.is_method)).map(|(name, arg)| {
+        let ty = &arg.ty;
+        quote!(#name: #ty)
+    });
+    let params = this.iter().map(ToTokens::to_token_stream).chain(params);
+    let given = this.iter().chain(names.iter().copied().skip(usize::from(source.is_method)));
     quote! {
         #(#attrs)*
-        #vis fn #ident(#(#names: #types),*) -> #value {
+        #vis fn #ident(#(#params),*) -> #value {
             let machine = <#value as ::stube::__private::Flow>::machine();
-            #value { state: ::stube::__private::Machine::begin(&machine, (#(#names,)*)) }
+            #value { state: ::stube::__private::Machine::begin(&machine, (#(#given,)*)) }
         }
     }
 }
