@@ -15,7 +15,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Block, Expr, ExprMacro, Macro, Pat, Stmt, Token, parse_quote_spanned};
+use syn::{Block, Expr, ExprMacro, Macro, Pat, Stmt, Token};
 
 use crate::syntax::tokens_await;
 
@@ -80,7 +80,7 @@ fn matches(mac: &Macro) -> Option<Expr> {
     };
     let (value, pattern, guard) = parts.parse2(mac.tokens.clone()).ok()?;
     let guard = guard.map(|guard| quote!(if #guard));
-    Some(parse_quote_spanned!(mac.path.span()=> match #value { #pattern #guard => true, _ => false }))
+    syn::parse2(quote_spanned!(mac.path.span()=> match #value { #pattern #guard => true, _ => false })).ok()
 }
 
 /// `assert!(cond, "{}", value)`, where the message awaits. If only the condition does, it is evaluated in any case.
@@ -90,14 +90,15 @@ fn assert(mac: &Macro) -> Option<Expr> {
     let cond = args.next()?;
     let message: Vec<_> = args.collect();
     message.iter().find_map(tokens_await)?;
-    Some(parse_quote_spanned!(mac.path.span()=> if !(#cond) { ::core::panic!(#(#message),*) }))
+    syn::parse2(quote_spanned!(mac.path.span()=> if !(#cond) { ::core::panic!(#(#message),*) })).ok()
 }
 
 /// `debug_assert!(cond)`
 fn debug_assert(mac: &Macro, name: &str) -> Option<Expr> {
     let checked = Ident::new(name.strip_prefix("debug_")?, mac.path.span());
     let tokens = &mac.tokens;
-    Some(parse_quote_spanned!(mac.path.span()=> if ::core::cfg!(debug_assertions) { ::core::#checked!(#tokens); }))
+    syn::parse2(quote_spanned!(mac.path.span()=> if ::core::cfg!(debug_assertions) { ::core::#checked!(#tokens); }))
+        .ok()
 }
 
 /// `info!(n = value, "{}", text)`: nothing of it is evaluated if nobody listens.
@@ -127,7 +128,7 @@ fn event(mac: &Macro, name: &str) -> Option<Expr> {
         }
     }
     let path = &mac.path;
-    Some(parse_quote_spanned!(span=> if #krate::enabled!(#krate::Level::#level) { #lets #path!(#(#args),*); }))
+    syn::parse2(quote_spanned!(span=> if #krate::enabled!(#krate::Level::#level) { #lets #path!(#(#args),*); })).ok()
 }
 
 /// `user.name = ?` and `value` of `user.name = ?value`.

@@ -9,6 +9,8 @@ mod cut;
 mod emit;
 mod expand;
 mod facts;
+#[cfg(test)]
+mod fuzz;
 mod graph;
 mod ids;
 mod liveness;
