@@ -27,13 +27,14 @@ use syn::{Attribute, Expr, Ident, Lifetime, Pat, Stmt};
 
 use crate::component::{register, registration};
 use crate::cut::only;
+use crate::edges::Edges;
 use crate::facts::{SplitLoop, target};
 use crate::graph::{Again, Code, Entry, Graph, Node, answer_ident, by_scope, point_ident};
 use crate::ids::{AwaitId, BlockId, LocalId, ScopeId, SeqId};
 use crate::liveness::{Liveness, mentioned};
 use crate::lower::{Machine, Variant};
 use crate::parse::Source;
-use crate::syntax::arguments;
+use crate::syntax::{arguments, unraw};
 
 /// What is written in the place of a flow.
 pub(crate) struct Flow {
@@ -43,8 +44,8 @@ pub(crate) struct Flow {
     pub(crate) items: TokenStream,
 }
 
-pub(crate) fn emit(source: &Source, graph: &Graph, live: &Liveness, machine: &Machine) -> Flow {
-    let emitter = Emitter { source, graph, live, machine, checked: RefCell::default() };
+pub(crate) fn emit(source: &Source, graph: &Graph, live: &Liveness, machine: &Machine, edges: &Edges) -> Flow {
+    let emitter = Emitter { source, graph, live, machine, edges, checked: RefCell::default() };
     let names: Vec<_> = machine.start.fields.iter().map(|field| &field.name).collect();
     let function = function(source, &names);
     let value = value(source);
@@ -63,6 +64,7 @@ struct Emitter<'a> {
     graph: &'a Graph,
     live: &'a Liveness,
     machine: &'a Machine,
+    edges: &'a Edges,
     /// The locals of which it has been asked whether they can be saved.
     checked: RefCell<BTreeSet<LocalId>>,
 }
@@ -86,6 +88,8 @@ pub(crate) fn stub(source: &Source, error: &syn::Error) -> Flow {
         #(#cfgs)*
         impl ::stube::__private::Flow for #ty {
             type Args = (#(#types,)*);
+
+            const SITES: &'static [::stube::__private::Site] = &[];
 
             fn held(&mut self) -> &mut ::stube::__private::State {
                 &mut self.state
@@ -140,7 +144,8 @@ fn value(source: &Source) -> TokenStream {
     let Source { vis, ident, value, name, output, attrs, .. } = source;
     let doc = format!("The value of [`{ident}`]: a conversation, or a part of one, that has not been started.");
     let cfgs: Vec<_> = attrs.iter().filter(|attr| is_cfg(attr)).collect();
-    let registration = registration(name, &quote!(Flow), false);
+    let describe = quote!(::stube::__private::describe::<Self>);
+    let registration = registration(name, &quote!(Flow { describe: #describe }), false);
     let registered = register(&syn::parse_quote!(#value), name);
     quote! {
         #(#cfgs)*
@@ -216,6 +221,19 @@ impl Emitter<'_> {
             let (name, text) = (&variant.name, variant.name.to_string());
             quote!(Self::#name { .. } => #text)
         });
+        let locals = all.iter().map(|variant| {
+            let fields = variant.fields.iter().map(|field| {
+                // As it is called on disk: a raw identifier without its `r#`.
+                let name = unraw(&field.name);
+                let ty = match self.machine.ty(self.graph, field.local) {
+                    Ok(param) => quote!(#param),
+                    Err(ty) => quote!(#ty),
+                };
+                quote!((#name, ::core::any::type_name::<#ty>()))
+            });
+            fields.collect::<Vec<_>>()
+        });
+        let locals = locals.map(|fields| quote!(#(#fields),*));
         let bounded = (!used.is_empty()).then(|| quote!(<#(#used: ::stube::__private::Savable),*>));
         quote! {
             #(#cfgs)*
@@ -235,8 +253,28 @@ impl Emitter<'_> {
                         #(#names,)*
                     }
                 }
+
+                fn locals() -> ::std::vec::Vec<::std::vec::Vec<(&'static str, &'static str)>> {
+                    ::std::vec![#(::std::vec![#locals]),*]
+                }
             }
         }
+    }
+
+    /// Where each state stands, and what may come next.
+    fn sites(&self) -> Vec<TokenStream> {
+        let name_of = |id: &AwaitId| self.machine.states[id].name.to_string();
+        let all = std::iter::once((None, &self.machine.start))
+            .chain(self.machine.states.iter().map(|(&id, variant)| (Some(id), variant)));
+        let sites = all.map(|(id, variant)| {
+            let name = variant.name.to_string();
+            let span = id.map_or(self.source.ident.span(), |id| self.graph.point(id).span);
+            let line = quote_spanned!(span=> ::core::line!());
+            let next = &self.edges[&id];
+            let (ends, next) = (next.ends, next.awaits.iter().map(name_of));
+            quote!(::stube::__private::Site { name: #name, line: #line, next: &[#(#next),*], ends: #ends })
+        });
+        sites.collect()
     }
 
     /// The author's code.
@@ -249,7 +287,7 @@ impl Emitter<'_> {
         let items = &self.graph.items;
         let points = self.machine.states.keys().map(|&id| {
             let point = point_ident(id, Span::call_site());
-            quote!(let #point = ::stube::__private::AwaitPoint::<_>::new();)
+            quote!(let #point = ::stube::__private::AwaitPoint::<_, _>::new();)
         });
         let next_enum = self.next_enum();
         let body = self.body();
@@ -265,13 +303,23 @@ impl Emitter<'_> {
         };
         let (answer, state, next) = (answer_ident(Span::call_site()), mixed("state"), mixed("next"));
         let enter = mixed("enter");
+        let sites = self.sites();
+        let described = self.machine.states.keys().map(|&id| {
+            let point = point_ident(id, Span::call_site());
+            quote!(#point.describe())
+        });
+        // Last of all, when the types of what is awaited are known.
+        let described = quote! {{
+            use ::stube::__private::Undescribed as _;
+            return #returns::described(::std::vec![#(#described),*]);
+        }};
         let run = if self.machine.jumps.is_empty() {
             quote! {
-                let (#state, #answer) = match #enter {
+                match #enter {
                     #begin
-                    ::stube::__private::Enter::Resume(#state, #answer) => (#state, #answer),
-                };
-                match #state { #body }
+                    ::stube::__private::Enter::Resume(#state, #answer) => match #state { #body },
+                    ::stube::__private::Enter::Describe => #described
+                }
             }
         } else {
             let (name, label) = (self.next_name(), next_label());
@@ -279,9 +327,10 @@ impl Emitter<'_> {
                 let mut #next = match #enter {
                     #begin
                     ::stube::__private::Enter::Resume(#state, #answer) => #name::Resume(#state, #answer),
+                    ::stube::__private::Enter::Describe => #name::Describe,
                 };
                 loop {
-                    #next = #label: { match #next { #body } };
+                    #next = #label: { match #next { #body #name::Describe => #described } };
                 }
             }
         };
@@ -289,6 +338,8 @@ impl Emitter<'_> {
             #(#cfgs)*
             impl ::stube::__private::Flow for #value {
                 type Args = (#(#types,)*);
+
+                const SITES: &'static [::stube::__private::Site] = &[#(#sites),*];
 
                 fn held(&mut self) -> &mut ::stube::__private::State {
                     &mut self.state
@@ -345,6 +396,7 @@ impl Emitter<'_> {
             enum #name<S, #(#params),*> {
                 Resume(S, ::stube::__private::AnyAnswer),
                 #(#variants,)*
+                Describe,
             }
         })
     }

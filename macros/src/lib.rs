@@ -6,6 +6,7 @@ use proc_macro2::TokenStream as TokenStream2;
 mod check;
 mod component;
 mod cut;
+mod edges;
 mod emit;
 mod expand;
 mod facts;
@@ -117,5 +118,6 @@ fn machine(mut source: parse::Source) -> syn::Result<emit::Flow> {
     let (graph, args) = cut::cut(&source, &renamed)?;
     let live = liveness::liveness(&graph);
     let machine = lower::lower(&source, &graph, &live, &args);
-    Ok(emit::emit(&source, &graph, &live, &machine))
+    let edges = edges::edges(&graph);
+    Ok(emit::emit(&source, &graph, &live, &machine, &edges))
 }

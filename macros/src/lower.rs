@@ -66,6 +66,7 @@ pub(crate) fn lower(source: &Source, graph: &Graph, live: &Liveness, args: &[Loc
     let states: BTreeMap<_, _> = states.collect();
     let mut jump_names = Names::default();
     jump_names.give("Resume", Span::call_site());
+    jump_names.give("Describe", Span::call_site());
     let jumps = graph.order.iter().filter_map(|&id| match graph.block(id).entry {
         Entry::Join { name, value } => {
             let needed: BTreeSet<_> = live.needed(id).iter().copied().chain(value).collect();

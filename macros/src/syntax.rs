@@ -254,6 +254,11 @@ pub(crate) fn is_diverging(mac: &Macro) -> bool {
     mac.path.segments.last().is_some_and(|last| DIVERGING.iter().any(|name| last.ident == name))
 }
 
+/// Macros of error crates that return from the function.
+pub(crate) fn is_leaving(name: &Ident) -> bool {
+    name == "bail" || name == "ensure"
+}
+
 /// The arguments of a macro of the standard library that takes expressions; of any other, nothing is known.
 pub(crate) fn arguments(mac: &Macro) -> Option<Arguments> {
     let name = mac.path.segments.last()?.ident.to_string();

@@ -68,6 +68,22 @@ const FILTERING: [&str; 2] = ["filter", "inspect"];
 /// Adapters that need no place of their own, and make other items.
 const MAKING: [&str; 5] = ["map", "filter_map", "map_while", "cloned", "copied"];
 
+/// Adapters that nothing but an iterator has.
+const ONLY_OF_ITERATORS: [&str; 12] = [
+    "enumerate",
+    "rev",
+    "skip",
+    "step_by",
+    "take_while",
+    "skip_while",
+    "map_while",
+    "filter_map",
+    "flat_map",
+    "chain",
+    "scan",
+    "fuse",
+];
+
 /// Adapters that change nothing in a loop.
 const IDLE: [&str; 3] = ["by_ref", "fuse", "peekable"];
 
@@ -103,7 +119,7 @@ impl Builder<'_> {
     /// Takes what stands after `in` apart, and holds what a loop over it needs.
     pub(super) fn iteration(&mut self, iter: Expr, name: &str, body: &Block) -> Iteration {
         let mut adapters = Vec::new();
-        let mut base = bare(iter);
+        let mut base = bare(iter.clone());
         while let Expr::MethodCall(call) = base {
             if !is_adapter(&call) || !is_repeatable(&call, body) {
                 base = Expr::MethodCall(call);
@@ -111,6 +127,12 @@ impl Builder<'_> {
             }
             base = bare((*call.receiver).clone());
             adapters.push(call);
+        }
+        // An `Option` or an array has a `map` too.
+        if !is_iterator(&base) && !adapters.iter().any(|call| ONLY_OF_ITERATORS.iter().any(|name| call.method == name))
+        {
+            adapters.clear();
+            base = bare(iter);
         }
         adapters.reverse();
         // What goes over items one by one can be turned around before it.
@@ -304,6 +326,20 @@ fn bare(expr: Expr) -> Expr {
         Expr::Paren(expr) => bare(*expr.expr),
         Expr::Group(expr) => bare(*expr.expr),
         expr => expr,
+    }
+}
+
+/// Whether an expression is an iterator, as far as syntax tells.
+fn is_iterator(expr: &Expr) -> bool {
+    match expr {
+        Expr::Range(_) => true,
+        Expr::MethodCall(call) => {
+            is_iterating(call)
+                || ["into_iter", "drain", "into_keys", "into_values"].iter().any(|name| call.method == name)
+        }
+        Expr::Call(call) => matches!(&*call.func, Expr::Path(path)
+            if path.path.segments.iter().rev().nth(1).is_some_and(|module| module.ident == "iter")),
+        _ => false,
     }
 }
 
