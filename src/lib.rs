@@ -84,7 +84,7 @@ pub mod __private {
     pub use {inventory, serde, typetag};
 
     pub use crate::component::{AnyAnswer, Kind, Registration};
-    pub use crate::iterate::iterate;
+    pub use crate::iterate::{iterate, settle};
 
     use crate::error::Failure;
     pub use crate::flow::{

@@ -154,6 +154,11 @@ impl Emitter<'_> {
             let (name, text) = (&variant.name, variant.name.to_string());
             quote!(Self::#name { .. } => #text)
         });
+        let settled = all.iter().map(|variant| {
+            let (name, fields) = (&variant.name, variant.fields.iter().map(|field| &field.name));
+            let settled = variant.fields.iter().map(|field| &field.name);
+            quote!(Self::#name { #(#fields),* } => { #(::stube::__private::settle(#settled);)* })
+        });
         let bounded = (!used.is_empty()).then(|| quote!(<#(#used: ::stube::__private::Savable),*>));
         quote! {
             #(#cfgs)*
@@ -171,6 +176,11 @@ impl Emitter<'_> {
                 fn name(&self) -> &'static str {
                     match self {
                         #(#names,)*
+                    }
+                }
+                fn settle(&mut self) {
+                    match self {
+                        #(#settled)*
                     }
                 }
             }
