@@ -51,6 +51,7 @@ mod timestamp;
 
 pub mod component;
 pub mod conversation;
+mod exact;
 #[doc(hidden)]
 pub mod flow;
 mod iterate;

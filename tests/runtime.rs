@@ -129,7 +129,7 @@ async fn a_state_that_would_not_read_back_is_not_saved() {
     let store = Arc::new(Faulty::default());
     let (runtime, id) = started(&store).await;
     let before = bytes(&store, id).await;
-    let error = send(&runtime, id, Event::new("nan")).await.expect_err("JSON has no NaN");
+    let error = send(&runtime, id, Event::new("unsavable")).await.expect_err("it reads as another");
     assert!(matches!(error.kind, ErrorKind::NotSavable(_)), "{error}");
     assert_eq!(bytes(&store, id).await, before);
 }
