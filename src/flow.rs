@@ -361,6 +361,25 @@ where
     }
 }
 
+/// The machine of a flow that has an error.
+pub fn broken<A, R>() -> impl Machine<A, R> {
+    struct Broken;
+    impl<A, R> Machine<A, R> for Broken {
+        fn begin(&self, _: A) -> State {
+            unreachable!("BUG: a flow with an error has been compiled")
+        }
+
+        fn step(&self, _: &mut State, _: AnyAnswer) -> Result<Stepped<R>, Failure> {
+            Err(Failure::bug("a flow with an error has been compiled"))
+        }
+
+        fn read<'de, D: Deserializer<'de>>(&self, _: D) -> Result<State, D::Error> {
+            Err(serde::de::Error::custom("a flow with an error has been compiled"))
+        }
+    }
+    Broken
+}
+
 /// Runs a flow to its next await.
 pub fn step<F: Flow>(flow: &mut F, answer: AnyAnswer) -> Handled<F> {
     let stepped = F::machine().step(flow.held(), answer)?;

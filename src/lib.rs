@@ -85,11 +85,15 @@ pub mod __private {
     pub use {inventory, serde, typetag};
 
     pub use crate::component::{AnyAnswer, Kind, Registration};
+    pub use crate::iterate::lend::{
+        Steps, again, chain, enumerate, flatten, lent, place, scan, skip, skip_while, step_by, take, take_while, zip,
+    };
     pub use crate::iterate::{iterate, settle};
 
     use crate::error::Failure;
     pub use crate::flow::{
-        AwaitPoint, Enter, Flow, Machine, Plain, Returns, Savable, State, States, Step, machine, number, savable, step,
+        AwaitPoint, Enter, Flow, Machine, Plain, Returns, Savable, State, States, Step, broken, machine, number,
+        savable, step,
     };
 
     pub fn no_resume(key: &str) -> Failure {

@@ -267,16 +267,23 @@ macro_rules! same {
     };
 }
 
+#[path = "same_as_async/borrows.rs"]
+mod borrows;
 #[path = "same_as_async/branches.rs"]
 mod branches;
 #[path = "same_as_async/calls.rs"]
 mod calls;
 #[path = "same_as_async/expressions.rs"]
 mod expressions;
+#[path = "same_as_async/iterators.rs"]
+mod iterators;
 #[path = "same_as_async/locals.rs"]
 mod locals;
 #[path = "same_as_async/loops.rs"]
 mod loops;
+#[path = "same_as_async/macros.rs"]
+#[macro_use]
+mod macros;
 #[path = "same_as_async/more.rs"]
 mod more;
 #[path = "same_as_async/names.rs"]
