@@ -385,6 +385,9 @@ pub trait States: Serialize + DeserializeOwned + Send + 'static {
     fn locals() -> Vec<Vec<(&'static str, &'static str)>>
     where
         Self: Sized;
+
+    /// Brings each local into a form that serde carries: see [`settle`](crate::iterate::settle).
+    fn settle(&mut self);
 }
 
 /// The state of one flow that goes on.
@@ -413,7 +416,8 @@ impl<S: Serialize> Serialize for Held<S> {
 }
 
 impl State {
-    fn new(state: impl States) -> Self {
+    fn new(mut state: impl States) -> Self {
+        state.settle();
         Self(Box::new(Held(Some(state))))
     }
 
@@ -483,7 +487,8 @@ where
         let state = held.0.take().ok_or_else(|| Failure::bug("a flow goes on whose last step did not end"))?;
         match R::step((self.code)(Enter::Resume(state, answer))) {
             Step::Ready(_) => unreachable!("BUG: only the arguments lead to the first state"),
-            Step::Await(state, callee) => {
+            Step::Await(mut state, callee) => {
+                state.settle();
                 held.0 = Some(state);
                 Ok(Stepped::Awaits(callee))
             }

@@ -51,6 +51,7 @@ mod timestamp;
 
 pub mod component;
 pub mod conversation;
+mod exact;
 #[doc(hidden)]
 pub mod flow;
 mod iterate;
@@ -87,10 +88,10 @@ pub mod __private {
     pub use {inventory, serde, typetag};
 
     pub use crate::component::{AnyAnswer, Kind, Registration};
-    pub use crate::iterate::iterate;
     pub use crate::iterate::lend::{
         Steps, again, chain, enumerate, flatten, lent, place, scan, skip, skip_while, step_by, take, take_while, zip,
     };
+    pub use crate::iterate::{iterate, settle};
 
     use crate::error::Failure;
     pub use crate::flow::{

@@ -234,6 +234,11 @@ impl Emitter<'_> {
             fields.collect::<Vec<_>>()
         });
         let locals = locals.map(|fields| quote!(#(#fields),*));
+        let settled = all.iter().map(|variant| {
+            let (name, fields) = (&variant.name, variant.fields.iter().map(|field| &field.name));
+            let settled = variant.fields.iter().map(|field| &field.name);
+            quote!(Self::#name { #(#fields),* } => { #(::stube::__private::settle(#settled);)* })
+        });
         let bounded = (!used.is_empty()).then(|| quote!(<#(#used: ::stube::__private::Savable),*>));
         quote! {
             #(#cfgs)*
@@ -256,6 +261,12 @@ impl Emitter<'_> {
 
                 fn locals() -> ::std::vec::Vec<::std::vec::Vec<(&'static str, &'static str)>> {
                     ::std::vec![#(::std::vec![#locals]),*]
+                }
+
+                fn settle(&mut self) {
+                    match self {
+                        #(#settled)*
+                    }
                 }
             }
         }
