@@ -10,11 +10,11 @@ use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::component::{Answer, AnyAnswer, AnyComponent, Component, Described, DescribedAwait, Effect, Handled, Next};
 use crate::error::Failure;
+use crate::texts;
 
 /// A component whose code is one async function.
 pub trait Flow: Component {
@@ -344,10 +344,10 @@ impl<C, A> fmt::Debug for AwaitPoint<C, A> {
     label = "this would have to be saved over the `.await`",
     note = "own it and derive `Serialize` and `Deserialize` for its type, or end its use before the `.await`"
 )]
-pub trait Savable: Serialize + DeserializeOwned + Send + 'static {}
+pub trait Savable: Serialize + Deserialize<'static> + Send + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + Send + 'static> Savable for T {}
+impl<T: Serialize + Deserialize<'static> + Send + 'static> Savable for T {}
 
 /// Asks the compiler whether a local can be saved, at the place where the author wrote it.
 pub const fn savable<T: Savable>(_: &T) {}
@@ -377,7 +377,7 @@ pub const fn number<T: Number>(place: &mut T) -> &mut T {
     label = "in this flow",
     note = "the value is named by another error"
 )]
-pub trait States: Serialize + DeserializeOwned + Send + 'static {
+pub trait States: Serialize + Deserialize<'static> + Send + 'static {
     /// The name of the await.
     fn name(&self) -> &'static str;
 
@@ -498,7 +498,7 @@ where
     }
 
     fn read<'de, D: Deserializer<'de>>(&self, deserializer: D) -> Result<State, D::Error> {
-        S::deserialize(deserializer).map(State::new)
+        texts::lasting::<S, D>(deserializer).map(State::new)
     }
 }
 

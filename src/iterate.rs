@@ -12,7 +12,6 @@ use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque, btree_map, hash_map};
 use std::ops::{Range, RangeFrom, RangeInclusive};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) mod lend;
@@ -203,7 +202,7 @@ impl<T: Serialize> Serialize for Items<T> {
     }
 }
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Items<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Vec::deserialize(deserializer).map(|items| Self(items.into_iter()))
     }

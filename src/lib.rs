@@ -64,6 +64,7 @@ pub mod store;
 #[cfg(feature = "terminal")]
 pub mod terminal;
 pub mod testing;
+mod texts;
 
 mod questions;
 

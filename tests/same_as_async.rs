@@ -288,5 +288,7 @@ mod macros;
 mod more;
 #[path = "same_as_async/names.rs"]
 mod names;
+#[path = "same_as_async/texts.rs"]
+mod texts;
 #[path = "same_as_async/nasty.rs"]
 mod nasty;
