@@ -288,7 +288,9 @@ mod macros;
 mod more;
 #[path = "same_as_async/names.rs"]
 mod names;
-#[path = "same_as_async/texts.rs"]
-mod texts;
 #[path = "same_as_async/nasty.rs"]
 mod nasty;
+#[path = "same_as_async/peers.rs"]
+mod peers;
+#[path = "same_as_async/texts.rs"]
+mod texts;
