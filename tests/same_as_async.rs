@@ -62,6 +62,8 @@ mod branches;
 mod calls;
 #[path = "same_as_async/expressions.rs"]
 mod expressions;
+#[path = "same_as_async/found.rs"]
+mod found;
 #[path = "same_as_async/locals.rs"]
 mod locals;
 #[path = "same_as_async/loops.rs"]

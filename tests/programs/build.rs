@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::generate::Program;
 
@@ -42,53 +44,50 @@ impl Workshop {
         Ok(Self { directory, root: root.to_owned(), scripts })
     }
 
-    /// Compiles and runs the programs.
-    pub(crate) fn try_out(&self, programs: &[Program]) -> io::Result<BTreeMap<String, Verdict>> {
+    /// Compiles the programs, and runs them.
+    pub(crate) fn try_out(&self, programs: &[Program], runs: bool) -> io::Result<BTreeMap<String, Verdict>> {
         let mut verdicts = BTreeMap::new();
-        let mut left: Vec<_> = programs.iter().collect();
-        while !left.is_empty() {
-            let chunks: Vec<_> = left.chunks(PROGRAMS_OF_A_BINARY).collect();
-            self.write(&chunks)?;
+        // A program stays in its binary, so that those without a mistake are built once.
+        let mut binaries: Vec<Vec<_>> =
+            programs.chunks(PROGRAMS_OF_A_BINARY).map(|chunk| chunk.iter().collect()).collect();
+        fs::remove_dir_all(self.directory.join("src/bin"))?;
+        loop {
+            self.write(&binaries)?;
             let wrong = self.build()?;
             if wrong.is_empty() {
-                for index in 0..chunks.len() {
-                    self.run(index, chunks[index], &mut verdicts)?;
-                }
                 break;
             }
-            left.retain(|program| !wrong.contains_key(&program.name()));
+            binaries.iter_mut().for_each(|binary| binary.retain(|program| !wrong.contains_key(&program.name())));
             verdicts.extend(wrong);
+        }
+        for (index, binary) in binaries.iter().enumerate().filter(|_| runs) {
+            self.run(index, binary, &mut verdicts)?;
         }
         Ok(verdicts)
     }
 
-    fn write(&self, chunks: &[&[&Program]]) -> io::Result<()> {
+    fn write(&self, binaries: &[Vec<&Program>]) -> io::Result<()> {
         let root = self.root.display();
         let manifest = format!(
             "[workspace]\n\n[package]\nname = \"programs\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-             [dependencies]\nstube = {{ path = \"{root}\" }}\nserde = {{ version = \"1\", features = [\"derive\"] }}\nserde_json = \"1\"\n\n\
-             [profile.dev]\ndebug = 0\nincremental = false\n"
+             [dependencies]\nstube = {{ path = \"{root}\" }}\nserde = {{ version = \"1\", features = [\"derive\"] }}\n\
+             serde_json = \"1\"\n\n[profile.dev]\ndebug = 0\nincremental = false\n"
         );
         write_if_new(&self.directory.join("Cargo.toml"), &manifest)?;
         if !self.directory.join("Cargo.lock").exists() {
             fs::copy(self.root.join("Cargo.lock"), self.directory.join("Cargo.lock"))?;
         }
         write_if_new(&self.directory.join("src/lib.rs"), &library(&self.root))?;
-        let bins = self.directory.join("src/bin");
-        fs::remove_dir_all(&bins)?;
-        for (index, chunk) in chunks.iter().enumerate() {
-            let bin = bins.join(format!("b{index}"));
-            fs::create_dir_all(&bin)?;
-            fs::write(bin.join("main.rs"), self.main(chunk))?;
-            for program in *chunk {
-                let (name, lines) = (program.name(), program.function());
-                let body = lines.join("\n");
-                fs::write(
-                    bin.join(format!("{name}_plain.rs")),
-                    format!("use programs::*;\nuse programs::plain::*;\npub {body}\n"),
-                )?;
+        for (index, binary) in binaries.iter().enumerate() {
+            let directory = self.directory.join(format!("src/bin/b{index}"));
+            fs::create_dir_all(&directory)?;
+            write_if_new(&directory.join("main.rs"), &self.main(binary))?;
+            for program in binary {
+                let (name, body) = (program.name(), program.function().join("\n"));
+                let plain = format!("use programs::*;\nuse programs::plain::*;\npub {body}\n");
+                write_if_new(&directory.join(format!("{name}_plain.rs")), &plain)?;
                 let flow = format!("use programs::*;\nuse programs::flow::*;\n#[stube::flow]\npub {body}\n");
-                fs::write(bin.join(format!("{name}_flow.rs")), flow)?;
+                write_if_new(&directory.join(format!("{name}_flow.rs")), &flow)?;
             }
         }
         Ok(())
@@ -159,7 +158,7 @@ impl Workshop {
 
     fn run(&self, index: usize, programs: &[&Program], verdicts: &mut BTreeMap<String, Verdict>) -> io::Result<()> {
         let binary = self.directory.with_file_name("target").join(format!("debug/b{index}"));
-        let output = Command::new(binary).stderr(Stdio::piped()).output()?;
+        let output = patiently(Command::new(binary))?;
         let mut last = "none".to_owned();
         for line in String::from_utf8_lossy(&output.stdout).lines() {
             let Ok((name, result)) = serde_json::from_str::<(String, Result<u32, String>)>(line) else {
@@ -181,6 +180,29 @@ impl Workshop {
     }
 }
 
+/// How long a binary may run.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs a command to its end, or until [`PATIENCE`] is at its end.
+fn patiently(mut command: Command) -> io::Result<Output> {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut output = child.stdout.take().expect("it is piped");
+    let reader = thread::spawn(move || {
+        let mut text = Vec::new();
+        output.read_to_end(&mut text).map(|_| text)
+    });
+    let begun = Instant::now();
+    while child.try_wait()?.is_none() {
+        if begun.elapsed() > PATIENCE {
+            child.kill()?;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    let mut output = child.wait_with_output()?;
+    output.stdout = reader.join().expect("it does not panic")?;
+    Ok(output)
+}
+
 /// The programs whose files a message names, and whether as a flow.
 fn named_files(message: &str) -> BTreeSet<(String, bool)> {
     let mut found = BTreeSet::new();
@@ -196,12 +218,12 @@ fn named_files(message: &str) -> BTreeSet<(String, bool)> {
 /// What all programs share.
 fn library(root: &Path) -> String {
     let harness = root.join("tests/same_as_async/harness.rs");
-    let callee = "async fn callee(n: i64) -> Result<i64, String> {\n    let m = signed(format!(\"callee {n}\")).await;\n    \
+    let pay = "async fn pay(n: i64) -> Result<i64, String> {\n    let m = signed(format!(\"callee {n}\")).await;\n    \
                   if m < 0 { return Err(ask_text(\"why\").await); }\n    Ok(n + m)\n}\n";
     format!(
         "#![allow(warnings)]\n#[path = \"{}\"]\nmod harness;\npub use harness::*;\npub use std::collections::BTreeMap;\n\n\
-         pub mod plain {{\n    use crate::*;\n    pub {callee}}}\n\n\
-         pub mod flow {{\n    use crate::*;\n    #[stube::flow]\n    pub {callee}}}\n\n\
+         pub mod plain {{\n    use crate::*;\n    pub {pay}}}\n\n\
+         pub mod flow {{\n    use crate::*;\n    #[stube::flow]\n    pub {pay}}}\n\n\
          pub fn short(text: String) -> String {{ text.chars().take(60).collect() }}\n\n\
          pub fn quiet() {{ std::panic::set_hook(Box::new(|_| {{}})); }}\n\n\
          pub fn report(name: &str, result: Result<u32, String>) {{\n    println!(\"{{}}\", to_json(&(name, result)));\n}}\n\n\

@@ -1,6 +1,6 @@
 //! Expressions of every type, with awaits in every place.
 
-use crate::generate::{Generator, Pipe};
+use crate::generate::Generator;
 use crate::patterns::Look;
 use crate::scope::{FrameKind, Lock, State};
 use crate::types::Ty;
@@ -39,7 +39,7 @@ fn questions(ty: &Ty) -> &'static [&'static str] {
         Ty::Opt(of) if **of == Ty::U32 => &["ask_maybe"],
         Ty::Opt(of) if **of == Ty::I64 => &["signed_maybe"],
         Ty::Res(of) if **of == Ty::U32 => &["ask_result"],
-        Ty::Res(of) if **of == Ty::I64 => &["signed_result", "callee"],
+        Ty::Res(of) if **of == Ty::I64 => &["signed_result", "pay"],
         Ty::Pair(first, second) if **first == Ty::I64 && **second == Ty::Str => &["ask_pair"],
         Ty::Vec(of) if **of == Ty::I64 => &["ask_list"],
         Ty::Shape => &["ask_shape"],
@@ -101,6 +101,12 @@ impl Generator {
             && let Some(awaited) = self.awaited(ty, depth.min(1))
         {
             return awaited;
+        }
+        if depth > 0
+            && self.random.chance(50)
+            && let Some(made) = self.by_type(ty, 1)
+        {
+            return made;
         }
         let text = self.literal(ty, false);
         if text.starts_with('-') || text.contains('{') { loose(text) } else { atom(text) }
@@ -222,10 +228,10 @@ impl Generator {
         }
         self.awaits -= 1;
         let question = self.random.one_of(questions);
-        if question == "callee" {
+        if question == "pay" {
             let arg = self.expr(&Ty::I64, depth.saturating_sub(1));
             self.wait();
-            return Some(atom(format!("callee({}).await", arg.text)));
+            return Some(atom(format!("pay({}).await", arg.text)));
         }
         let text = self.shown(depth.saturating_sub(1));
         self.wait();
@@ -262,8 +268,9 @@ impl Generator {
     }
 
     /// A branch with a value: a block that ends with it, or one that is left.
-    fn branch(&mut self, ty: &Ty, depth: usize) -> String {
-        if self.random.chance(12)
+    fn branch(&mut self, ty: &Ty, depth: usize, may_leave: bool) -> String {
+        if may_leave
+            && self.random.chance(12)
             && let Some(jump) = self.jump(depth)
         {
             self.dead = true;
@@ -280,15 +287,17 @@ impl Generator {
     }
 
     fn if_(&mut self, ty: &Ty, depth: usize) -> Expr {
+        // One of them must have a value, or nothing tells the type.
+        let leaves_first = self.random.chance(50);
         let (cond, then, otherwise) = self.branches(
             depth,
-            |this| this.branch(ty, depth),
+            |this| this.branch(ty, depth, leaves_first),
             |this| {
                 if this.random.chance(20) {
                     let inner = this.if_(ty, depth.saturating_sub(1).max(1));
                     return (inner.text, true);
                 }
-                (this.branch(ty, depth), false)
+                (this.branch(ty, depth, !leaves_first), false)
             },
         );
         let (text, is_if) = otherwise;
@@ -377,15 +386,15 @@ impl Generator {
     }
 
     fn match_(&mut self, ty: &Ty, depth: usize) -> Expr {
-        let arms = self.arms(depth, |this| {
-            let body = this.branch(ty, depth);
+        let arms = self.arms(depth, |this, is_last| {
+            let body = this.branch(ty, depth, !is_last);
             if body.contains(';') || this.random.chance(30) { format!("{{ {body} }}") } else { body }
         });
         loose(arms)
     }
 
     /// A match, with the bodies that `body` makes.
-    pub(crate) fn arms(&mut self, depth: usize, body: impl Fn(&mut Self) -> String) -> String {
+    pub(crate) fn arms(&mut self, depth: usize, body: impl Fn(&mut Self, bool) -> String) -> String {
         let scrutinized = match self.random.below(6) {
             0 => Ty::I64,
             1 => Ty::U32,
@@ -417,7 +426,7 @@ impl Generator {
                     let guard = this.aside(|this| this.expr(&Ty::Bool, 1)).in_condition();
                     pattern = format!("{pattern} if {guard}");
                 }
-                format!("{pattern} => {}", body(this))
+                format!("{pattern} => {}", body(this, last))
             });
             texts.push(text);
             paths.push(self.known());
@@ -436,7 +445,7 @@ impl Generator {
                 label.clone().filter(|_| this.random.chance(50)).map_or(String::new(), |label| format!(" {label}"));
             lines.push(format!("{counter} += 1;"));
             let last = this.maybe(|this| {
-                let value = this.expr(ty, depth - 1).text;
+                let value = this.expr(ty, depth - 1).after_break();
                 this.leave(this.frames.len() - 1);
                 let left = format!("if {counter} > {rounds} {{ break{out} {value}; }}");
                 this.dead = true;
@@ -460,7 +469,7 @@ impl Generator {
             let left = this.branches(
                 1,
                 |this| {
-                    let value = this.expr(ty, depth - 1).text;
+                    let value = this.expr(ty, depth - 1).after_break();
                     this.leave(this.frames.len() - 1);
                     this.dead = true;
                     value
@@ -520,7 +529,7 @@ impl Generator {
             return Some(format!("continue{to}"));
         }
         let value = match value {
-            Some(ty) if ty != Ty::Unit => format!(" {}", self.expr(&ty, depth.min(1)).text),
+            Some(ty) if ty != Ty::Unit => format!(" {}", self.expr(&ty, depth.min(1)).after_break()),
             Some(_) | None => String::new(),
         };
         self.leave(target);
@@ -985,6 +994,11 @@ impl Generator {
 }
 
 impl Expr {
+    /// After a `break`, where a label would be that of the `break`.
+    pub(crate) fn after_break(self) -> String {
+        if self.text.starts_with('\'') { format!("({})", self.text) } else { self.text }
+    }
+
     /// Where more may follow.
     pub(crate) fn closed(self) -> String {
         self.tight()
@@ -999,5 +1013,5 @@ impl Expr {
 
 /// Statements in one line.
 pub(crate) fn one_line(lines: &[String]) -> String {
-    lines.join(" ").pipe(|text| text.replace('\n', " "))
+    lines.join(" ").replace('\n', " ")
 }

@@ -80,7 +80,7 @@ pub(crate) struct Generator {
 impl Generator {
     fn new(seed: u64, drops: bool) -> Self {
         let mut random = Random::new(seed);
-        let size = 10 + random.below(45) as i32;
+        let size = 25 + random.below(60) as i32;
         let awaits = 1 + random.below(9) as i32;
         Self {
             random,
@@ -111,10 +111,14 @@ impl Generator {
         }
         self.output = self.output_type();
         let mut lines = Vec::new();
-        let statements = 2 + self.random.below(6);
+        let statements = 4 + self.random.below(8);
+        let size = self.size;
         for _ in 0..statements {
+            // No statement takes it all.
+            self.size = size / statements as i32;
             self.statement(4, &mut lines);
         }
+        self.size = size / statements as i32;
         if self.awaited == 0 {
             self.dead = false;
             let name = self.fresh("q");
@@ -139,11 +143,11 @@ impl Generator {
 
     fn output_type(&mut self) -> Ty {
         if self.drops {
-            return self.random.weighted(&[(2, 0), (1, 1), (1, 2)]).pipe(|n| match n {
-                0 => Ty::I64,
-                1 => Ty::res(Ty::I64),
+            return match self.random.below(4) {
+                0 | 1 => Ty::I64,
+                2 => Ty::res(Ty::I64),
                 _ => Ty::opt(Ty::I64),
-            });
+            };
         }
         match self.random.below(6) {
             0 => Ty::Unit,
@@ -159,27 +163,32 @@ impl Generator {
         }
     }
 
+    /// A type; often that of a local, so that locals are used.
     pub(crate) fn some_type(&mut self, depth: usize) -> Ty {
-        let simple = self.random.weighted(&[(5, 0), (2, 1), (2, 2), (3, 3)]).pipe(|n| match n {
+        if self.random.chance(45)
+            && let Some(index) = self.some_visible(|var| var.state == State::Ready && !var.ty.has_noisy())
+        {
+            return self.env[index].ty.clone();
+        }
+        let simple = match self.random.weighted(&[(6, 0), (2, 1), (2, 2), (4, 3)]) {
             0 => Ty::I64,
             1 => Ty::U32,
             2 => Ty::Bool,
             _ => Ty::Str,
-        });
-        if depth == 0 || self.random.chance(45) {
+        };
+        if depth == 0 || self.random.chance(50) {
             return simple;
         }
-        match self.random.below(9) {
-            0 => Ty::vec(self.some_type(depth - 1)),
-            1 | 2 => Ty::opt(self.some_type(depth - 1)),
-            3 => Ty::res(self.some_type(depth - 1)),
-            4 => {
-                let first = self.some_type(depth - 1);
-                Ty::pair(first, self.some_type(depth - 1))
-            }
-            5 => Ty::array(self.some_type(depth - 1)),
-            6 => Ty::Map(Box::new(self.some_type(depth - 1))),
-            7 => Ty::Order,
+        let of = if depth > 1 && self.random.chance(15) { self.some_type(depth - 1) } else { simple };
+        match self.random.below(12) {
+            0 | 1 => Ty::vec(of),
+            2..=4 => Ty::opt(of),
+            5 => Ty::res(of),
+            6 => Ty::pair(of, Ty::Str),
+            7 => Ty::pair(Ty::I64, of),
+            8 => Ty::array(of),
+            9 => Ty::Map(Box::new(of)),
+            10 => Ty::Order,
             _ => Ty::Shape,
         }
     }
@@ -362,12 +371,3 @@ impl Generator {
 fn params_names(env: &[Var]) -> Vec<String> {
     env.iter().map(|var| var.name.clone()).collect()
 }
-
-/// Lets a value be looked at where it is made.
-pub(crate) trait Pipe: Sized {
-    fn pipe<T>(self, with: impl FnOnce(Self) -> T) -> T {
-        with(self)
-    }
-}
-
-impl<T> Pipe for T {}

@@ -16,6 +16,7 @@ mod generate;
 mod patterns;
 mod random;
 mod scope;
+mod shrink;
 mod statements;
 mod types;
 
@@ -29,6 +30,7 @@ struct Options {
     count: u64,
     seed: u64,
     show: bool,
+    shrink: bool,
 }
 
 fn main() -> ExitCode {
@@ -51,7 +53,7 @@ fn main() -> ExitCode {
 
 fn options() -> Result<Options, String> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?;
-    let mut options = Options { count: 2000, seed: since.as_secs() % 1_000_000 * 1000, show: false };
+    let mut options = Options { count: 2000, seed: since.as_secs() % 1_000_000 * 1000, show: false, shrink: false };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut number = || args.next().and_then(|n| n.parse().ok()).ok_or(format!("{arg} takes a number"));
@@ -60,6 +62,7 @@ fn options() -> Result<Options, String> {
             "--seed" => options.seed = number()?,
             "--quick" => options.count = 300,
             "--show" => options.show = true,
+            "--shrink" => options.shrink = true,
             _ => return Err(format!("unknown argument {arg}")),
         }
     }
@@ -82,7 +85,7 @@ fn run(options: &Options) -> std::io::Result<bool> {
         if options.show {
             programs.iter().for_each(|program| println!("{}", program.function().join("\n")));
         }
-        let verdicts = workshop.try_out(&programs)?;
+        let verdicts = workshop.try_out(&programs, true)?;
         for program in programs {
             match &verdicts[&program.name()] {
                 Verdict::Same(ran) => {
@@ -96,6 +99,10 @@ fn run(options: &Options) -> std::io::Result<bool> {
     }
     for (program, verdict) in &failed {
         report(program, verdict);
+        if options.shrink && !matches!(verdict, Verdict::NoFunction(_)) {
+            let (program, verdict) = shrink::shrink(&workshop, program, verdict)?;
+            report(&program, &verdict);
+        }
     }
     Ok(failed.is_empty())
 }

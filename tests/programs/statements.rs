@@ -370,7 +370,7 @@ impl Generator {
     }
 
     fn match_statement(&mut self, depth: usize, lines: &mut Vec<String>) -> bool {
-        let text = self.arms(depth, |this| {
+        let text = self.arms(depth, |this, _| {
             let mut inner = Vec::new();
             this.scoped(|this| this.some(depth, &mut inner));
             format!("{{ {} }}", one_line(&inner))
@@ -563,7 +563,7 @@ impl Generator {
         match target {
             Some(target) if innermost && self.frames[target].kind != FrameKind::Condition => {
                 let value = self.frames[target].value.clone().filter(|ty| *ty != Ty::Unit);
-                let value = value.map_or(String::new(), |ty| format!(" {}", self.expr(&ty, size.min(1)).text));
+                let value = value.map_or(String::new(), |ty| format!(" {}", self.expr(&ty, size.min(1)).after_break()));
                 self.leave(target);
                 format!("break{value}")
             }
