@@ -445,8 +445,12 @@ impl Generator {
                 label.clone().filter(|_| this.random.chance(50)).map_or(String::new(), |label| format!(" {label}"));
             lines.push(format!("{counter} += 1;"));
             let last = this.maybe(|this| {
+                // Nothing in the value goes back to the beginning, or the loop might not end.
+                let frame = this.frames.len() - 1;
+                this.frames[frame].kind = FrameKind::Condition;
                 let value = this.expr(ty, depth - 1).after_break();
-                this.leave(this.frames.len() - 1);
+                this.frames[frame].kind = FrameKind::Loop;
+                this.leave(frame);
                 let left = format!("if {counter} > {rounds} {{ break{out} {value}; }}");
                 this.dead = true;
                 left
