@@ -28,6 +28,11 @@ impl Expr {
     }
 }
 
+/// `Option<T>`, if it can be saved: JSON cannot tell `Some(None)` from `None`.
+pub(crate) fn optional(of: &Ty) -> Option<Ty> {
+    (!matches!(of, Ty::Opt(_) | Ty::Unit)).then(|| Ty::opt(of.clone()))
+}
+
 /// The questions that answer with a type.
 fn questions(ty: &Ty) -> &'static [&'static str] {
     match ty {
@@ -119,7 +124,12 @@ impl Generator {
         let index = self.some_visible(is_usable)?;
         let var = self.env[index].clone();
         if ty.is_copy() {
-            return Some(if var.is_ref { loose(format!("*{}", var.name)) } else { atom(var.name) });
+            return Some(match (var.is_ref, self.may_await) {
+                (false, _) => atom(var.name),
+                (true, false) => loose(format!("*{}", var.name)),
+                // As a place it would be borrowed by what shows or compares it.
+                (true, true) => loose(format!("{{ *{} }}", var.name)),
+            });
         }
         let can_move = self.can_move(index);
         if ty.has_noisy() && !can_move {
@@ -312,6 +322,7 @@ impl Generator {
         then: impl FnOnce(&mut Self) -> T,
         otherwise: impl FnOnce(&mut Self) -> U,
     ) -> (String, T, U) {
+        let awaited = self.awaited;
         let (cond, then, failed, chosen) = self.scoped(|this| {
             let (cond, failed) = this.condition(depth.saturating_sub(1), true);
             let then = this.scoped(then);
@@ -321,6 +332,7 @@ impl Generator {
         let otherwise = self.scoped(otherwise);
         let other = self.known();
         self.join(&[chosen, other]);
+        self.joined_since(awaited);
         (cond, then, otherwise)
     }
 
@@ -352,10 +364,7 @@ impl Generator {
         let ty = match self.random.below(4) {
             0 => Ty::Shape,
             1 => Ty::res(Ty::I64),
-            _ => {
-                let of = self.some_type(1);
-                Ty::opt(of)
-            }
+            _ => self.some_option(),
         };
         let (value, look) = self.scrutinee(&ty, depth);
         let pattern = self.pattern(&ty, 2, &mut Vec::new(), Look { refutable: true, ..look });
@@ -404,13 +413,10 @@ impl Generator {
                 let of = self.some_type(1);
                 Ty::res(of)
             }
-            _ => {
-                let of = self.some_type(1);
-                Ty::opt(of)
-            }
+            _ => self.some_option(),
         };
         let (value, look) = self.scrutinee(&scrutinized, depth.saturating_sub(1));
-        let before = self.known();
+        let (before, awaited) = (self.known(), self.awaited);
         let mut paths = Vec::new();
         let mut texts = Vec::new();
         let count = 1 + self.random.below(3);
@@ -432,6 +438,7 @@ impl Generator {
             paths.push(self.known());
         }
         self.join(&paths);
+        self.joined_since(awaited);
         format!("match {value} {{ {} }}", texts.join(", "))
     }
 
@@ -551,7 +558,7 @@ impl Generator {
             return None;
         }
         let wrapped = match &self.output {
-            Ty::Opt(_) => Ty::opt(ty.clone()),
+            Ty::Opt(_) => optional(ty)?,
             Ty::Res(_) => Ty::res(ty.clone()),
             _ => return None,
         };
@@ -860,8 +867,8 @@ impl Generator {
             }
             6 => Some(loose(format!("!{}", self.expr(&Ty::Bool, depth).tight()))),
             7 => {
-                let of = self.some_type(0);
-                let (value, _) = self.receiver(&Ty::opt(of), depth);
+                let option = self.some_option();
+                let (value, _) = self.receiver(&option, depth);
                 let method = self.random.one_of(&["is_some()", "is_none()"]);
                 Some(atom(format!("{value}.{method}")))
             }

@@ -12,8 +12,13 @@
 //! - a receiver, an indexed place or a shown value that a later, awaiting part of the expression changes;
 //! - `place += value` where both sides do something and one awaits;
 //! - a `for` loop that awaits, over something else than a range or an owned collection;
+//! - a value behind a reference that is shown or compared, where a later part of the expression awaits;
 //! - a `cfg` on something that awaits, an unknown label, a type in a block that awaits whose name means something else.
+//!
+//! Nor is what is known to fail (`Some(None)` over an await, which JSON cannot tell from `None`) and what nobody writes
+//! (dead code that is the only one to use a local).
 
+use crate::expressions::optional;
 use crate::random::Random;
 use crate::scope::{Frame, FrameKind, Known, Lock, State, Var, joined};
 use crate::types::Ty;
@@ -151,10 +156,7 @@ impl Generator {
         }
         match self.random.below(6) {
             0 => Ty::Unit,
-            1 => {
-                let of = self.some_type(1);
-                Ty::opt(of)
-            }
+            1 => self.some_option(),
             2 | 3 => {
                 let of = self.some_type(1);
                 Ty::res(of)
@@ -182,7 +184,9 @@ impl Generator {
         let of = if depth > 1 && self.random.chance(15) { self.some_type(depth - 1) } else { simple };
         match self.random.below(12) {
             0 | 1 => Ty::vec(of),
-            2..=4 => Ty::opt(of),
+            // JSON has one `null` only, so `Some(None)` becomes `None` where it is saved.
+            2..=4 if !matches!(of, Ty::Opt(_) | Ty::Unit) => Ty::opt(of),
+            2..=4 => Ty::vec(of),
             5 => Ty::res(of),
             6 => Ty::pair(of, Ty::Str),
             7 => Ty::pair(Ty::I64, of),
@@ -191,6 +195,11 @@ impl Generator {
             10 => Ty::Order,
             _ => Ty::Shape,
         }
+    }
+
+    pub(crate) fn some_option(&mut self) -> Ty {
+        let of = self.some_type(1);
+        optional(&of).unwrap_or(Ty::opt(Ty::I64))
     }
 
     // ---- Names and locals -----------------------------------------------------------------------------------------
@@ -234,6 +243,10 @@ impl Generator {
 
     /// The locals that no other one hides, and for which this holds.
     pub(crate) fn visible(&self, fits: impl Fn(&Var) -> bool) -> Vec<usize> {
+        if self.dead {
+            // What only dead code needs is not kept, and nothing tells its type any more.
+            return Vec::new();
+        }
         let is_hidden = |index: usize| self.env[index + 1..].iter().any(|var| var.name == self.env[index].name);
         (0..self.env.len()).filter(|&index| fits(&self.env[index]) && !is_hidden(index)).collect()
     }
@@ -312,11 +325,20 @@ impl Generator {
 
     /// Runs `build` as code that may be left out.
     pub(crate) fn maybe<T>(&mut self, build: impl FnOnce(&mut Self) -> T) -> T {
-        let without = self.known();
+        let (without, awaited) = (self.known(), self.awaited);
         let built = build(self);
         let with = self.known();
         self.join(&[without, with]);
+        self.joined_since(awaited);
         built
+    }
+
+    /// Paths have joined after a construct. If it awaits, then no borrow goes on after it, not even on a path that does
+    /// not wait.
+    pub(crate) fn joined_since(&mut self, awaited: usize) {
+        if self.awaited > awaited {
+            self.end_borrows();
+        }
     }
 
     /// Runs `build` inside something that `break` can leave, and goes on after it.
@@ -331,7 +353,7 @@ impl Generator {
             // A later round could come back to what is used here.
             self.end_borrows();
         }
-        let before = self.known();
+        let (before, awaited) = (self.known(), self.awaited);
         self.frames.push(Frame { kind, label, value, breaks: Vec::new(), locals: self.env.len() });
         let built = self.scoped(build);
         let frame = self.frames.pop().expect("it has been pushed");
@@ -347,6 +369,7 @@ impl Generator {
             self.join(&paths);
             self.dead |= before.dead;
         }
+        self.joined_since(awaited);
         built
     }
 

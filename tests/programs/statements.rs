@@ -1,6 +1,6 @@
 //! Statements of every kind.
 
-use crate::expressions::one_line;
+use crate::expressions::{one_line, optional};
 use crate::generate::Generator;
 use crate::patterns::Look;
 use crate::scope::{FrameKind, Lock, State};
@@ -135,10 +135,7 @@ impl Generator {
                 let of = self.some_type(1);
                 Ty::res(of)
             }
-            _ => {
-                let of = self.some_type(1);
-                Ty::opt(of)
-            }
+            _ => self.some_option(),
         };
         let value = self.expr(&ty, depth).closed();
         let before = self.known();
@@ -396,7 +393,10 @@ impl Generator {
                 let end = self.expr(&Ty::U32, depth - 1).closed();
                 (format!("({start}) % 3..=({end}) % 4"), Ty::U32)
             }
-            3 => (self.expr(&Ty::opt(item.clone()), depth - 1).in_condition(), item),
+            3 => {
+                let item = if optional(&item).is_some() { item } else { Ty::Str };
+                (self.expr(&Ty::opt(item.clone()), depth - 1).in_condition(), item)
+            }
             4 => {
                 let map = Ty::Map(Box::new(item.clone()));
                 (self.expr(&map, depth - 1).in_condition(), Ty::pair(Ty::Str, item))
@@ -689,7 +689,9 @@ impl Generator {
                 let jumps = std::mem::replace(&mut this.may_jump, false);
                 let mut inner = vec![format!("let {taken} = {name};")];
                 this.declare(&taken, &ty, false);
-                this.statement(depth - 1, &mut inner);
+                inner.push("{".to_owned());
+                this.scoped(|this| this.statement(depth - 1, &mut inner));
+                inner.push("}".to_owned());
                 let value = this.expr(&ty, depth - 1).text;
                 inner.push(format!("{name} = {value};"));
                 this.may_jump = jumps;
