@@ -338,6 +338,10 @@ impl fmt::Debug for AnyAnswer {
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Registration {
+    /// What Rust calls the type.
+    pub type_name: fn() -> &'static str,
+    /// What Rust calls the type of its answer.
+    pub answer: fn() -> &'static str,
     /// The name on disk.
     pub name: &'static str,
     /// Whether it is a component written by hand or a flow.
@@ -352,12 +356,48 @@ pub struct Registration {
 
 /// Whether a component was written by hand or as a flow.
 #[doc(hidden)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// `#[component]`.
-    Component,
+    Component {
+        /// The names of its resume functions.
+        resumes: &'static [&'static str],
+    },
     /// `#[flow]`.
-    Flow,
+    Flow {
+        /// Its states.
+        describe: fn() -> Vec<Described>,
+    },
+}
+
+/// One state of a flow. Written by `#[flow]`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Described {
+    /// The name of the await.
+    pub name: &'static str,
+    /// What it holds, with the names of the types.
+    pub locals: Vec<(&'static str, &'static str)>,
+    /// What it awaits; nothing before the first await.
+    pub awaits: Option<DescribedAwait>,
+    /// Where the await stands.
+    pub line: u32,
+    /// The states that may come next.
+    pub next: &'static [&'static str],
+    /// Whether the flow may end before it waits again.
+    pub ends: bool,
+}
+
+/// What a state waits for.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct DescribedAwait {
+    /// Its name on disk; empty where only the running flow knows.
+    pub component: &'static str,
+    /// What Rust calls the type.
+    pub type_name: &'static str,
+    /// What Rust calls the type of its answer.
+    pub answer: &'static str,
 }
 
 /// What a conversation keeps: a component whose type is forgotten and whose name is not.

@@ -11,15 +11,18 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
-use serde::{Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::component::{Answer, AnyAnswer, AnyComponent, Component, Effect, Handled, Next};
+use crate::component::{Answer, AnyAnswer, AnyComponent, Component, Described, DescribedAwait, Effect, Handled, Next};
 use crate::error::Failure;
 
 /// A component whose code is one async function.
 pub trait Flow: Component {
     /// The arguments of the function, as a tuple.
     type Args;
+
+    /// Its states, in the order of the code.
+    const SITES: &'static [Site];
 
     /// The function, cut at its awaits.
     fn machine() -> impl Machine<Self::Args, Self::Answer>;
@@ -35,6 +38,12 @@ pub trait Machine<A, R> {
 
     /// Runs from the await at which `state` is to the next one. If the code panics, the state is lost.
     fn step(&self, state: &mut State, answer: AnyAnswer) -> Result<Stepped<R>, Failure>;
+
+    /// What it awaits, in the order of the states.
+    fn awaits(&self) -> Vec<Option<DescribedAwait>>;
+
+    /// What the states hold, in their order.
+    fn locals(&self) -> Vec<Vec<(&'static str, &'static str)>>;
 
     /// Reads a state.
     fn read<'de, D: Deserializer<'de>>(&self, deserializer: D) -> Result<State, D::Error>;
@@ -56,6 +65,8 @@ pub enum Enter<A, S> {
     Begin(A),
     /// A state and the answer that it waits for.
     Resume(S, AnyAnswer),
+    /// A question: what is awaited?
+    Describe,
 }
 
 /// What the closure of a machine gives.
@@ -67,6 +78,8 @@ pub enum Step<S, T> {
     Await(S, Box<dyn AnyComponent>),
     /// The end of the function.
     Done(T),
+    /// What is awaited, in the order of the states.
+    Described(Vec<Option<DescribedAwait>>),
 }
 
 /// The return type of a flow. In the closure, `?` and a `return Err(..)` that a macro hides must mean what they mean
@@ -88,6 +101,8 @@ pub trait Returns: Sized {
     fn awaits<S>(state: S, callee: Box<dyn AnyComponent>) -> Self::Step<S>;
     /// The end of the function.
     fn done<S>(output: Self::Output) -> Self::Step<S>;
+    /// What is awaited.
+    fn described<S>(awaits: Vec<Option<DescribedAwait>>) -> Self::Step<S>;
     /// The same for all return types.
     fn step<S>(step: Self::Step<S>) -> Step<S, Self::Output>;
 }
@@ -112,11 +127,16 @@ where
         output.map(Step::Done)
     }
 
+    fn described<S>(awaits: Vec<Option<DescribedAwait>>) -> Self::Step<S> {
+        Ok(Step::Described(awaits))
+    }
+
     fn step<S>(step: Self::Step<S>) -> Step<S, Self> {
         match step {
             Ok(Step::Ready(state)) => Step::Ready(state),
             Ok(Step::Await(state, callee)) => Step::Await(state, callee),
             Ok(Step::Done(value)) => Step::Done(Ok(value)),
+            Ok(Step::Described(awaits)) => Step::Described(awaits),
             Err(error) => Step::Done(Err(error)),
         }
     }
@@ -142,11 +162,16 @@ where
         output.map(Step::Done)
     }
 
+    fn described<S>(awaits: Vec<Option<DescribedAwait>>) -> Self::Step<S> {
+        Some(Step::Described(awaits))
+    }
+
     fn step<S>(step: Self::Step<S>) -> Step<S, Self> {
         match step {
             Some(Step::Ready(state)) => Step::Ready(state),
             Some(Step::Await(state, callee)) => Step::Await(state, callee),
             Some(Step::Done(value)) => Step::Done(Some(value)),
+            Some(Step::Described(awaits)) => Step::Described(awaits),
             None => Step::Done(None),
         }
     }
@@ -172,15 +197,114 @@ impl<T: Answer> Returns for Plain<T> {
         Step::Done(output)
     }
 
+    fn described<S>(awaits: Vec<Option<DescribedAwait>>) -> Self::Step<S> {
+        Step::Described(awaits)
+    }
+
     fn step<S>(step: Self::Step<S>) -> Step<S, T> {
         step
     }
 }
 
-/// One `.await` of a flow: it ties the type of what is awaited to the type of its answer.
-pub struct AwaitPoint<C>(PhantomData<fn(C)>);
+/// What may be awaited in a flow.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a component",
+    label = "only a component or a flow may be called or awaited here",
+    note = "a component is a type with `#[component] impl Component for {Self}`; a flow is an `async fn` under `#[flow]`"
+)]
+pub trait Awaited {
+    /// What the `.await` gives.
+    type Answer: Answer;
 
-impl<C> AwaitPoint<C> {
+    /// As it is called.
+    fn into_callee(self) -> Box<dyn AnyComponent>;
+
+    /// What is known of it without a value.
+    fn describe() -> DescribedAwait;
+}
+
+#[diagnostic::do_not_recommend]
+impl<C: Component> Awaited for C {
+    type Answer = C::Answer;
+
+    fn into_callee(self) -> Box<dyn AnyComponent> {
+        Box::new(self)
+    }
+
+    fn describe() -> DescribedAwait {
+        let registration = C::REGISTRATION;
+        let (type_name, answer) = ((registration.type_name)(), (registration.answer)());
+        DescribedAwait { component: registration.name, type_name, answer }
+    }
+}
+
+/// A component of which only the answer is known: what `if vip { a } else { b }` asks, where `a` and `b` are of
+/// different types.
+///
+/// ```
+/// use stube::{Boxed, Confirm, Prompt, Component, component, flow};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize)]
+/// # struct Fingerprint;
+/// # #[component]
+/// # impl Component for Fingerprint { type Answer = bool; }
+///
+/// #[flow]
+/// async fn sign(has_reader: bool) -> bool {
+///     let question = if has_reader { Boxed::new(Fingerprint) } else { Boxed::new(Confirm::new("Sign it?")) };
+///     question.await
+/// }
+/// ```
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent, bound = "")]
+pub struct Boxed<A> {
+    component: Box<dyn AnyComponent>,
+    #[serde(skip)]
+    answer: PhantomData<fn() -> A>,
+}
+
+impl<A: Answer> Boxed<A> {
+    /// Forgets the type of a component.
+    pub fn new(component: impl Component<Answer = A>) -> Self {
+        Self { component: Box::new(component), answer: PhantomData }
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<A: Answer> Awaited for Boxed<A> {
+    type Answer = A;
+
+    fn into_callee(self) -> Box<dyn AnyComponent> {
+        self.component
+    }
+
+    fn describe() -> DescribedAwait {
+        let (type_name, answer) = (std::any::type_name::<Self>(), std::any::type_name::<A>());
+        DescribedAwait { component: "", type_name, answer }
+    }
+}
+
+/// One `.await` of a flow: it ties the type of what is awaited to the type of its answer.
+pub struct AwaitPoint<C, A>(PhantomData<fn(C) -> A>);
+
+impl<C: Awaited> AwaitPoint<C, C::Answer> {
+    /// What is known of what is awaited.
+    pub fn describe(&self) -> Option<DescribedAwait> {
+        Some(C::describe())
+    }
+}
+
+/// What is known of what cannot be awaited, so that the compiler complains of it once.
+pub trait Undescribed {
+    /// Nothing.
+    fn describe(&self) -> Option<DescribedAwait> {
+        None
+    }
+}
+
+impl<C, A> Undescribed for AwaitPoint<C, A> {}
+
+impl<C, A: Answer> AwaitPoint<C, A> {
     /// Its type is inferred from [`call`](Self::call).
     #[expect(clippy::new_without_default, reason = "a default would hide that the type is still to be inferred")]
     pub fn new() -> Self {
@@ -190,9 +314,9 @@ impl<C> AwaitPoint<C> {
     /// What is awaited.
     pub fn call(&self, callee: C) -> Box<dyn AnyComponent>
     where
-        C: Component,
+        C: Awaited<Answer = A>,
     {
-        Box::new(callee)
+        callee.into_callee()
     }
 
     /// What it answered.
@@ -200,10 +324,7 @@ impl<C> AwaitPoint<C> {
     /// # Panics
     ///
     /// The answer is of another type, because the saved conversation waits for another component than the code does.
-    pub fn answer<A: Answer>(&self, answer: AnyAnswer) -> A
-    where
-        C: Component<Answer = A>,
-    {
+    pub fn answer(&self, answer: AnyAnswer) -> A {
         answer.downcast().unwrap_or_else(|_| {
             let expected = std::any::type_name::<A>();
             panic!("the conversation waits for another component than this code, which expects a {expected}")
@@ -211,7 +332,7 @@ impl<C> AwaitPoint<C> {
     }
 }
 
-impl<C> fmt::Debug for AwaitPoint<C> {
+impl<C, A> fmt::Debug for AwaitPoint<C, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AwaitPoint")
     }
@@ -259,6 +380,11 @@ pub const fn number<T: Number>(place: &mut T) -> &mut T {
 pub trait States: Serialize + DeserializeOwned + Send + 'static {
     /// The name of the await.
     fn name(&self) -> &'static str;
+
+    /// What the states hold, in their order, with the names of the types.
+    fn locals() -> Vec<Vec<(&'static str, &'static str)>>
+    where
+        Self: Sized;
 }
 
 /// The state of one flow that goes on.
@@ -334,8 +460,21 @@ where
     fn begin(&self, args: A) -> State {
         match R::step((self.code)(Enter::Begin(args))) {
             Step::Ready(state) => State::new(state),
-            Step::Await(..) | Step::Done(_) => unreachable!("BUG: the first state runs no code"),
+            Step::Await(..) | Step::Done(_) | Step::Described(_) => {
+                unreachable!("BUG: the first state runs no code")
+            }
         }
+    }
+
+    fn awaits(&self) -> Vec<Option<DescribedAwait>> {
+        match R::step((self.code)(Enter::Describe)) {
+            Step::Described(awaits) => awaits,
+            Step::Ready(_) | Step::Await(..) | Step::Done(_) => unreachable!("BUG: a description runs no code"),
+        }
+    }
+
+    fn locals(&self) -> Vec<Vec<(&'static str, &'static str)>> {
+        S::locals()
     }
 
     fn step(&self, state: &mut State, answer: AnyAnswer) -> Result<Stepped<R::Output>, Failure> {
@@ -349,12 +488,65 @@ where
                 Ok(Stepped::Awaits(callee))
             }
             Step::Done(output) => Ok(Stepped::Done(output)),
+            Step::Described(_) => unreachable!("BUG: a step describes nothing"),
         }
     }
 
     fn read<'de, D: Deserializer<'de>>(&self, deserializer: D) -> Result<State, D::Error> {
         S::deserialize(deserializer).map(State::new)
     }
+}
+
+/// Where a state stands in the code, and what may come next.
+#[derive(Debug, Clone, Copy)]
+pub struct Site {
+    /// The name of the await.
+    pub name: &'static str,
+    /// Its line.
+    pub line: u32,
+    /// The states that may come next.
+    pub next: &'static [&'static str],
+    /// Whether the flow may end before.
+    pub ends: bool,
+}
+
+/// Puts together what is known of the states of a flow.
+pub fn describe<F: Flow>() -> Vec<Described> {
+    let machine = F::machine();
+    // Before the first await, nothing is awaited.
+    let awaits = std::iter::once(None).chain(machine.awaits());
+    let described = F::SITES.iter().zip(machine.locals()).zip(awaits).map(|((site, locals), awaits)| {
+        let &Site { name, line, next, ends } = site;
+        Described { name, locals, awaits, line, next, ends }
+    });
+    described.collect()
+}
+
+/// The machine of a flow that has an error.
+pub fn broken<A, R>() -> impl Machine<A, R> {
+    struct Broken;
+    impl<A, R> Machine<A, R> for Broken {
+        fn begin(&self, _: A) -> State {
+            unreachable!("BUG: a flow with an error has been compiled")
+        }
+
+        fn step(&self, _: &mut State, _: AnyAnswer) -> Result<Stepped<R>, Failure> {
+            Err(Failure::bug("a flow with an error has been compiled"))
+        }
+
+        fn awaits(&self) -> Vec<Option<DescribedAwait>> {
+            Vec::new()
+        }
+
+        fn locals(&self) -> Vec<Vec<(&'static str, &'static str)>> {
+            Vec::new()
+        }
+
+        fn read<'de, D: Deserializer<'de>>(&self, _: D) -> Result<State, D::Error> {
+            Err(serde::de::Error::custom("a flow with an error has been compiled"))
+        }
+    }
+    Broken
 }
 
 /// Runs a flow to its next await.

@@ -1,4 +1,5 @@
-//! What a `for` loop with an await in it goes over: ranges and owned collections, of which the rest can be saved.
+//! What a `for` loop with an await in it goes over: ranges and owned collections, of which the rest can be saved, and
+//! what is borrowed, of which the place can be saved ([`lend`]).
 //!
 //! An ordinary iterator has no form on disk. [`iterate`] turns what it is given into one that has: a range stays a
 //! range, a collection becomes the items that are left.
@@ -9,11 +10,14 @@ use std::ops::{Range, RangeFrom, RangeInclusive};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub(crate) mod lend;
+
 /// What may stand after the `in` of a loop that awaits.
 #[diagnostic::on_unimplemented(
     message = "a loop over `{Self}` cannot go on after an `.await` in its body, because what is left of it cannot be saved",
     label = "this would have to be saved over the `.await`",
-    note = "loop over a range or an owned collection; for an iterator, write `.collect::<Vec<_>>()` after it"
+    note = "loop over a range, a borrowed or an owned collection; for another iterator, write \
+            `.collect::<Vec<_>>()` after it"
 )]
 pub trait Iterate {
     /// An iterator that can be saved.
@@ -28,6 +32,7 @@ pub fn iterate<I: Iterate>(items: I) -> I::Items {
     items.iterate()
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> Iterate for Range<T>
 where
     Self: Iterator,
@@ -39,6 +44,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> Iterate for RangeFrom<T>
 where
     Self: Iterator,
@@ -54,6 +60,7 @@ where
 #[derive(Debug)]
 pub struct Inclusive<T>(RangeInclusive<T>);
 
+#[diagnostic::do_not_recommend]
 impl<T> Iterate for RangeInclusive<T>
 where
     Self: Iterator<Item = T>,
@@ -73,6 +80,15 @@ where
 
     fn next(&mut self) -> Option<T> {
         self.0.next()
+    }
+}
+
+impl<T> DoubleEndedIterator for Inclusive<T>
+where
+    RangeInclusive<T>: DoubleEndedIterator<Item = T>,
+{
+    fn next_back(&mut self) -> Option<T> {
+        self.0.next_back()
     }
 }
 
@@ -114,6 +130,12 @@ impl<T> Iterator for Items<T> {
     }
 }
 
+impl<T> DoubleEndedIterator for Items<T> {
+    fn next_back(&mut self) -> Option<T> {
+        self.0.next_back()
+    }
+}
+
 impl<T: Serialize> Serialize for Items<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.as_slice().serialize(serializer)
@@ -129,6 +151,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Items<T> {
 macro_rules! collections {
     ($($(#[$doc:meta])* [$($param:ident),*] $collection:ty;)*) => {$(
         $(#[$doc])*
+        #[diagnostic::do_not_recommend]
         impl<$($param),*> Iterate for $collection {
             type Items = Items<<Self as IntoIterator>::Item>;
 
@@ -162,8 +185,45 @@ collections! {
     [K, V] hash_map::IntoKeys<K, V>;
     [K, V] hash_map::IntoValues<K, V>;
     [T] std::option::IntoIter<T>;
+    [T] std::result::IntoIter<T>;
+    [T] std::collections::linked_list::IntoIter<T>;
+    [T] std::collections::binary_heap::IntoIter<T>;
+    [T] std::iter::Once<T>;
+    [T] std::iter::Empty<T>;
 }
 
+macro_rules! drains {
+    ($([$($param:ident),*] $items:ty;)*) => {$(
+        /// Whoever is drained is borrowed for as long as the loop, so nobody can tell that it is done at once.
+        #[diagnostic::do_not_recommend]
+        impl<$($param),*> Iterate for $items {
+            type Items = Items<<Self as Iterator>::Item>;
+
+            fn iterate(self) -> Self::Items {
+                Items(self.collect::<Vec<_>>().into_iter())
+            }
+        }
+    )*};
+}
+
+drains! {
+    [T] std::vec::Drain<'_, T>;
+    [T] std::collections::vec_deque::Drain<'_, T>;
+    [T] std::collections::hash_set::Drain<'_, T>;
+    [K, V] hash_map::Drain<'_, K, V>;
+    [] std::string::Drain<'_>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, const N: usize> Iterate for std::array::IntoIter<T, N> {
+    type Items = Items<T>;
+
+    fn iterate(self) -> Items<T> {
+        Items(self.collect::<Vec<_>>().into_iter())
+    }
+}
+
+#[diagnostic::do_not_recommend]
 impl<T, const N: usize> Iterate for [T; N] {
     type Items = Items<T>;
 

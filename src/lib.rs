@@ -55,6 +55,7 @@ pub mod conversation;
 pub mod flow;
 mod iterate;
 pub mod kernel;
+pub mod manifest;
 pub mod record;
 pub mod registry;
 pub mod runtime;
@@ -69,7 +70,9 @@ pub use stube_macros::{component, flow};
 
 pub use component::{Component, Context, Handled, Next, Resume, Slots};
 pub use error::{Error, ErrorKind, Failure};
+pub use flow::Boxed;
 pub use id::{ConversationId, InstanceId, InvalidId, Turn};
+pub use manifest::{diagram, manifest};
 pub use questions::{Choose, ChooseOrCancel, Confirm, Info, Prompt, PromptOrCancel};
 pub use runtime::Runtime;
 #[cfg(unix)]
@@ -85,10 +88,14 @@ pub mod __private {
 
     pub use crate::component::{AnyAnswer, Kind, Registration};
     pub use crate::iterate::iterate;
+    pub use crate::iterate::lend::{
+        Steps, again, chain, enumerate, flatten, lent, place, scan, skip, skip_while, step_by, take, take_while, zip,
+    };
 
     use crate::error::Failure;
     pub use crate::flow::{
-        AwaitPoint, Enter, Flow, Machine, Plain, Returns, Savable, State, States, Step, machine, number, savable, step,
+        AwaitPoint, Enter, Flow, Machine, Plain, Returns, Savable, Site, State, States, Step, Undescribed, broken,
+        describe, machine, number, savable, step,
     };
 
     pub fn no_resume(key: &str) -> Failure {

@@ -31,6 +31,11 @@ pub(crate) fn lookup(name: &str) -> Option<&'static Registration> {
     TABLE.get(name)?.first().copied()
 }
 
+/// Every component and flow, in the order of their names; of two that share one, the first.
+pub(crate) fn all() -> impl Iterator<Item = &'static Registration> {
+    TABLE.values().filter_map(|found| found.first().copied())
+}
+
 /// The name by which this program knows what was saved as `name`.
 pub(crate) fn current_name(name: &str) -> &str {
     name

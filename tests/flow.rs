@@ -229,3 +229,81 @@ fn a_saved_flow_that_was_changed_is_not_read_as_something_else() {
     assert!(state(r#"{"Start":{"guest":"ada"}}"#).is_err());
     assert!(state(r#"{"Start":{"guest":"ada","price":"seven"}}"#).is_err());
 }
+
+#[flow]
+async fn buy() -> u32 {
+    #[at("Payment")]
+    let first = Confirm::new("First?").await;
+    #[at("Receipt")]
+    Info::new("So be it").await;
+    // Would be called `Payment` too.
+    let payment = Confirm::new("And more?").await;
+    #[at("Last")]
+    return u32::from(first) + u32::from(payment) + u32::from(Confirm::new("Last?").await);
+}
+
+#[test]
+fn a_label_names_a_state_and_others_make_room() {
+    let mut c = TestConversation::start(buy());
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        names
+            .extend(state(&c).as_object().map(|state| state.keys().cloned().collect::<Vec<_>>()).into_iter().flatten());
+        if names.len() == 1 { c.answer::<Confirm>(true) } else { c.answer::<Info>(()) }
+    }
+    assert_eq!(names, ["Payment", "Receipt"]);
+    assert_eq!(state(&c), serde_json::json!({ "Payment2": { "first": true } }));
+    c.answer::<Confirm>(true);
+    assert_eq!(state(&c), serde_json::json!({ "Last": { "operand": 2 } }));
+    c.answer::<Confirm>(true);
+    assert_eq!(c.result::<u32>(), 3);
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Hotel {
+    name: String,
+    free: Vec<u32>,
+}
+
+#[flow]
+impl Hotel {
+    const FIRST: u32 = 1;
+
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), free: vec![Self::FIRST, 2] }
+    }
+
+    /// A stay.
+    #[flow]
+    async fn stay(mut self, nights: u32) -> Result<Self, Declined> {
+        let sure = Confirm::new(format!("{nights} nights in {}?", self.name)).await;
+        if !sure {
+            return Err(Declined::Undecided);
+        }
+        let room = self.free.pop().unwrap_or(Self::FIRST);
+        Info::new(format!("room {room}, {} left", self.free.len())).await;
+        Ok(Self { name: format!("{}*", self.name), ..self })
+    }
+
+    #[flow(name = "make_hotel")]
+    async fn make() -> Hotel {
+        let hotel = Self::new(&Prompt::new("name").await);
+        hotel.stay(2).await.unwrap_or_else(|_| Self::new("none"))
+    }
+}
+
+#[test]
+fn methods_are_flows() {
+    let mut c = TestConversation::start(Hotel::make());
+    assert_eq!(c.record()["flow"], "make_hotel");
+    c.answer::<Prompt>("plaza".into());
+    c.reload();
+    c.answer::<Confirm>(true);
+    c.reload();
+    let stay = c.record()["body"]["root"][1].clone();
+    assert_eq!(stay["type"], "hotel_stay");
+    assert_eq!(stay["state"], serde_json::json!({ "Info": { "self_": { "name": "plaza", "free": [1] } } }));
+    c.answer::<Info>(());
+    let hotel = c.result::<Hotel>();
+    assert_eq!((hotel.name.as_str(), hotel.free.as_slice()), ("plaza*", [1].as_slice()));
+}

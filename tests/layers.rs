@@ -61,12 +61,20 @@ fn pure_modules_touch_no_file_clock_randomness_network_or_task() {
     for (module, files) in modules().into_iter().filter(|(module, _)| architecture.pure.contains(module)) {
         for file in files {
             for (number, line) in code(&file).lines().enumerate() {
-                let found = IMPURE.iter().find(|name| line.contains(**name));
+                let found = IMPURE.iter().find(|name| says(line, name));
                 wrong.extend(found.map(|name| format!("{}:{}: `{module}` names {name}", file.display(), number + 1)));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether a line names this, and not something longer.
+fn says(line: &str, name: &str) -> bool {
+    line.match_indices(name).any(|(at, _)| {
+        let next = line[at + name.len()..].chars().next();
+        next.is_none_or(|next| !next.is_alphanumeric() && next != '_')
+    })
 }
 
 #[test]

@@ -56,6 +56,8 @@ macro_rules! same {
     };
 }
 
+#[path = "same_as_async/borrows.rs"]
+mod borrows;
 #[path = "same_as_async/branches.rs"]
 mod branches;
 #[path = "same_as_async/calls.rs"]
@@ -64,10 +66,15 @@ mod calls;
 mod expressions;
 #[path = "same_as_async/found.rs"]
 mod found;
+#[path = "same_as_async/iterators.rs"]
+mod iterators;
 #[path = "same_as_async/locals.rs"]
 mod locals;
 #[path = "same_as_async/loops.rs"]
 mod loops;
+#[path = "same_as_async/macros.rs"]
+#[macro_use]
+mod macros;
 #[path = "same_as_async/more.rs"]
 mod more;
 #[path = "same_as_async/names.rs"]

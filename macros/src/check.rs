@@ -6,7 +6,7 @@
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Block, Error, Generics, Macro, Receiver, TypeImplTrait, TypeReference};
+use syn::{Block, Error, Generics, Macro, Receiver, ReceiverKind, TypeImplTrait, TypeReference};
 
 use crate::syntax::{arguments, contains_await, tokens_await};
 
@@ -50,8 +50,24 @@ pub(crate) fn generic_flow(generics: &Generics) -> Error {
 }
 
 pub(crate) fn receiver(receiver: &Receiver) -> Error {
-    let message = "a flow is a free function; take what you need of `self` as an argument";
+    let message = match receiver.kind {
+        ReceiverKind::Value => "a method alone does not say what `self` is; write `#[flow]` on its `impl` block too",
+        ReceiverKind::Reference(..) => {
+            "a flow outlives whoever starts it, so it cannot borrow `self`; write `self`, and call it on a clone"
+        }
+        _ => "what a flow takes is saved, so it takes `self` itself; write `self`",
+    };
     Error::new(receiver.self_token.span, message)
+}
+
+pub(crate) fn flows_of_a_type(span: Span) -> Error {
+    let message = "flows in an `impl` block are methods of one type, which is saved by its name; write \
+                   `impl Name`, without a trait and without generics";
+    Error::new(span, message)
+}
+
+pub(crate) fn no_flow_in_block(span: Span) -> Error {
+    Error::new(span, "no function in this block is a flow; write `#[flow]` on those that are")
 }
 
 pub(crate) fn borrowed_type(reference: &TypeReference) -> Error {
@@ -136,6 +152,24 @@ pub(crate) fn compound_order(span: Span) -> Error {
     let message = "which side of this is evaluated first depends on its type, and both do something; \
                    write `let value = ...;` before it for the right side";
     Error::new(span, message)
+}
+
+pub(crate) fn label_is_no_name(span: Span) -> Error {
+    let message = "a state is called in camel case, as a type: write `#[at(\"Payment\")]`";
+    Error::new(span, message)
+}
+
+pub(crate) fn label_without_await(span: Span) -> Error {
+    Error::new(span, "this names the state of an `.await`, and there is none in this statement; remove it")
+}
+
+pub(crate) fn label_on_several_awaits(span: Span) -> Error {
+    let message = "this statement has several `.await`s, and a name is for one; write a `let` for each of them";
+    Error::new(span, message)
+}
+
+pub(crate) fn label_used_twice(span: Span, name: &str) -> Error {
+    Error::new(span, format!("another state of this flow is called `{name}` already; give this `.await` another name"))
 }
 
 pub(crate) fn item_of_a_block(name: Span) -> Error {

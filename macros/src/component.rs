@@ -32,7 +32,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
         ));
     }
     let transient = args.transient;
-    let registration = registration(&name, &quote!(Component), transient);
+    let keys: Vec<_> = resumes.iter().map(|resume| resume.name.to_string()).collect();
+    let registration = registration(&name, &quote!(Component { resumes: &[#(#keys),*] }), transient);
     item.items.push(parse_quote! {
         #[doc(hidden)]
         const REGISTRATION: &'static ::stube::__private::Registration = #registration;
@@ -76,6 +77,8 @@ pub(crate) fn registration(name: &LitStr, kind: &TokenStream, transient: bool) -
             kind: ::stube::__private::Kind::#kind,
             transient: #transient,
             krate: ::core::env!("CARGO_PKG_NAME"),
+            type_name: ::core::any::type_name::<Self>,
+            answer: ::core::any::type_name::<<Self as ::stube::Component>::Answer>,
             defined: ::core::concat!(
                 ::core::module_path!(), " (", ::core::file!(), ":", ::core::line!(), ")"
             ),

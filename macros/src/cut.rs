@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
-use syn::{Block as SynBlock, Expr, Ident, Item, Label, Local as SynLocal, Pat, Stmt, Type, parse_quote};
+use syn::{Block as SynBlock, Expr, Ident, Item, Local as SynLocal, Pat, Stmt, Type, parse_quote};
 
 use crate::check::{self, Problems};
 use crate::cut::names::ends_in_await;
@@ -16,12 +16,18 @@ use crate::ids::{BlockId, LocalId, ScopeId, SeqId};
 use crate::parse::Source;
 use crate::resolve::Renamed;
 use crate::syntax::{
-    bindings, camel_case, condition_patterns, contains_await, is_binding, is_diverging, links, mentioned, unraw,
+    bindings, camel_case, condition_patterns, contains_await, count_awaits, is_binding, is_diverging, links, mentioned,
+    unraw,
 };
 
+mod borrows;
 mod expressions;
+mod iterators;
+mod loops;
 mod names;
 mod operands;
+
+pub(crate) use borrows::{may_borrow, only};
 
 /// Builds the graph of a flow.
 pub(crate) fn cut(source: &Source, renamed: &Renamed) -> syn::Result<(Graph, Vec<LocalId>)> {
@@ -53,6 +59,10 @@ struct Builder<'a> {
     loops: Vec<SplitLoop>,
     /// The name that the next await gets: that of the `let` it stands in.
     hint: Option<String>,
+    /// The name that the author gave the next await.
+    label: Option<String>,
+    /// The names that the author gave.
+    labels: BTreeSet<String>,
     /// Every identifier of the body, as often as it stands there.
     written: Vec<String>,
     /// The names of our own locals.
@@ -68,6 +78,7 @@ impl<'a> Builder<'a> {
         let graph = Graph {
             locals: Vec::new(),
             awaits: Vec::new(),
+            agains: Vec::new(),
             blocks: Vec::new(),
             seqs: Vec::new(),
             order: Vec::new(),
@@ -81,6 +92,8 @@ impl<'a> Builder<'a> {
             cur: None,
             loops: Vec::new(),
             hint: None,
+            label: None,
+            labels: BTreeSet::from(["Start".to_owned()]),
             written: mentioned(&source.body.to_token_stream()),
             given: BTreeSet::new(),
             items: BTreeMap::new(),
@@ -225,7 +238,7 @@ impl<'a> Builder<'a> {
             name: self.renamed.get(&called).cloned().unwrap_or(called),
             mutable,
             ty: ty.cloned(),
-            text: None,
+            again: None,
             scope: *self.scopes.last().expect("the function is a scope"),
         };
         self.graph.locals.push(local);
@@ -251,8 +264,11 @@ impl<'a> Builder<'a> {
     /// A local of our own, which holds a value over an await.
     fn hold(&mut self, name: &str, expr: Expr, mutable: bool) -> Expr {
         let ident = self.fresh(name, expr.span());
+        let expr = self.lend(expr);
+        let borrows = self.borrows(&parse_quote!(#ident), &expr);
         let code = self.code(expr);
         let local = self.new_local(&ident, mutable, None);
+        self.take_again(borrows, &[local]);
         self.graph.locals[local.0].name = name.to_owned();
         self.env.push((unraw(&ident), local));
         let Code { expr, facts, loops } = code;
@@ -366,6 +382,11 @@ impl<'a> Builder<'a> {
         if !self.is_reachable() {
             return;
         }
+        if let Some((stmt, label)) = labelled(stmt) {
+            self.label(&stmt, &label);
+            self.stmt(&stmt);
+            return;
+        }
         match stmt {
             Stmt::Item(_) => {}
             Stmt::Local(local) if local.init.is_none() => self.declare_later(local),
@@ -378,17 +399,44 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// `#[at("Payment")]`, which stood on this statement.
+    fn label(&mut self, stmt: &Stmt, label: &syn::Attribute) {
+        let name = match label.parse_args::<syn::LitStr>() {
+            Ok(name)
+                if syn::parse_str::<Ident>(&name.value())
+                    .is_ok_and(|ident| camel_case(&unraw(&ident)) == name.value()) =>
+            {
+                name
+            }
+            Ok(name) => return self.problems.add(check::label_is_no_name(name.span())),
+            Err(error) => return self.problems.add(check::label_is_no_name(error.span())),
+        };
+        match count_awaits(stmt) {
+            0 => self.problems.add(check::label_without_await(label.span())),
+            1 => {}
+            _ => self.problems.add(check::label_on_several_awaits(label.span())),
+        }
+        if !self.labels.insert(name.value()) {
+            self.problems.add(check::label_used_twice(name.span(), &name.value()));
+        }
+        self.label = Some(name.value());
+    }
+
     /// A statement without an await, taken as it is.
     fn plain(&mut self, stmt: &Stmt) {
+        let (mut stmt, mut borrows) = (stmt.clone(), Vec::new());
+        if let Stmt::Local(SynLocal { pat, init: Some(init), .. }) = &mut stmt {
+            *init.expr = self.lend((*init.expr).clone());
+            borrows = self.borrows(pat, &init.expr);
+        }
+        let stmt = &stmt;
         let facts = facts::of_stmt(stmt, &self.env, &self.loops);
         self.note(&facts);
         let declares = match stmt {
             Stmt::Local(local) => self.declare_pat(&local.pat),
             Stmt::Item(_) | Stmt::Expr(..) | Stmt::Macro(_) => Vec::new(),
         };
-        if let (Some(text), &[local]) = (text(stmt), declares.as_slice()) {
-            self.graph.locals[local.0].text = Some(text.clone());
-        }
+        self.take_again(borrows, &declares);
         let diverges = facts.diverges || matches!(stmt, Stmt::Macro(mac) if is_diverging(&mac.mac));
         self.push(Node::Stmt { stmt: stmt.clone(), facts, loops: self.loops.clone(), declares });
         if diverges {
@@ -447,6 +495,8 @@ impl<'a> Builder<'a> {
             self.plain(&Stmt::Local(local));
             return;
         };
+        let value = self.lend(value);
+        let borrows = self.borrows(&local.pat, &value);
         let value = self.code(value);
         let otherwise = self.branch(|this| match &**otherwise {
             Expr::Block(block) => {
@@ -457,6 +507,7 @@ impl<'a> Builder<'a> {
             _ => unreachable!("an else of a let is a block"),
         });
         let binds = self.declare_pat(&local.pat);
+        self.take_again(borrows, &binds);
         self.push(Node::LetElse { pat: local.pat.clone(), value, binds, otherwise });
     }
 
@@ -585,11 +636,17 @@ impl<'a> Builder<'a> {
 
     /// `if cond { then } else { otherwise }`, where the condition does not await.
     fn decide(&mut self, cond: Expr, otherwise: impl FnOnce(&mut Self), then: impl FnOnce(&mut Self)) {
-        let patterns: Vec<_> = condition_patterns(&cond).into_iter().cloned().collect();
-        let cond = self.code(cond);
+        let cond = self.lend_first(cond);
+        let patterns = condition_patterns(&cond);
+        let code = self.code(cond.clone());
         let mut binds = Vec::new();
         let then = self.branch(|this| {
-            binds = patterns.iter().flat_map(|pat| this.declare_pat(pat)).collect();
+            for (pat, value) in &patterns {
+                let borrows = this.borrows(pat, value);
+                let declared = this.declare_pat(pat);
+                this.take_again(borrows, &declared);
+                binds.extend(declared);
+            }
             then(this);
             this.cur = None;
         });
@@ -597,8 +654,24 @@ impl<'a> Builder<'a> {
             otherwise(this);
             this.cur = None;
         });
-        self.push(Node::If { cond, binds, then, otherwise });
+        self.push(Node::If { cond: code, binds, then, otherwise });
         self.cur = None;
+    }
+
+    /// Makes what the first link of a condition borrows last over an await. Of the others it is not certain that they
+    /// are evaluated.
+    fn lend_first(&mut self, cond: Expr) -> Expr {
+        match cond {
+            Expr::Binary(mut binary) if matches!(binary.op, syn::BinOp::And(_)) => {
+                binary.left = Box::new(self.lend_first(*binary.left));
+                Expr::Binary(binary)
+            }
+            Expr::Let(mut link) if !bindings(&link.pat).is_empty() => {
+                link.expr = Box::new(self.lend(*link.expr));
+                Expr::Let(link)
+            }
+            cond => cond,
+        }
     }
 
     /// `if links[0] && links[1] && ...`: each link that awaits is an `if` inside the one before.
@@ -616,13 +689,18 @@ impl<'a> Builder<'a> {
 
     fn split_match(&mut self, expr: syn::ExprMatch, dest: Dest) {
         let scrutinee = if contains_await(&*expr.expr) { self.expr(*expr.expr) } else { *expr.expr };
+        let scrutinee =
+            if expr.arms.iter().any(|arm| !bindings(&arm.pat).is_empty()) { self.lend(scrutinee) } else { scrutinee };
+        let matched = scrutinee.clone();
         let scrutinee = self.code(scrutinee);
         let arms = expr.arms.into_iter().map(|arm| {
             let (mut binds, mut facts) = (Vec::new(), Facts::default());
             let loops = self.loops.clone();
             let pat = arm.pat;
             let body = self.branch(|this| {
+                let borrows = this.borrows(&pat, &matched);
                 binds = this.declare_pat(&pat);
+                this.take_again(borrows, &binds);
                 if let Pat::Guard(guarded) = &pat {
                     facts = this.code((*guarded.guard).clone()).facts;
                 }
@@ -638,90 +716,6 @@ impl<'a> Builder<'a> {
         self.push(Node::Match { scrutinee, arms });
         self.cur = None;
     }
-
-    // ---- Loops ----------------------------------------------------------------------------------------------------
-
-    /// A loop with an await in it, up to the place after it. `build` gets the place to repeat from.
-    fn loop_to(&mut self, label: Option<&Label>, after: BlockId, build: impl FnOnce(&mut Self, BlockId)) {
-        let head = self.join("Loop");
-        self.jump(head, None);
-        self.enter(head);
-        let label = label.map(|label| label.name.ident.to_string());
-        self.loops.push(SplitLoop { label, break_to: after, continue_to: Some(head) });
-        self.scoped(|this| {
-            build(this, head);
-            this.cur = None;
-        });
-        self.loops.pop();
-        self.enter(after);
-    }
-
-    /// A join whose value the author gave no name.
-    fn join_with_value(&mut self, name: &'static str) -> (BlockId, LocalId) {
-        // Two values may be in sight at once, so each gets a name of its own.
-        let ident = self.fresh("value", Span::mixed_site());
-        // As a temporary value is: `{ .. }.push(x)` may change it.
-        let (join, local) = self.join_with(name, &ident, true, None);
-        self.graph.locals[local.0].name = "value".to_owned();
-        (join, local)
-    }
-
-    /// The value with which the current block was entered.
-    fn value(&mut self, local: LocalId) -> Expr {
-        let ident = self.graph.local(local).ident.clone();
-        self.env.push((unraw(&ident), local));
-        parse_quote!(#ident)
-    }
-
-    fn split_for(&mut self, expr: syn::ExprForLoop) {
-        let iter = if contains_await(&*expr.expr) { self.expr(*expr.expr) } else { *expr.expr };
-        let name = bindings(&expr.pat)
-            .first()
-            .map_or_else(|| "rest".to_owned(), |pat| format!("rest_of_{}", unraw(&pat.ident)));
-        // Not savable is the collection, so that is where the compiler points.
-        let iterate = quote::quote_spanned!(iter.span()=> ::stube::__private::iterate);
-        let items = self.hold(&name, parse_quote!(#iterate(#iter)), true);
-        let after = self.join("AfterLoop");
-        self.loop_to(expr.label.as_ref(), after, |this, head| {
-            let next: Expr = parse_quote!(::core::iter::Iterator::next(&mut #items));
-            let value = this.code(next);
-            let otherwise = this.branch(|this| this.jump(after, None));
-            let pat = &expr.pat;
-            if is_bare(pat) {
-                let binds = this.declare_pat(pat);
-                let some = parse_quote!(::core::option::Option::Some(#pat));
-                this.push(Node::LetElse { pat: some, value, binds, otherwise });
-            } else {
-                // What the pattern leaves of the item lives as long as the round of the loop.
-                let item = this.fresh("item", pat.span());
-                let local = this.declare(&item, false, None);
-                let some = parse_quote!(::core::option::Option::Some(#item));
-                this.push(Node::LetElse { pat: some, value, binds: vec![local], otherwise });
-                this.plain(&parse_quote!(let #pat = #item;));
-            }
-            this.branch_stmts(&expr.body, Dest::Discard(head));
-        });
-    }
-
-    fn split_while(&mut self, expr: syn::ExprWhile) {
-        let after = self.join("AfterLoop");
-        self.loop_to(expr.label.as_ref(), after, |this, head| {
-            let body = |this: &mut Self| this.branch_stmts(&expr.body, Dest::Discard(head));
-            this.condition(&expr.cond, Dest::Discard(after), None, body);
-        });
-    }
-
-    fn split_loop(&mut self, expr: &syn::ExprLoop, after: BlockId) {
-        self.loop_to(expr.label.as_ref(), after, |this, head| this.branch_stmts(&expr.body, Dest::Discard(head)));
-    }
-
-    fn labelled_block(&mut self, expr: syn::ExprBlock, after: BlockId, dest: Dest) {
-        let label = expr.label.map(|label| label.name.ident.to_string());
-        self.loops.push(SplitLoop { label, break_to: after, continue_to: None });
-        self.block(&expr.block, dest);
-        self.loops.pop();
-        self.enter(after);
-    }
 }
 
 /// Stands where nothing is evaluated any more.
@@ -733,14 +727,48 @@ fn items(stmts: &[Stmt]) -> impl Iterator<Item = &Item> {
     stmts.iter().filter_map(|stmt| if let Stmt::Item(item) = stmt { Some(item) } else { None })
 }
 
-/// The text that a `let` gives a local for good.
-fn text(stmt: &Stmt) -> Option<&Expr> {
-    let Stmt::Local(SynLocal { pat, init: Some(init), .. }) = stmt else { return None };
-    let pat = if let Pat::Type(typed) = pat { &*typed.pat } else { pat };
-    let Expr::Lit(lit) = &*init.expr else { return None };
-    let is_text = matches!(lit.lit, syn::Lit::Str(_) | syn::Lit::ByteStr(_) | syn::Lit::CStr(_));
-    let is_for_good = is_bare(pat) && matches!(pat, Pat::Ident(pat) if pat.mutability.is_none());
-    (is_text && is_for_good).then_some(&*init.expr)
+/// A statement with a label, without it.
+fn labelled(stmt: &Stmt) -> Option<(Stmt, syn::Attribute)> {
+    let mut stmt = stmt.clone();
+    let attrs = match &mut stmt {
+        Stmt::Local(local) => &mut local.attrs,
+        Stmt::Macro(mac) => &mut mac.attrs,
+        Stmt::Expr(expr, _) => attributes(expr)?,
+        Stmt::Item(_) => return None,
+    };
+    let at = attrs.iter().position(|attr| attr.path().is_ident("at"))?;
+    let label = attrs.remove(at);
+    Some((stmt, label))
+}
+
+/// The attributes of an expression that can stand as a statement.
+fn attributes(expr: &mut Expr) -> Option<&mut Vec<syn::Attribute>> {
+    match expr {
+        // Before an expression, they belong to the first part of it.
+        Expr::Assign(expr) => attributes_of(&mut expr.attrs, &mut expr.left),
+        Expr::Binary(expr) => attributes_of(&mut expr.attrs, &mut expr.left),
+        Expr::Await(expr) => attributes_of(&mut expr.attrs, &mut expr.base),
+        Expr::Try(expr) => attributes_of(&mut expr.attrs, &mut expr.expr),
+        Expr::MethodCall(expr) => attributes_of(&mut expr.attrs, &mut expr.receiver),
+        Expr::Call(expr) => attributes_of(&mut expr.attrs, &mut expr.func),
+        Expr::Field(expr) => attributes_of(&mut expr.attrs, &mut expr.base),
+        Expr::Index(expr) => attributes_of(&mut expr.attrs, &mut expr.expr),
+        Expr::Struct(expr) => Some(&mut expr.attrs),
+        Expr::Path(expr) => Some(&mut expr.attrs),
+        Expr::Return(expr) => Some(&mut expr.attrs),
+        Expr::Break(expr) => Some(&mut expr.attrs),
+        Expr::If(expr) => Some(&mut expr.attrs),
+        Expr::Match(expr) => Some(&mut expr.attrs),
+        Expr::Macro(expr) => Some(&mut expr.attrs),
+        Expr::Paren(expr) => Some(&mut expr.attrs),
+        Expr::Reference(expr) => Some(&mut expr.attrs),
+        Expr::Unary(expr) => Some(&mut expr.attrs),
+        _ => None,
+    }
+}
+
+fn attributes_of<'e>(own: &'e mut Vec<syn::Attribute>, first: &'e mut Expr) -> Option<&'e mut Vec<syn::Attribute>> {
+    if own.is_empty() { attributes(first) } else { Some(own) }
 }
 
 /// The name that an item brings into the block it stands in.
@@ -808,7 +836,7 @@ fn parse_and(left: Expr, right: Expr) -> Expr {
 }
 
 /// `x` or `mut x`.
-fn is_bare(pat: &Pat) -> bool {
+pub(crate) fn is_bare(pat: &Pat) -> bool {
     matches!(pat, Pat::Ident(pat) if pat.subpat.is_none() && pat.by_ref.is_none() && is_binding(pat))
 }
 

@@ -23,29 +23,40 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, Expr, Ident, Lifetime, Stmt};
+use syn::{Attribute, Expr, Ident, Lifetime, Pat, Stmt};
 
 use crate::component::{register, registration};
+use crate::cut::only;
+use crate::edges::Edges;
 use crate::facts::{SplitLoop, target};
-use crate::graph::{Code, Entry, Graph, Node, answer_ident, by_scope, point_ident};
+use crate::graph::{Again, Code, Entry, Graph, Node, answer_ident, by_scope, point_ident};
 use crate::ids::{AwaitId, BlockId, LocalId, ScopeId, SeqId};
 use crate::liveness::{Liveness, mentioned};
 use crate::lower::{Machine, Variant};
 use crate::parse::Source;
-use crate::syntax::arguments;
+use crate::syntax::{arguments, unraw};
 
-pub(crate) fn emit(source: &Source, graph: &Graph, live: &Liveness, machine: &Machine) -> TokenStream {
-    let emitter = Emitter { source, graph, live, machine, checked: RefCell::default() };
-    let function = emitter.function();
-    let value = emitter.value();
+/// What is written in the place of a flow.
+pub(crate) struct Flow {
+    /// The function that gives its value.
+    pub(crate) function: TokenStream,
+    /// All that stands beside it.
+    pub(crate) items: TokenStream,
+}
+
+pub(crate) fn emit(source: &Source, graph: &Graph, live: &Liveness, machine: &Machine, edges: &Edges) -> Flow {
+    let emitter = Emitter { source, graph, live, machine, edges, checked: RefCell::default() };
+    let names: Vec<_> = machine.start.fields.iter().map(|field| &field.name).collect();
+    let function = function(source, &names);
+    let value = value(source);
     let states = emitter.states();
     let flow = emitter.flow();
-    quote! {
-        #function
+    let items = quote! {
         #value
         #states
         #flow
-    }
+    };
+    Flow { function, items }
 }
 
 struct Emitter<'a> {
@@ -53,89 +64,145 @@ struct Emitter<'a> {
     graph: &'a Graph,
     live: &'a Liveness,
     machine: &'a Machine,
+    edges: &'a Edges,
     /// The locals of which it has been asked whether they can be saved.
     checked: RefCell<BTreeSet<LocalId>>,
 }
 
-impl Emitter<'_> {
-    /// `fn booking(guest: String) -> BookingFlow`
-    fn function(&self) -> TokenStream {
-        let Source { vis, ident, value, args, attrs, .. } = self.source;
-        // A lint that is expected of the body is not found in the function.
-        let attrs = attrs.iter().filter(|attr| !attr.path().is_ident("expect"));
-        let names: Vec<_> = self.machine.start.fields.iter().map(|field| &field.name).collect();
-        let types = args.iter().map(|arg| &arg.ty);
-        quote! {
-            #(#attrs)*
-            #vis fn #ident(#(#names: #types),*) -> #value {
+/// What stands for a flow whose body cannot be one: whoever calls it is told nothing on top.
+pub(crate) fn stub(source: &Source, error: &syn::Error) -> Flow {
+    let Source { vis, args, value: ty, states, attrs, .. } = source;
+    let names: Vec<_> = (0..args.len()).map(|index| mixed(&format!("arg{index}"))).collect();
+    let types: Vec<_> = args.iter().map(|arg| &arg.ty).collect();
+    let (function, value, error) =
+        (function(source, &names.iter().collect::<Vec<_>>()), value(source), error.to_compile_error());
+    let cfgs: Vec<_> = attrs.iter().filter(|attr| is_cfg(attr)).collect();
+    let (body, output) = (&source.body, &source.output);
+    let patterns = args.iter().map(|arg| &arg.pat);
+    let items = quote! {
+        #error
+        #value
+        #(#cfgs)*
+        #[allow(missing_docs, dead_code, reason = "the flow has an error")]
+        #vis enum #states {}
+        #(#cfgs)*
+        impl ::stube::__private::Flow for #ty {
+            type Args = (#(#types,)*);
+
+            const SITES: &'static [::stube::__private::Site] = &[];
+
+            fn held(&mut self) -> &mut ::stube::__private::State {
+                &mut self.state
+            }
+
+            fn machine() -> impl ::stube::__private::Machine<Self::Args, Self::Answer> {
+                ::stube::__private::broken()
+            }
+        }
+        // Of use to an editor, which shows and completes what stands in here.
+        #(#cfgs)*
+        #[allow(unexpected_cfgs, reason = "cargo does not know it")]
+        const _: () = {
+            #[cfg(rust_analyzer)]
+            async fn body(#(#patterns: #types),*) -> #output #body
+        };
+    };
+    Flow { function, items }
+}
+
+/// What stands for a flow that could not be read. What is no function stays what it is; neither an editor nor the
+/// compiler is told less about it than without the attribute.
+pub(crate) fn unparsed(item: TokenStream, error: &syn::Error) -> TokenStream {
+    let error = error.to_compile_error();
+    let item = syn::parse2::<syn::ItemFn>(item.clone()).is_err().then_some(item);
+    quote!(#error #item)
+}
+
+/// `fn booking(guest: String) -> BookingFlow`
+fn function(source: &Source, names: &[&Ident]) -> TokenStream {
+    let Source { vis, ident, value, args, attrs, .. } = source;
+    // A lint that is expected of the body is not found in the function.
+    let attrs = attrs.iter().filter(|attr| !attr.path().is_ident("expect"));
+    let this: Option<Ident> = source.is_method.then(|| Ident::new("self", ident.span()));
+    let params = names.iter().zip(args).skip(usize::from(source.is_method)).map(|(name, arg)| {
+        let ty = &arg.ty;
+        quote!(#name: #ty)
+    });
+    let params = this.iter().map(ToTokens::to_token_stream).chain(params);
+    let given = this.iter().chain(names.iter().copied().skip(usize::from(source.is_method)));
+    quote! {
+        #(#attrs)*
+        #vis fn #ident(#(#params),*) -> #value {
+            let machine = <#value as ::stube::__private::Flow>::machine();
+            #value { state: ::stube::__private::Machine::begin(&machine, (#(#given,)*)) }
+        }
+    }
+}
+
+/// The type of `booking(..)`: a component.
+fn value(source: &Source) -> TokenStream {
+    let Source { vis, ident, value, name, output, attrs, .. } = source;
+    let doc = format!("The value of [`{ident}`]: a conversation, or a part of one, that has not been started.");
+    let cfgs: Vec<_> = attrs.iter().filter(|attr| is_cfg(attr)).collect();
+    let describe = quote!(::stube::__private::describe::<Self>);
+    let registration = registration(name, &quote!(Flow { describe: #describe }), false);
+    let registered = register(&syn::parse_quote!(#value), name);
+    quote! {
+        #(#cfgs)*
+        #[doc = #doc]
+        #[must_use = "a flow does nothing until it is started or awaited"]
+        #[derive(Debug)]
+        #vis struct #value {
+            state: ::stube::__private::State,
+        }
+        #(#cfgs)*
+        impl ::stube::Component for #value {
+            type Answer = #output;
+            #[doc(hidden)]
+            const REGISTRATION: &'static ::stube::__private::Registration = #registration;
+            fn start(&mut self, _: &::stube::Context) -> ::stube::Handled<Self> {
+                ::stube::__private::step(self, ::stube::__private::AnyAnswer::new(()))
+            }
+            #[doc(hidden)]
+            fn resume(
+                &mut self,
+                _: &str,
+                answer: ::stube::__private::AnyAnswer,
+                _: &::stube::Context,
+            ) -> ::stube::Handled<Self> {
+                ::stube::__private::step(self, answer)
+            }
+            #[doc(hidden)]
+            fn state(&self) -> ::core::option::Option<&'static str> {
+                ::core::option::Option::Some(self.state.name())
+            }
+        }
+        #(#cfgs)*
+        impl ::stube::__private::serde::Serialize for #value {
+            fn serialize<S: ::stube::__private::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
+                ::stube::__private::serde::Serialize::serialize(&self.state, serializer)
+            }
+        }
+        #(#cfgs)*
+        impl<'de> ::stube::__private::serde::Deserialize<'de> for #value {
+            fn deserialize<D: ::stube::__private::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
                 let machine = <#value as ::stube::__private::Flow>::machine();
-                #value { state: ::stube::__private::Machine::begin(&machine, (#(#names,)*)) }
+                ::core::result::Result::Ok(Self {
+                    state: ::stube::__private::Machine::read(&machine, deserializer)?,
+                })
             }
         }
+        #(#cfgs)*
+        #registered
     }
+}
 
-    /// The type of `booking(..)`: a component.
-    fn value(&self) -> TokenStream {
-        let Source { vis, ident, value, name, output, attrs, .. } = self.source;
-        let doc = format!("The value of [`{ident}`]: a conversation, or a part of one, that has not been started.");
-        let cfgs: Vec<_> = attrs.iter().filter(|attr| is_cfg(attr)).collect();
-        let registration = registration(name, &quote!(Flow), false);
-        let registered = register(&syn::parse_quote!(#value), name);
-        quote! {
-            #(#cfgs)*
-            #[doc = #doc]
-            #[must_use = "a flow does nothing until it is started or awaited"]
-            #[derive(Debug)]
-            #vis struct #value {
-                state: ::stube::__private::State,
-            }
-            #(#cfgs)*
-            impl ::stube::Component for #value {
-                type Answer = #output;
-                #[doc(hidden)]
-                const REGISTRATION: &'static ::stube::__private::Registration = #registration;
-                fn start(&mut self, _: &::stube::Context) -> ::stube::Handled<Self> {
-                    ::stube::__private::step(self, ::stube::__private::AnyAnswer::new(()))
-                }
-                #[doc(hidden)]
-                fn resume(
-                    &mut self,
-                    _: &str,
-                    answer: ::stube::__private::AnyAnswer,
-                    _: &::stube::Context,
-                ) -> ::stube::Handled<Self> {
-                    ::stube::__private::step(self, answer)
-                }
-                #[doc(hidden)]
-                fn state(&self) -> ::core::option::Option<&'static str> {
-                    ::core::option::Option::Some(self.state.name())
-                }
-            }
-            #(#cfgs)*
-            impl ::stube::__private::serde::Serialize for #value {
-                fn serialize<S: ::stube::__private::serde::Serializer>(
-                    &self,
-                    serializer: S,
-                ) -> ::core::result::Result<S::Ok, S::Error> {
-                    ::stube::__private::serde::Serialize::serialize(&self.state, serializer)
-                }
-            }
-            #(#cfgs)*
-            impl<'de> ::stube::__private::serde::Deserialize<'de> for #value {
-                fn deserialize<D: ::stube::__private::serde::Deserializer<'de>>(
-                    deserializer: D,
-                ) -> ::core::result::Result<Self, D::Error> {
-                    let machine = <#value as ::stube::__private::Flow>::machine();
-                    ::core::result::Result::Ok(Self {
-                        state: ::stube::__private::Machine::read(&machine, deserializer)?,
-                    })
-                }
-            }
-            #(#cfgs)*
-            #registered
-        }
-    }
-
+impl Emitter<'_> {
     /// `enum BookingState<Dates, Room> { ... }`
     fn states(&self) -> TokenStream {
         let Source { vis, ident, states, attrs, .. } = self.source;
@@ -154,6 +221,19 @@ impl Emitter<'_> {
             let (name, text) = (&variant.name, variant.name.to_string());
             quote!(Self::#name { .. } => #text)
         });
+        let locals = all.iter().map(|variant| {
+            let fields = variant.fields.iter().map(|field| {
+                // As it is called on disk: a raw identifier without its `r#`.
+                let name = unraw(&field.name);
+                let ty = match self.machine.ty(self.graph, field.local) {
+                    Ok(param) => quote!(#param),
+                    Err(ty) => quote!(#ty),
+                };
+                quote!((#name, ::core::any::type_name::<#ty>()))
+            });
+            fields.collect::<Vec<_>>()
+        });
+        let locals = locals.map(|fields| quote!(#(#fields),*));
         let bounded = (!used.is_empty()).then(|| quote!(<#(#used: ::stube::__private::Savable),*>));
         quote! {
             #(#cfgs)*
@@ -173,8 +253,28 @@ impl Emitter<'_> {
                         #(#names,)*
                     }
                 }
+
+                fn locals() -> ::std::vec::Vec<::std::vec::Vec<(&'static str, &'static str)>> {
+                    ::std::vec![#(::std::vec![#locals]),*]
+                }
             }
         }
+    }
+
+    /// Where each state stands, and what may come next.
+    fn sites(&self) -> Vec<TokenStream> {
+        let name_of = |id: &AwaitId| self.machine.states[id].name.to_string();
+        let all = std::iter::once((None, &self.machine.start))
+            .chain(self.machine.states.iter().map(|(&id, variant)| (Some(id), variant)));
+        let sites = all.map(|(id, variant)| {
+            let name = variant.name.to_string();
+            let span = id.map_or(self.source.ident.span(), |id| self.graph.point(id).span);
+            let line = quote_spanned!(span=> ::core::line!());
+            let next = &self.edges[&id];
+            let (ends, next) = (next.ends, next.awaits.iter().map(name_of));
+            quote!(::stube::__private::Site { name: #name, line: #line, next: &[#(#next),*], ends: #ends })
+        });
+        sites.collect()
     }
 
     /// The author's code.
@@ -187,7 +287,7 @@ impl Emitter<'_> {
         let items = &self.graph.items;
         let points = self.machine.states.keys().map(|&id| {
             let point = point_ident(id, Span::call_site());
-            quote!(let #point = ::stube::__private::AwaitPoint::<_>::new();)
+            quote!(let #point = ::stube::__private::AwaitPoint::<_, _>::new();)
         });
         let next_enum = self.next_enum();
         let body = self.body();
@@ -203,13 +303,23 @@ impl Emitter<'_> {
         };
         let (answer, state, next) = (answer_ident(Span::call_site()), mixed("state"), mixed("next"));
         let enter = mixed("enter");
+        let sites = self.sites();
+        let described = self.machine.states.keys().map(|&id| {
+            let point = point_ident(id, Span::call_site());
+            quote!(#point.describe())
+        });
+        // Last of all, when the types of what is awaited are known.
+        let described = quote! {{
+            use ::stube::__private::Undescribed as _;
+            return #returns::described(::std::vec![#(#described),*]);
+        }};
         let run = if self.machine.jumps.is_empty() {
             quote! {
-                let (#state, #answer) = match #enter {
+                match #enter {
                     #begin
-                    ::stube::__private::Enter::Resume(#state, #answer) => (#state, #answer),
-                };
-                match #state { #body }
+                    ::stube::__private::Enter::Resume(#state, #answer) => match #state { #body },
+                    ::stube::__private::Enter::Describe => #described
+                }
             }
         } else {
             let (name, label) = (self.next_name(), next_label());
@@ -217,9 +327,10 @@ impl Emitter<'_> {
                 let mut #next = match #enter {
                     #begin
                     ::stube::__private::Enter::Resume(#state, #answer) => #name::Resume(#state, #answer),
+                    ::stube::__private::Enter::Describe => #name::Describe,
                 };
                 loop {
-                    #next = #label: { match #next { #body } };
+                    #next = #label: { match #next { #body #name::Describe => #described } };
                 }
             }
         };
@@ -227,6 +338,8 @@ impl Emitter<'_> {
             #(#cfgs)*
             impl ::stube::__private::Flow for #value {
                 type Args = (#(#types,)*);
+
+                const SITES: &'static [::stube::__private::Site] = &[#(#sites),*];
 
                 fn held(&mut self) -> &mut ::stube::__private::State {
                     &mut self.state
@@ -283,6 +396,7 @@ impl Emitter<'_> {
             enum #name<S, #(#params),*> {
                 Resume(S, ::stube::__private::AnyAnswer),
                 #(#variants,)*
+                Describe,
             }
         })
     }
@@ -408,7 +522,19 @@ struct Body<'a> {
 impl<'a> Body<'a> {
     fn new(emitter: &'a Emitter<'a>, id: BlockId, variant: &Variant) -> Self {
         let carried: BTreeSet<_> = variant.fields.iter().map(|field| field.local).collect();
-        let declared = mentioned(emitter.graph, emitter.live, id);
+        let mut declared = mentioned(emitter.graph, emitter.live, id);
+        // What is taken again may be made of what is taken again.
+        let again = emitter.live.again(id);
+        let mut open: Vec<_> = declared.intersection(again).copied().collect();
+        // What is not in use here any more would borrow what is not there.
+        declared.retain(|&local| emitter.graph.again(local).is_none());
+        while let Some(local) = open.pop() {
+            if declared.insert(local)
+                && let Some(made) = emitter.graph.again(local)
+            {
+                open.extend(&made.facts.uses & again);
+            }
+        }
         let open_ended = open_ended(emitter.graph, emitter.graph.block(id).code);
         Self { emitter, id, carried, declared, open_ended }
     }
@@ -453,10 +579,32 @@ impl<'a> Body<'a> {
         }
         let set_later = self.declared.iter().copied().filter(|local| !self.carried.contains(local));
         let set_later = set_later.filter(|local| !self.declares(block.code, *local));
+        let mut written = BTreeSet::new();
         for local in by_scope(graph, set_later).remove(&scope).unwrap_or_default() {
-            tokens.extend(self.declare(local));
+            match graph.local(local).again {
+                None => tokens.extend(self.declare(local)),
+                Some(again) if written.insert(again) => tokens.extend(self.again(&graph.agains[again.0])),
+                Some(_) => {}
+            }
         }
         tokens
+    }
+
+    /// Takes a borrow again.
+    fn again(&self, again: &Again) -> TokenStream {
+        let graph = self.emitter.graph;
+        let needed = again.locals.iter().filter(|local| self.declared.contains(local));
+        let needed: Vec<_> = needed.map(|local| &graph.local(*local).ident).collect();
+        let (expr, ty) = (&again.expr, again.ty.as_ref().map(|ty| quote!(: #ty)));
+        let pat = only(&again.pat, &needed);
+        if let Pat::Ident(bare) = &pat
+            && bare.subpat.is_none()
+        {
+            return quote!(let #pat #ty = #expr;);
+        }
+        // An alternative needs parentheses in a `let`.
+        let pat = if matches!(pat, Pat::Or(_)) { quote!((#pat)) } else { quote!(#pat) };
+        quote!(let #pat #ty = #expr else { ::core::unreachable!("BUG: a pattern does not match again") };)
     }
 
     /// Whether a local is declared by a node of the block itself.
@@ -480,15 +628,7 @@ impl<'a> Body<'a> {
         let local = self.emitter.graph.local(local);
         let (ident, mutable) = (&local.ident, local.mutable.then(|| quote!(mut)));
         let ty = local.ty.as_ref().map(|ty| quote!(: #ty));
-        let text = local.text.as_ref().map(|text| quote!(= #text));
-        quote!(let #mutable #ident #ty #text;)
-    }
-
-    fn is_text_of_others(&self, local: LocalId) -> bool {
-        let Emitter { graph, live, .. } = self.emitter;
-        graph.local(local).text.is_some()
-            && !self.declared.contains(&local)
-            && graph.order.iter().any(|&other| mentioned(graph, live, other).contains(&local))
+        quote!(let #mutable #ident #ty;)
     }
 
     fn seq(&self, seq: SeqId) -> TokenStream {
@@ -497,10 +637,6 @@ impl<'a> Body<'a> {
 
     fn node(&self, node: &Node) -> TokenStream {
         match node {
-            // A text that only other blocks use is written out there.
-            Node::Stmt { declares, .. } if declares.iter().any(|local| self.is_text_of_others(*local)) => {
-                TokenStream::new()
-            }
             Node::Stmt { stmt, loops, .. } => self.stmt(stmt, loops),
             // Without a use in this block, its type could not be inferred here.
             Node::Declare(local) if self.declared.contains(local) => self.declare(*local),
@@ -534,16 +670,30 @@ impl<'a> Body<'a> {
                 let (value, otherwise) = (self.expr(value), self.seq(*otherwise));
                 quote!(let #pat = #value else { #otherwise };)
             }
-            Node::Await { id, operand } => self.emitter.await_(*id, self.expr(operand)),
+            Node::Await { id, operand } => {
+                let used = self.used_later(self.emitter.graph.point(*id).resume);
+                let await_ = self.emitter.await_(*id, self.expr(operand));
+                quote!(#used #await_)
+            }
             Node::Jump { to, value } => {
+                let used = self.used_later(*to);
                 let jump = self.emitter.jump(*to, value.as_ref().map(|value| self.expr(value)));
-                quote!(#jump;)
+                quote!(#used #jump;)
             }
             Node::Return(value) => {
                 let done = self.emitter.done(value.as_ref().map_or_else(|| quote!(()), |value| self.expr(value)));
                 quote!(#done;)
             }
         }
+    }
+
+    /// What is borrowed here and taken again elsewhere is in use, which the compiler could not see.
+    fn used_later(&self, block: BlockId) -> Option<TokenStream> {
+        let Emitter { graph, live, .. } = self.emitter;
+        let code = graph.block(self.id).code;
+        let used = live.used(block).iter().filter(|local| self.declares(code, **local));
+        let used: Vec<_> = used.map(|local| &graph.local(*local).ident).collect();
+        (!used.is_empty()).then(|| quote!(_ = (#(&#used),*);))
     }
 
     fn stmt(&self, stmt: &Stmt, loops: &[SplitLoop]) -> TokenStream {

@@ -21,12 +21,13 @@ use proc_macro2::Span;
 use syn::{Expr, Ident, Item, Pat, Stmt, Type};
 
 use crate::facts::{Facts, SplitLoop};
-use crate::ids::{AwaitId, BlockId, LocalId, ScopeId, SeqId};
+use crate::ids::{AgainId, AwaitId, BlockId, LocalId, ScopeId, SeqId};
 
 /// A body, cut at its awaits.
 pub(crate) struct Graph {
     pub(crate) locals: Vec<Local>,
     pub(crate) awaits: Vec<Await>,
+    pub(crate) agains: Vec<Again>,
     pub(crate) blocks: Vec<Block>,
     pub(crate) seqs: Vec<Vec<Node>>,
     /// The blocks that something leads to, in the order of their code.
@@ -44,14 +45,25 @@ pub(crate) struct Local {
     pub(crate) mutable: bool,
     /// The type, where it is written and whole.
     pub(crate) ty: Option<Type>,
-    /// `"title"`, of `let title = "title";`: a text that is written out again after an await instead of being saved,
-    /// because what is read from disk is no `&'static str`.
-    pub(crate) text: Option<Expr>,
+    /// The borrow that it is a part of.
+    pub(crate) again: Option<AgainId>,
     pub(crate) scope: ScopeId,
+}
+
+/// `let name = &order.name;`: not saved, but written out again after an await.
+pub(crate) struct Again {
+    pub(crate) pat: Pat,
+    pub(crate) ty: Option<Type>,
+    pub(crate) expr: Expr,
+    pub(crate) facts: Facts,
+    /// The locals of the pattern that are taken again.
+    pub(crate) locals: Vec<LocalId>,
 }
 
 /// `PickRoom { nights }.await`.
 pub(crate) struct Await {
+    /// Whether the author gave the name: `#[at("Payment")]`.
+    pub(crate) is_labelled: bool,
     /// `Room`, from `let room = ...`, else what is awaited: `PickRoom`.
     pub(crate) name: String,
     pub(crate) span: Span,
@@ -130,6 +142,11 @@ impl Graph {
 
     pub(crate) fn local(&self, id: LocalId) -> &Local {
         &self.locals[id.0]
+    }
+
+    /// How a local is taken again.
+    pub(crate) fn again(&self, id: LocalId) -> Option<&Again> {
+        self.local(id).again.map(|again| &self.agains[again.0])
     }
 
     pub(crate) fn point(&self, id: AwaitId) -> &Await {

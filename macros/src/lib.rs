@@ -1,16 +1,22 @@
 //! The attribute macros of stube.
 
 use proc_macro::TokenStream;
+use proc_macro2::TokenStream as TokenStream2;
 
 mod check;
 mod component;
 mod cut;
+mod edges;
 mod emit;
+mod expand;
 mod facts;
+#[cfg(test)]
+mod fuzz;
 mod graph;
 mod ids;
 mod liveness;
 mod lower;
+mod methods;
 mod parse;
 mod resolve;
 mod syntax;
@@ -60,24 +66,58 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 /// A `for` loop with an `.await` in its body goes over a range or an owned collection, which is consumed item by item;
 /// what is left of it is saved. `while`, `while let` and `loop` are free.
 ///
+/// # Methods
+///
+/// On an `impl` block, `#[flow]` makes flows of those functions in it that are marked `#[flow]` too. They take `self`
+/// by value, and its type is saved as that of any argument. Of `stay` in `impl Hotel`, the value is a `HotelStayFlow`,
+/// called `hotel_stay` on disk.
+///
 /// # Arguments of the attribute
 ///
 /// `name = "..."` sets the name on disk, which is otherwise the name of the function. Names are for ever: a
 /// conversation that waits on disk is found by them.
 #[proc_macro_attribute]
 pub fn flow(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand_flow(args.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    expand_flow(args.into(), item.into()).into()
 }
 
-fn expand_flow(
-    args: proc_macro2::TokenStream,
-    item: proc_macro2::TokenStream,
-) -> syn::Result<proc_macro2::TokenStream> {
-    let mut source = parse::parse(args, item)?;
+fn expand_flow(args: TokenStream2, item: TokenStream2) -> TokenStream2 {
+    if let Ok(block) = syn::parse2(item.clone()) {
+        return expand_methods(block).unwrap_or_else(|error| emit::unparsed(item, &error));
+    }
+    match parse::parse(args, item.clone()) {
+        Ok(source) => {
+            let emit::Flow { function, items } = expand_source(&source);
+            quote::quote!(#function #items)
+        }
+        Err(error) => emit::unparsed(item, &error),
+    }
+}
+
+/// The flows of an `impl` block.
+fn expand_methods(block: syn::ItemImpl) -> syn::Result<TokenStream2> {
+    let (mut functions, mut all) = (Vec::new(), TokenStream2::new());
+    for method in methods::methods(&block)? {
+        let source = parse::function(method.args, method.function, Some(&method.owner))?;
+        let emit::Flow { function, items } = expand_source(&source);
+        functions.push((method.index, function));
+        all.extend(items);
+    }
+    let block = methods::block(block, functions);
+    Ok(quote::quote!(#block #all))
+}
+
+fn expand_source(source: &parse::Source) -> emit::Flow {
+    machine(source.clone()).unwrap_or_else(|error| emit::stub(source, &error))
+}
+
+fn machine(mut source: parse::Source) -> syn::Result<emit::Flow> {
+    expand::expand(&mut source.body);
     check::body(&source.body)?;
     let renamed = resolve::resolve(&mut source)?;
     let (graph, args) = cut::cut(&source, &renamed)?;
     let live = liveness::liveness(&graph);
     let machine = lower::lower(&source, &graph, &live, &args);
-    Ok(emit::emit(&source, &graph, &live, &machine))
+    let edges = edges::edges(&graph);
+    Ok(emit::emit(&source, &graph, &live, &machine, &edges))
 }

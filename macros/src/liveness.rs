@@ -2,7 +2,7 @@
 //! or types.
 //!
 //! A local is live where some path may still read the value that it has. Those that are live where an await resumes
-//! are what is saved. Dropping is not reading: a value that nobody reads again is dropped where the flow waits, not
+//! are what is saved. A borrow that is taken again needs what it borrows instead. Dropping is not reading: a value that nobody reads again is dropped where the flow waits, not
 //! kept until the end of its scope.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,11 @@ use crate::ids::{BlockId, LocalId, SeqId};
 /// The locals that each block needs.
 pub(crate) struct Liveness {
     /// By block.
-    needed: Vec<BTreeSet<LocalId>>,
+    needed: Vec<Locals>,
+    /// By block: the borrows that are in use where it is entered.
+    used: Vec<Locals>,
+    /// By block: those, and the borrows that they are made of.
+    again: Vec<Locals>,
 }
 
 type Locals = BTreeSet<LocalId>;
@@ -24,25 +28,58 @@ impl Liveness {
     pub(crate) fn needed(&self, block: BlockId) -> &Locals {
         &self.needed[block.0]
     }
+
+    /// The borrows that are in use where this block is entered.
+    pub(crate) fn used(&self, block: BlockId) -> &Locals {
+        &self.used[block.0]
+    }
+
+    /// The borrows that are taken again for this block: those in use, and those that they are made of.
+    pub(crate) fn again(&self, block: BlockId) -> &Locals {
+        &self.again[block.0]
+    }
 }
 
 pub(crate) fn liveness(graph: &Graph) -> Liveness {
     let blocks = graph.order.iter().map(|id| id.0 + 1).max().unwrap_or(0);
-    let mut live = Liveness { needed: vec![Locals::new(); blocks] };
+    let mut live = Liveness {
+        needed: vec![Locals::new(); blocks],
+        used: vec![Locals::new(); blocks],
+        again: vec![Locals::new(); blocks],
+    };
     loop {
         let mut changed = false;
         // Backwards, because that is the way in which needs travel: all but loops are done in one round.
         for &id in graph.order.iter().rev() {
-            let mut needed = live.before(graph, graph.block(id).code, Locals::new());
-            // A text is written out again where it is used.
-            needed.retain(|&local| graph.local(local).text.is_none());
-            changed |= needed != live.needed[id.0];
+            let before = live.before(graph, graph.block(id).code, Locals::new());
+            let used = before.iter().copied().filter(|&local| graph.again(local).is_some()).collect();
+            let (needed, again) = owned(graph, before);
+            changed |= needed != live.needed[id.0] || used != live.used[id.0];
             live.needed[id.0] = needed;
+            live.used[id.0] = used;
+            live.again[id.0] = again;
         }
         if !changed {
             return live;
         }
     }
+}
+
+/// Parts what is owned from what is taken again, which needs what it is made of.
+fn owned(graph: &Graph, mut open: Locals) -> (Locals, Locals) {
+    let (mut needed, mut again) = (Locals::new(), Locals::new());
+    while let Some(local) = open.pop_last() {
+        match graph.again(local) {
+            None => {
+                needed.insert(local);
+            }
+            Some(made) => {
+                again.insert(local);
+                open.extend(&made.facts.uses);
+            }
+        }
+    }
+    (needed, again)
 }
 
 impl Liveness {
@@ -104,8 +141,15 @@ impl Liveness {
         before
     }
 
-    /// What must be carried to a block; its value comes along by itself.
+    /// What is in use where a block is entered; its value comes along by itself.
     fn arriving(&self, graph: &Graph, block: BlockId) -> Locals {
+        let mut arriving = self.carried(graph, block);
+        arriving.extend(self.used.get(block.0).into_iter().flatten());
+        arriving
+    }
+
+    /// What must be carried to a block; its value comes along by itself.
+    fn carried(&self, graph: &Graph, block: BlockId) -> Locals {
         let mut needed = self.needed.get(block.0).cloned().unwrap_or_default();
         if let Some(value) = graph.value(block) {
             needed.remove(&value);
@@ -127,7 +171,7 @@ pub(crate) fn mentioned(graph: &Graph, live: &Liveness, block: BlockId) -> Local
 }
 
 fn mentioned_in(graph: &Graph, live: &Liveness, seq: SeqId, found: &mut Locals) {
-    let leave = |to: BlockId, found: &mut Locals| found.extend(live.arriving(graph, to));
+    let leave = |to: BlockId, found: &mut Locals| found.extend(live.carried(graph, to));
     let facts = |facts: &crate::facts::Facts, found: &mut Locals| {
         found.extend(&facts.mentions);
         facts.exits.keys().for_each(|&exit| leave(exit, found));

@@ -52,13 +52,21 @@ pub(crate) fn lower(source: &Source, graph: &Graph, live: &Liveness, args: &[Loc
     let start =
         Variant { name: state_names.give("Start", source.ident.span()), fields: fields(graph, args.iter().copied()) };
     let reached = |block: &BlockId| graph.order.contains(block);
+    // What the author named keeps its name, wherever it stands.
+    let labelled = graph.awaits.iter().filter(|point| point.is_labelled && reached(&point.resume));
+    labelled.for_each(|point| state_names.reserve(&point.name));
     let states = graph.awaits.iter().enumerate().filter(|(_, point)| reached(&point.resume)).map(|(index, point)| {
         let needed = live.needed(point.resume).iter().copied();
-        (AwaitId(index), Variant { name: state_names.give(&point.name, point.span), fields: fields(graph, needed) })
+        let name = match point.is_labelled {
+            true => Ident::new(&point.name, point.span),
+            false => state_names.give(&point.name, point.span),
+        };
+        (AwaitId(index), Variant { name, fields: fields(graph, needed) })
     });
     let states: BTreeMap<_, _> = states.collect();
     let mut jump_names = Names::default();
     jump_names.give("Resume", Span::call_site());
+    jump_names.give("Describe", Span::call_site());
     let jumps = graph.order.iter().filter_map(|&id| match graph.block(id).entry {
         Entry::Join { name, value } => {
             let needed: BTreeSet<_> = live.needed(id).iter().copied().chain(value).collect();
@@ -109,6 +117,10 @@ struct Names {
 }
 
 impl Names {
+    fn reserve(&mut self, name: &str) {
+        self.taken.insert(name.to_owned());
+    }
+
     fn give(&mut self, wanted: &str, span: Span) -> Ident {
         let wanted = match wanted {
             "" | "_" => "__".to_owned(),

@@ -11,6 +11,7 @@ use crate::component::{check_name, snake_case};
 use crate::syntax::{camel_case, contains_try, unraw};
 
 /// A flow as its author wrote it.
+#[derive(Clone)]
 pub(crate) struct Source {
     /// Doc comments and other attributes of the function.
     pub(crate) attrs: Vec<Attribute>,
@@ -28,9 +29,12 @@ pub(crate) struct Source {
     /// Whether the return type is a `Result` or an `Option`, so that `?` works.
     pub(crate) fallible: bool,
     pub(crate) body: Block,
+    /// Whether it is a method, whose first argument is `self`.
+    pub(crate) is_method: bool,
 }
 
 /// `(from, to): (u32, u32)`.
+#[derive(Clone)]
 pub(crate) struct Arg {
     pub(crate) pat: Pat,
     pub(crate) ty: Type,
@@ -38,6 +42,13 @@ pub(crate) struct Arg {
 
 pub(crate) fn parse(args: TokenStream, item: TokenStream) -> syn::Result<Source> {
     let item: ItemFn = syn::parse2(item).map_err(|error| check::not_an_async_fn(error.span()))?;
+    function(args, item, None)
+}
+
+/// A function, or a method of `owner` whose `self` has become its first argument.
+pub(crate) fn function(args: TokenStream, item: ItemFn, owner: Option<&Ident>) -> syn::Result<Source> {
+    let takes_self = matches!(item.sig.inputs.first(), Some(FnArg::Typed(PatType { pat, .. }))
+        if matches!(&**pat, Pat::Ident(pat) if unraw(&pat.ident).starts_with("self_")));
     let mut problems = Problems::default();
     let name = parse_args(args, &mut problems);
     check_signature(&item.sig, &mut problems);
@@ -52,8 +63,12 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream) -> syn::Result<Source>
         ReturnType::Default => syn::parse_quote!(()),
         ReturnType::Type(_, ty) => *ty,
     };
-    let plain = unraw(&ident);
-    let camel = camel_case(&plain);
+    let (plain, camel) = match owner {
+        None => (unraw(&ident), camel_case(&unraw(&ident))),
+        Some(owner) => {
+            (format!("{owner}_{}", unraw(&ident)), format!("{}{}", unraw(owner), camel_case(&unraw(&ident))))
+        }
+    };
     Ok(Source {
         value: Ident::new(&format!("{camel}Flow"), ident.span()),
         states: Ident::new(&format!("{camel}State"), ident.span()),
@@ -65,6 +80,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream) -> syn::Result<Source>
         fallible: is_fallible(&output) || contains_try(&item.block),
         output,
         body: *item.block,
+        is_method: owner.is_some() && takes_self,
     })
 }
 

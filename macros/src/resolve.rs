@@ -14,6 +14,7 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{Block, Expr, FieldPat, FieldValue, Ident, Lit, Macro, Member, Pat, PatIdent};
 
 use crate::check::{self, Problems};
+use crate::cut::may_borrow;
 use crate::parse::Source;
 use crate::syntax::{
     Arguments, Dots, Node, arguments, bindings, captured, contains_await, is_binding, mentioned, unraw,
@@ -75,12 +76,18 @@ impl Resolver {
     }
 
     fn declare(&mut self, pat: &mut Pat) {
+        self.declare_over(pat, false);
+    }
+
+    /// Declares a pattern. What it hides in its own scope may be what it borrows, and then both are needed.
+    fn declare_over(&mut self, pat: &mut Pat, borrows: bool) {
         let names: Vec<_> = bindings(pat).iter().map(|binding| unraw(&binding.ident)).collect();
         for name in names {
             let (current, outer) = self.scopes.split_last().expect("the function has a scope");
             let hides = outer.iter().any(|scope| scope.names.iter().any(|(old, _)| *old == name));
-            let again = current.names.iter().find(|(old, _)| *old == name).map(|(_, new)| new.clone());
+            let again = current.names.iter().rev().find(|(old, _)| *old == name).map(|(_, new)| new.clone());
             let new = match again {
+                Some(_) if borrows => self.fresh(&name),
                 Some(new) => new,
                 None if hides && current.renames => self.fresh(&name),
                 None => name.clone(),
@@ -218,7 +225,8 @@ impl VisitMut for Resolver {
                 self.visit_expr_mut(diverge);
             }
         }
-        self.declare(&mut local.pat);
+        let borrows = local.init.as_ref().is_some_and(|init| may_borrow(&init.expr));
+        self.declare_over(&mut local.pat, borrows);
     }
 
     fn visit_expr_let_mut(&mut self, expr: &mut syn::ExprLet) {

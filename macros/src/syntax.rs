@@ -47,6 +47,30 @@ pub(crate) fn contains_await(node: &impl Node) -> bool {
     finder.0
 }
 
+/// How many awaits lie in here that suspend this function.
+pub(crate) fn count_awaits(node: &impl Node) -> usize {
+    struct Counter(usize);
+    impl<'ast> Visit<'ast> for Counter {
+        fn visit_expr_await(&mut self, expr: &'ast syn::ExprAwait) {
+            self.0 += 1;
+            visit::visit_expr_await(self, expr);
+        }
+
+        fn visit_expr_closure(&mut self, _: &'ast syn::ExprClosure) {}
+        fn visit_expr_async(&mut self, _: &'ast syn::ExprAsync) {}
+        fn visit_item(&mut self, _: &'ast syn::Item) {}
+
+        fn visit_macro(&mut self, mac: &'ast Macro) {
+            if let Some(args) = arguments(mac) {
+                args.exprs().for_each(|arg| self.0 += count_awaits(arg));
+            }
+        }
+    }
+    let mut counter = Counter(0);
+    node.accept(&mut counter);
+    counter.0
+}
+
 /// Whether `?` is used in this function itself.
 pub(crate) fn contains_try(block: &Block) -> bool {
     struct Finder(bool);
@@ -126,10 +150,14 @@ pub(crate) fn is_binding(pat: &PatIdent) -> bool {
         || unraw(&pat.ident).starts_with(|c: char| c.is_lowercase() || c == '_')
 }
 
-/// The patterns of a condition: `Some(x)` and `Ok(y)` of `let Some(x) = a && let Ok(y) = b && x > y`.
-pub(crate) fn condition_patterns(cond: &Expr) -> Vec<&Pat> {
-    let links = links(cond);
-    links.into_iter().filter_map(|link| if let Expr::Let(link) = link { Some(&*link.pat) } else { None }).collect()
+/// The patterns of a condition and what they are matched with: `Some(x)` and `a`, `Ok(y)` and `b` of
+/// `let Some(x) = a && let Ok(y) = b && x > y`.
+pub(crate) fn condition_patterns(cond: &Expr) -> Vec<(Pat, Expr)> {
+    let patterns = links(cond).into_iter().filter_map(|link| match link {
+        Expr::Let(link) => Some(((*link.pat).clone(), (*link.expr).clone())),
+        _ => None,
+    });
+    patterns.collect()
 }
 
 /// The links of a chain of `&&`.
@@ -224,6 +252,11 @@ const DIVERGING: [&str; 5] = ["panic", "unreachable", "todo", "unimplemented", "
 
 pub(crate) fn is_diverging(mac: &Macro) -> bool {
     mac.path.segments.last().is_some_and(|last| DIVERGING.iter().any(|name| last.ident == name))
+}
+
+/// Macros of error crates that return from the function.
+pub(crate) fn is_leaving(name: &Ident) -> bool {
+    name == "bail" || name == "ensure"
 }
 
 /// The arguments of a macro of the standard library that takes expressions; of any other, nothing is known.

@@ -194,13 +194,15 @@ impl Builder<'_> {
     }
 
     pub(super) fn await_(&mut self, expr: syn::ExprAwait) -> Expr {
-        let name = self.hint.take().unwrap_or_else(|| awaited(&expr.base));
+        let label = self.label.take();
+        let is_labelled = label.is_some();
+        let name = label.or_else(|| self.hint.take()).unwrap_or_else(|| awaited(&expr.base));
         let span = expr.await_token.span;
         let operand = if contains_await(&*expr.base) { self.expr(*expr.base) } else { *expr.base };
         let operand = self.code(operand);
         let id = AwaitId(self.graph.awaits.len());
         let resume = self.new_block(Entry::Resume(id));
-        self.graph.awaits.push(Await { name, span, resume });
+        self.graph.awaits.push(Await { is_labelled, name, span, resume });
         if self.is_reachable() {
             self.graph.blocks[resume.0].edges = 1;
         }

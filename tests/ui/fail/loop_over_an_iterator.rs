@@ -1,14 +1,14 @@
 use stube::{Confirm, flow};
 
 #[flow]
-async fn order(cart: Vec<String>) -> usize {
-    let mut ordered = 0;
-    for item in cart.iter().filter(|item| !item.is_empty()) {
-        if Confirm::new(item).await {
-            ordered += 1;
+async fn halve(from: u32) -> usize {
+    let mut steps = 0;
+    for half in std::iter::successors(Some(from), |n| (*n > 1).then_some(n / 2)) {
+        if Confirm::new(format!("{half}?")).await {
+            steps += 1;
         }
     }
-    ordered
+    steps
 }
 
 fn main() {}

@@ -1,0 +1,166 @@
+//! Takes the body. Gives it with those macros written out that decide whether an await inside of them runs: what
+//! `matches!(Ask.await, Some(n) if n > 2)` and `assert!(ok, "{}", Ask.await)` stand for. Never touches a macro without
+//! an await, whose tokens stay the author's.
+//!
+//! | macro | written out |
+//! |---|---|
+//! | `matches!(value, pattern if guard)` | `match value { pattern if guard => true, _ => false }` |
+//! | `assert!(cond, "{}", value)` | `if !cond { panic!("{}", value) }` |
+//! | `debug_assert!(..)` and its kin | `if cfg!(debug_assertions) { assert!(..) }` |
+//! | `tracing::info!(n = value, "..")` and its kin | `if tracing::enabled!(Level::INFO) { let v = value; info!(n = v, "..") }` |
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::visit_mut::{self, VisitMut};
+use syn::{Block, Expr, ExprMacro, Macro, Pat, Stmt, Token};
+
+use crate::syntax::tokens_await;
+
+pub(crate) fn expand(body: &mut Block) {
+    Expander.visit_block_mut(body);
+}
+
+struct Expander;
+
+impl VisitMut for Expander {
+    fn visit_stmt_mut(&mut self, stmt: &mut Stmt) {
+        if let Stmt::Macro(mac) = stmt
+            && mac.attrs.is_empty()
+            && let Some(expanded) = expanded(&mac.mac)
+        {
+            *stmt = Stmt::Expr(expanded, mac.semi_token);
+        }
+        visit_mut::visit_stmt_mut(self, stmt);
+    }
+
+    fn visit_expr_mut(&mut self, expr: &mut Expr) {
+        if let Expr::Macro(ExprMacro { attrs, mac }) = expr
+            && attrs.is_empty()
+            && let Some(expanded) = expanded(mac)
+        {
+            *expr = expanded;
+        }
+        visit_mut::visit_expr_mut(self, expr);
+    }
+
+    // Awaits in these are refused.
+    fn visit_expr_closure_mut(&mut self, _: &mut syn::ExprClosure) {}
+    fn visit_expr_async_mut(&mut self, _: &mut syn::ExprAsync) {}
+    fn visit_item_mut(&mut self, _: &mut syn::Item) {}
+}
+
+/// What a macro with an await stands for.
+fn expanded(mac: &Macro) -> Option<Expr> {
+    tokens_await(&mac.tokens)?;
+    let name = mac.path.segments.last()?.ident.to_string();
+    match name.as_str() {
+        "matches" => matches(mac),
+        "assert" => assert(mac),
+        "debug_assert" | "debug_assert_eq" | "debug_assert_ne" => debug_assert(mac, &name),
+        "trace" | "debug" | "info" | "warn" | "error" => event(mac, &name),
+        _ => None,
+    }
+}
+
+/// `matches!(value, pattern if guard)`
+fn matches(mac: &Macro) -> Option<Expr> {
+    let parts = |input: ParseStream<'_>| {
+        let value: Expr = input.parse()?;
+        input.parse::<Token![,]>()?;
+        let pattern = input.call(Pat::parse_multi_with_leading_vert)?;
+        let guard = match input.parse::<Option<Token![if]>>()? {
+            Some(_) => Some(input.parse::<Expr>()?),
+            None => None,
+        };
+        input.parse::<Option<Token![,]>>()?;
+        Ok((value, pattern, guard))
+    };
+    let (value, pattern, guard) = parts.parse2(mac.tokens.clone()).ok()?;
+    let guard = guard.map(|guard| quote!(if #guard));
+    syn::parse2(quote_spanned!(mac.path.span()=> match #value { #pattern #guard => true, _ => false })).ok()
+}
+
+/// `assert!(cond, "{}", value)`, where the message awaits. If only the condition does, it is evaluated in any case.
+fn assert(mac: &Macro) -> Option<Expr> {
+    let args = list(&mac.tokens)?;
+    let mut args = args.into_iter();
+    let cond = args.next()?;
+    let message: Vec<_> = args.collect();
+    message.iter().find_map(tokens_await)?;
+    syn::parse2(quote_spanned!(mac.path.span()=> if !(#cond) { ::core::panic!(#(#message),*) })).ok()
+}
+
+/// `debug_assert!(cond)`
+fn debug_assert(mac: &Macro, name: &str) -> Option<Expr> {
+    let checked = Ident::new(name.strip_prefix("debug_")?, mac.path.span());
+    let tokens = &mac.tokens;
+    syn::parse2(quote_spanned!(mac.path.span()=> if ::core::cfg!(debug_assertions) { ::core::#checked!(#tokens); }))
+        .ok()
+}
+
+/// `info!(n = value, "{}", text)`: nothing of it is evaluated if nobody listens.
+fn event(mac: &Macro, name: &str) -> Option<Expr> {
+    let span = mac.path.span();
+    let level = Ident::new(&name.to_uppercase(), span);
+    // The crate under the name by which the author calls it.
+    let mut krate = mac.path.clone();
+    krate.segments.pop();
+    krate.segments.pop_punct();
+    let krate = if krate.segments.is_empty() { quote_spanned!(span=> ::tracing) } else { krate.into_token_stream() };
+    let mut lets = TokenStream::new();
+    let list = list(&mac.tokens)?;
+    // The arguments of the text are evaluated before the fields in front of it.
+    let text = list.iter().position(|arg| syn::parse2::<syn::LitStr>(arg.clone()).is_ok()).unwrap_or(list.len());
+    let order: Vec<_> = (text..list.len()).chain(0..text).collect();
+    let last = order.iter().rposition(|&index| tokens_await(&list[index]).is_some())?;
+    let mut args = list.clone();
+    for index in order.into_iter().take(last + 1) {
+        let (before, value) = field(list[index].clone());
+        let looked_at = |value: Expr| matches!(value, Expr::Lit(_) | Expr::Path(_) | Expr::Field(_));
+        // A place stays one: the macro only looks at it.
+        if !syn::parse2(value.clone()).is_ok_and(looked_at) {
+            let held = Ident::new(&format!("value_{index}"), Span::mixed_site().located_at(span));
+            lets.extend(quote!(let #held = #value;));
+            args[index] = quote!(#before #held);
+        }
+    }
+    let path = &mac.path;
+    syn::parse2(quote_spanned!(span=> if #krate::enabled!(#krate::Level::#level) { #lets #path!(#(#args),*); })).ok()
+}
+
+/// `user.name = ?` and `value` of `user.name = ?value`.
+fn field(arg: TokenStream) -> (TokenStream, TokenStream) {
+    let tokens: Vec<_> = arg.into_iter().collect();
+    let is = |token: &TokenTree, chars: &[char]| matches!(token, TokenTree::Punct(punct) if chars.contains(&punct.as_char()));
+    let names = |tokens: &[TokenTree]| {
+        tokens.iter().all(|token| matches!(token, TokenTree::Ident(_) | TokenTree::Literal(_)) || is(token, &['.']))
+    };
+    let equals = tokens.iter().position(|token| is(token, &['=', ':']));
+    let mut start = match equals {
+        Some(at) if at > 0 && names(&tokens[..at]) => at + 1,
+        _ => 0,
+    };
+    start += usize::from(tokens.get(start).is_some_and(|token| is(token, &['?', '%'])));
+    (tokens[..start].iter().cloned().collect(), tokens[start..].iter().cloned().collect())
+}
+
+/// Arguments between commas.
+fn list(tokens: &TokenStream) -> Option<Vec<TokenStream>> {
+    // Fields of an event are no expressions, so an argument is whatever stands between two commas; those of generic
+    // arguments are told by parsing.
+    if let Ok(list) = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(tokens.clone()) {
+        return Some(list.into_iter().map(ToTokens::into_token_stream).collect());
+    }
+    let mut list = vec![TokenStream::new()];
+    for token in tokens.clone() {
+        match &token {
+            TokenTree::Punct(punct) if punct.as_char() == ',' => list.push(TokenStream::new()),
+            _ => list.last_mut()?.extend([token]),
+        }
+    }
+    list.retain(|arg| !arg.is_empty());
+    Some(list)
+}
