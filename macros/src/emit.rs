@@ -10,7 +10,7 @@
 //!         next = 'next: {
 //!             match next {
 //!                 Next::Resume(BookingState::Start { guest }, _) => { .. return awaits(BookingState::Dates { guest }, ..) }
-//!                 Next::Resume(BookingState::Dates { guest }, answer) => { let dates = at_0.answer(answer); .. }
+//!                 Next::Resume(BookingState::Dates { guest }, __answer) => { let dates = __at_0.answer(__answer); .. }
 //!                 Next::Loop { guest, dates, tries } => { .. }
 //! ```
 //!

@@ -64,6 +64,11 @@ pub(crate) fn of_stmt(stmt: &Stmt, env: &Env, loops: &[SplitLoop]) -> Facts {
     walker.finish()
 }
 
+/// What is set for certain at a jump. Where nothing gets, nothing is needed.
+fn reached_with(env: &Env, dead: bool, set: &BTreeSet<LocalId>) -> BTreeSet<LocalId> {
+    if dead { env.iter().map(|&(_, local)| local).collect() } else { set.clone() }
+}
+
 /// One of several ways through the code.
 type Alternative<'w, 'a> = Box<dyn FnOnce(&mut Walker<'a>) + 'w>;
 
@@ -210,8 +215,9 @@ impl<'a> Walker<'a> {
             None => inner.is_loop,
         };
         if let Some(inner) = self.inner.iter_mut().rev().find(is_target) {
-            if !repeats && !self.dead {
-                inner.leave(&self.set);
+            if !repeats {
+                // rustc takes one that nothing gets to for a way out too.
+                inner.leave(&reached_with(self.env, self.dead, &self.set));
             }
         } else {
             let split = target(self.loops, label);
@@ -227,8 +233,7 @@ impl<'a> Walker<'a> {
     }
 
     fn exit(&mut self, to: BlockId) {
-        // Where nothing gets, nothing is needed.
-        let set = if self.dead { self.env.iter().map(|&(_, local)| local).collect() } else { self.set.clone() };
+        let set = reached_with(self.env, self.dead, &self.set);
         match self.facts.exits.get_mut(&to) {
             Some(known) => known.retain(|local| set.contains(local)),
             None => {

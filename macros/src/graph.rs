@@ -162,14 +162,15 @@ impl Graph {
     }
 }
 
-/// The local that holds the answer at the beginning of a block. A name that no author can write.
+/// The local that holds the answer at the beginning of a block. A name that no author can write, and none does: inside
+/// a macro it stands among the author's names, where only the text tells them apart.
 pub(crate) fn answer_ident(place: Span) -> Ident {
-    Ident::new("answer", Span::mixed_site().located_at(place))
+    Ident::new("__answer", Span::mixed_site().located_at(place))
 }
 
-/// The constant of an await: `at_0.call(operand)`, `at_0.answer(answer)`.
+/// The constant of an await: `__at_0.call(operand)`, `__at_0.answer(__answer)`.
 pub(crate) fn point_ident(id: AwaitId, place: Span) -> Ident {
-    Ident::new(&format!("at_{}", id.0), Span::mixed_site().located_at(place))
+    Ident::new(&format!("__at_{}", id.0), Span::mixed_site().located_at(place))
 }
 
 /// The locals of a block, by the scopes in which they live.

@@ -308,9 +308,12 @@ impl VisitMut for Resolver {
     }
 
     fn visit_macro_mut(&mut self, mac: &mut Macro) {
-        // Untouched where nothing is renamed: the author's tokens are the best ones.
-        let Some(name) = mentioned(&mac.tokens).into_iter().find(|name| self.new_name(name).is_some()) else { return };
+        let renamed = mentioned(&mac.tokens).into_iter().find(|name| self.new_name(name).is_some());
         if let Some(mut args) = arguments(mac) {
+            // Untouched where nothing is renamed, in it or around it: the author's tokens are the best ones.
+            if renamed.is_none() && !args.exprs().any(leaves) {
+                return;
+            }
             let formats = args.formats;
             args.exprs_mut().for_each(|arg| match arg {
                 Expr::Assign(assign) if formats => self.visit_expr_mut(&mut assign.right),
@@ -322,6 +325,7 @@ impl VisitMut for Resolver {
             mac.tokens = args.into_tokens();
             return;
         }
+        let Some(name) = renamed else { return };
         let text = mac.tokens.to_string();
         if captured(&text).iter().any(|captured| self.new_name(captured).is_some()) && text.contains('"') {
             self.problems.add(check::captured_shadow(mac, &name));

@@ -1,0 +1,41 @@
+//! What the random programs of `tests/programs` found, made small.
+
+#![allow(unreachable_code, reason = "random programs have dead code")]
+
+same! { [()] async fn a_local_has_the_name_that_an_answer_has_in_generated_code() -> String {
+    let answer = ask_text("a").await;
+    drop(answer);
+    format!("{} {}", ask("b").await, ask("c").await)
+} }
+
+same! { [(true), (false)] async fn a_block_in_a_macro_hides_a_local(ok: bool) -> bool {
+    assert!({ let ok = ok; ask_unit("a").await; !ok || ok });
+    ok
+} }
+
+same! { [(3)] async fn a_loop_in_a_macro_hides_a_local(n: i64) -> Vec<i64> {
+    let all = vec![loop { let n = ask_pair("a").await; if n.0 > 1 { break n.0; } }, n];
+    all
+} }
+
+same! { [()] async fn a_label_in_dead_code() -> u32 {
+    ask_unit("a").await;
+    'b: {
+        log("b");
+        return 2;
+        if log_it() > 3 { break 'b; }
+    }
+    3
+} }
+
+same! { [(1), (2)] async fn a_block_that_dead_code_leaves(n: u32) -> u32 {
+    if ask_bool("a").await {
+        'b: {
+            return n;
+            if n > 3 { break 'b; }
+            log("dead");
+        }
+        log("dead too");
+    }
+    n + ask("c").await
+} }
