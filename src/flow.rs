@@ -371,6 +371,35 @@ pub const fn number<T: Number>(place: &mut T) -> &mut T {
     place
 }
 
+/// What a method gives that is called again after an await.
+#[diagnostic::on_unimplemented(
+    message = "`{T}` is not a borrow, so it cannot be taken again after an `.await`",
+    label = "this is taken to lend a part of what it is called on, because of its name",
+    note = "call it as a function, `Type::method(&value)`, and what it gives is saved instead"
+)]
+pub trait Lends<T> {}
+
+/// What [`Lends`] is asked of. If it were asked of the type itself, the compiler would suggest to borrow it.
+#[derive(Debug)]
+pub enum Method {}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Lends<&T> for Method {}
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Lends<&mut T> for Method {}
+#[diagnostic::do_not_recommend]
+impl<T> Lends<Option<T>> for Method where Self: Lends<T> {}
+#[diagnostic::do_not_recommend]
+impl<T, E> Lends<Result<T, E>> for Method where Self: Lends<T> + Lends<E> {}
+
+/// Gives the borrow back.
+pub const fn borrowed<T>(borrow: T) -> T
+where
+    Method: Lends<T>,
+{
+    borrow
+}
+
 /// The states of a flow, with one variant per await.
 #[diagnostic::on_unimplemented(
     message = "a value that this flow keeps over an `.await` cannot be saved",

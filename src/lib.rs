@@ -96,12 +96,21 @@ pub mod __private {
 
     use crate::error::Failure;
     pub use crate::flow::{
-        AwaitPoint, Enter, Flow, Machine, Plain, Returns, Savable, Site, State, States, Step, Undescribed, broken,
-        describe, machine, number, savable, step,
+        AwaitPoint, Enter, Flow, Machine, Plain, Returns, Savable, Site, State, States, Step, Undescribed, borrowed,
+        broken, describe, machine, number, savable, step,
     };
 
     pub fn no_resume(key: &str) -> Failure {
         Failure::message(format!("no resume function is called `{key}`"))
+    }
+
+    /// # Panics
+    ///
+    /// Another type has this name on disk too.
+    pub fn assert_alone(name: &str) {
+        if let Err(places) = crate::registry::check_name(name) {
+            panic!("{places}");
+        }
     }
 
     pub const TRANSIENT: &str = "a transient component is never saved";
