@@ -39,3 +39,10 @@ same! { [(1), (2)] async fn a_block_that_dead_code_leaves(n: u32) -> u32 {
     }
     n + ask("c").await
 } }
+
+same! { [()] async fn a_condition_that_returns() -> Option<u32> {
+    let n = ask("n").await;
+    if { return Some(n); n > 3 } { log("then"); } else { log("else"); }
+    log("after");
+    None
+} }
