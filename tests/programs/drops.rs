@@ -43,7 +43,7 @@ impl Generator {
             13..=15 => self.dropping_loop(depth, lines),
             16 => {
                 let text = self.dropping_block(depth);
-                lines.push(format!("{{ {text} }}"));
+                lines.push(format!("{{ {text} }} {JOIN}"));
             }
             17 => self.dropping_labelled(depth, lines),
             18 => self.noisy_from_a_branch(depth, lines),
