@@ -10,8 +10,8 @@ use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _};
+use serde::{Deserializer, Serialize};
 
 use crate::error::Failure;
 use crate::id::{ConversationId, InstanceId, Turn};
@@ -294,9 +294,27 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Answer for T {}
 /// An answer whose type is known to the one who takes it.
 pub struct AnyAnswer(Box<dyn ErasedAnswer>);
 
-trait ErasedAnswer: erased_serde::Serialize + Any + Send {}
+trait ErasedAnswer: erased_serde::Serialize + Any + Send {
+    /// Reads another answer of the same type.
+    fn read(&self, from: &mut dyn erased_serde::Deserializer<'_>) -> Result<AnyAnswer, erased_serde::Error>;
+}
 
-impl<T: Answer> ErasedAnswer for T {}
+impl<T: Answer> ErasedAnswer for T {
+    fn read(&self, from: &mut dyn erased_serde::Deserializer<'_>) -> Result<AnyAnswer, erased_serde::Error> {
+        erased_serde::deserialize::<T>(from).map(AnyAnswer::new)
+    }
+}
+
+/// Reads an answer of the type that another one has.
+pub(crate) struct Like<'a>(pub(crate) &'a AnyAnswer);
+
+impl<'de> DeserializeSeed<'de> for Like<'_> {
+    type Value = AnyAnswer;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<AnyAnswer, D::Error> {
+        self.0.0.read(&mut <dyn erased_serde::Deserializer<'de>>::erase(deserializer)).map_err(D::Error::custom)
+    }
+}
 
 impl AnyAnswer {
     /// Wraps this answer.
@@ -312,6 +330,10 @@ impl AnyAnswer {
         } else {
             Err(self)
         }
+    }
+
+    pub(crate) fn erased(&self) -> &dyn erased_serde::Serialize {
+        &*self.0
     }
 
     /// The same for a resume function, where another type is a bug of the caller.

@@ -10,11 +10,11 @@ use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::component::{Answer, AnyAnswer, AnyComponent, Component, Described, DescribedAwait, Effect, Handled, Next};
 use crate::error::Failure;
+use crate::texts;
 
 /// A component whose code is one async function.
 pub trait Flow: Component {
@@ -344,10 +344,10 @@ impl<C, A> fmt::Debug for AwaitPoint<C, A> {
     label = "this would have to be saved over the `.await`",
     note = "own it and derive `Serialize` and `Deserialize` for its type, or end its use before the `.await`"
 )]
-pub trait Savable: Serialize + DeserializeOwned + Send + 'static {}
+pub trait Savable: Serialize + Deserialize<'static> + Send + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + Send + 'static> Savable for T {}
+impl<T: Serialize + Deserialize<'static> + Send + 'static> Savable for T {}
 
 /// Asks the compiler whether a local can be saved, at the place where the author wrote it.
 pub const fn savable<T: Savable>(_: &T) {}
@@ -371,13 +371,42 @@ pub const fn number<T: Number>(place: &mut T) -> &mut T {
     place
 }
 
+/// What a method gives that is called again after an await.
+#[diagnostic::on_unimplemented(
+    message = "`{T}` is not a borrow, so it cannot be taken again after an `.await`",
+    label = "this is taken to lend a part of what it is called on, because of its name",
+    note = "call it as a function, `Type::method(&value)`, and what it gives is saved instead"
+)]
+pub trait Lends<T> {}
+
+/// What [`Lends`] is asked of. If it were asked of the type itself, the compiler would suggest to borrow it.
+#[derive(Debug)]
+pub enum Method {}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Lends<&T> for Method {}
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Lends<&mut T> for Method {}
+#[diagnostic::do_not_recommend]
+impl<T> Lends<Option<T>> for Method where Self: Lends<T> {}
+#[diagnostic::do_not_recommend]
+impl<T, E> Lends<Result<T, E>> for Method where Self: Lends<T> + Lends<E> {}
+
+/// Gives the borrow back.
+pub const fn borrowed<T>(borrow: T) -> T
+where
+    Method: Lends<T>,
+{
+    borrow
+}
+
 /// The states of a flow, with one variant per await.
 #[diagnostic::on_unimplemented(
     message = "a value that this flow keeps over an `.await` cannot be saved",
     label = "in this flow",
     note = "the value is named by another error"
 )]
-pub trait States: Serialize + DeserializeOwned + Send + 'static {
+pub trait States: Serialize + Deserialize<'static> + Send + 'static {
     /// The name of the await.
     fn name(&self) -> &'static str;
 
@@ -385,6 +414,9 @@ pub trait States: Serialize + DeserializeOwned + Send + 'static {
     fn locals() -> Vec<Vec<(&'static str, &'static str)>>
     where
         Self: Sized;
+
+    /// Brings each local into a form that serde carries: see [`settle`](crate::iterate::settle).
+    fn settle(&mut self);
 }
 
 /// The state of one flow that goes on.
@@ -413,7 +445,8 @@ impl<S: Serialize> Serialize for Held<S> {
 }
 
 impl State {
-    fn new(state: impl States) -> Self {
+    fn new(mut state: impl States) -> Self {
+        state.settle();
         Self(Box::new(Held(Some(state))))
     }
 
@@ -483,7 +516,8 @@ where
         let state = held.0.take().ok_or_else(|| Failure::bug("a flow goes on whose last step did not end"))?;
         match R::step((self.code)(Enter::Resume(state, answer))) {
             Step::Ready(_) => unreachable!("BUG: only the arguments lead to the first state"),
-            Step::Await(state, callee) => {
+            Step::Await(mut state, callee) => {
+                state.settle();
                 held.0 = Some(state);
                 Ok(Stepped::Awaits(callee))
             }
@@ -493,7 +527,7 @@ where
     }
 
     fn read<'de, D: Deserializer<'de>>(&self, deserializer: D) -> Result<State, D::Error> {
-        S::deserialize(deserializer).map(State::new)
+        texts::lasting::<S, D>(deserializer).map(State::new)
     }
 }
 

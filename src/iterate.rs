@@ -3,11 +3,15 @@
 //!
 //! An ordinary iterator has no form on disk. [`iterate`] turns what it is given into one that has: a range stays a
 //! range, a collection becomes the items that are left.
+//!
+//! [`settle`] is for the same trouble outside of a loop: serde's form of a `RangeInclusive` forgets that it has come to
+//! its end. After `let mut r = 0..=3; while r.next().is_some() {}`, the local `r` is `4..=3` from the next `.await` on.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque, btree_map, hash_map};
 use std::ops::{Range, RangeFrom, RangeInclusive};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) mod lend;
@@ -118,6 +122,62 @@ where
     }
 }
 
+/// Brings a local that is to be saved into a form that serde carries: a `RangeInclusive` of integers, characters or
+/// addresses that has come to its end becomes an empty one. No iterator or lookup can tell the two apart; what the
+/// standard library calls unspecified (the start of such a range), `==` and `{:?}` can. Done at the `.await`, whether
+/// or not the conversation is then loaded, so that nothing depends on that.
+///
+/// A range inside of another type keeps serde's form: `Option<RangeInclusive<u8>>` begins again after a load.
+pub fn settle<T: 'static>(local: &mut T) {
+    // All locals of all flows come by here at each step; for most types the compiler sees that this is not taken.
+    if const { is_like_a_range::<T>() } {
+        settle_range(local);
+    }
+}
+
+macro_rules! ranges {
+    ($($item:ty: $first:expr, $last:expr;)*) => {
+        /// Whether it could be a range, by what is known while the program is built.
+        const fn is_like_a_range<T>() -> bool {
+            !std::mem::needs_drop::<T>() && (false $(|| size_of::<T>() == size_of::<RangeInclusive<$item>>()
+                && align_of::<T>() == align_of::<RangeInclusive<$item>>())*)
+        }
+
+        fn settle_range(local: &mut dyn Any) {
+            $(if let Some(range) = local.downcast_mut::<RangeInclusive<$item>>() {
+                // Empty, and yet its ends are in order: only because it was run through.
+                if RangeInclusive::is_empty(range) && range.start() <= range.end() {
+                    let end = *range.end();
+                    *range = match (end..=$last).nth(1) {
+                        Some(after) => after..=end,
+                        None => end..=($first..=end).nth_back(1).unwrap_or(end),
+                    };
+                }
+                return;
+            })*
+        }
+    };
+}
+
+// What the standard library can count.
+ranges! {
+    i8: i8::MIN, i8::MAX;
+    i16: i16::MIN, i16::MAX;
+    i32: i32::MIN, i32::MAX;
+    i64: i64::MIN, i64::MAX;
+    i128: i128::MIN, i128::MAX;
+    isize: isize::MIN, isize::MAX;
+    u8: u8::MIN, u8::MAX;
+    u16: u16::MIN, u16::MAX;
+    u32: u32::MIN, u32::MAX;
+    u64: u64::MIN, u64::MAX;
+    u128: u128::MIN, u128::MAX;
+    usize: usize::MIN, usize::MAX;
+    char: char::MIN, char::MAX;
+    Ipv4Addr: Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST;
+    Ipv6Addr: Ipv6Addr::UNSPECIFIED, Ipv6Addr::from_bits(u128::MAX);
+}
+
 /// The items of a collection that are left.
 #[derive(Debug)]
 pub struct Items<T>(std::vec::IntoIter<T>);
@@ -142,7 +202,7 @@ impl<T: Serialize> Serialize for Items<T> {
     }
 }
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Items<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Vec::deserialize(deserializer).map(|items| Self(items.into_iter()))
     }

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::component::{Answered, AnyAnswer, AnyComponent, Context, Effect, Embedded};
 use crate::conversation::{Conversation, Instance, Slot};
 use crate::error::Failure;
+use crate::exact;
 use crate::id::{ConversationId, InstanceId, Turn};
 use crate::record::Ended;
 use crate::timestamp::Timestamp;
@@ -107,7 +108,7 @@ pub fn dispatch(conversation: Conversation, turn: Turn, event: Event, now: Times
 
 /// Answers in place of the instance that `turn` names, as if it had answered itself.
 pub fn answer(conversation: Conversation, turn: Turn, answer: AnyAnswer, now: Timestamp) -> Result<Outcome, Rejected> {
-    let digest = digest(&answer);
+    let digest = digest(answer.erased());
     let mut step = Step::of(conversation, now);
     let answered = step.open(turn, digest).and_then(|path| {
         let component = &step.instance(&path).component;
@@ -454,8 +455,8 @@ fn guard<T>(code: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
 }
 
 /// 64 bits of a checksum of what was sent: enough to tell the same answer sent twice from another one.
-fn digest(sent: &impl serde::Serialize) -> String {
+fn digest(sent: &dyn erased_serde::Serialize) -> String {
     // An answer without a JSON form cannot be sent twice: it came from the program itself.
-    let bytes = serde_json::to_vec(sent).unwrap_or_default();
+    let bytes = exact::to_json(sent).unwrap_or_default();
     HEXLOWER.encode(&Sha256::digest(bytes)[..8])
 }

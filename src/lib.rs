@@ -51,6 +51,7 @@ mod timestamp;
 
 pub mod component;
 pub mod conversation;
+mod exact;
 #[doc(hidden)]
 pub mod flow;
 mod iterate;
@@ -63,6 +64,7 @@ pub mod store;
 #[cfg(feature = "terminal")]
 pub mod terminal;
 pub mod testing;
+mod texts;
 
 mod questions;
 
@@ -87,19 +89,28 @@ pub mod __private {
     pub use {inventory, serde, typetag};
 
     pub use crate::component::{AnyAnswer, Kind, Registration};
-    pub use crate::iterate::iterate;
     pub use crate::iterate::lend::{
         Steps, again, chain, enumerate, flatten, lent, place, scan, skip, skip_while, step_by, take, take_while, zip,
     };
+    pub use crate::iterate::{iterate, settle};
 
     use crate::error::Failure;
     pub use crate::flow::{
-        AwaitPoint, Enter, Flow, Machine, Plain, Returns, Savable, Site, State, States, Step, Undescribed, broken,
-        describe, machine, number, savable, step,
+        AwaitPoint, Enter, Flow, Machine, Plain, Returns, Savable, Site, State, States, Step, Undescribed, borrowed,
+        broken, describe, machine, number, savable, step,
     };
 
     pub fn no_resume(key: &str) -> Failure {
         Failure::message(format!("no resume function is called `{key}`"))
+    }
+
+    /// # Panics
+    ///
+    /// Another type has this name on disk too.
+    pub fn assert_alone(name: &str) {
+        if let Err(places) = crate::registry::check_name(name) {
+            panic!("{places}");
+        }
     }
 
     pub const TRANSIENT: &str = "a transient component is never saved";

@@ -4,6 +4,7 @@
 //! the body (the instances with their states), and a checksum over both. [`Record::encode`] makes one from a
 //! conversation and proves, before anybody may save it, that its bytes decode to the same conversation.
 //! [`Record::parse`] reads bytes from anywhere and believes nothing: length, checksum, format, nesting.
+//! What JSON has no form for, such as `Some(())`, is marked: ARCHITECTURE.md has the forms.
 //! [`Record::decode`] gives the conversation back. A record that cannot be read is an [`Unreadable`] with the reason;
 //! nothing here ever throws one away.
 //!
@@ -20,6 +21,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use data_encoding::HEXLOWER;
 use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
@@ -29,8 +31,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::component::{Answered, AnyAnswer, AnyComponent};
+use crate::component::{Answer, Answered, AnyAnswer, AnyComponent, Like};
 use crate::conversation::{Conversation, Instance, Slot};
+use crate::exact::{self, Shape};
 use crate::id::{ConversationId, InstanceId, Turn};
 use crate::registry;
 use crate::timestamp::Timestamp;
@@ -135,7 +138,7 @@ pub enum Stored {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// A value has no JSON form, for instance a map whose keys are not strings.
+    /// A value has no JSON form, for instance a field called `$stube:some`.
     #[error("a value of `{component}` has no JSON form: {class}")]
     NoJson {
         /// The component, where it is known.
@@ -143,7 +146,8 @@ pub enum EncodeError {
         /// What serde_json calls it, without the value.
         class: String,
     },
-    /// What was written does not read back, for instance a `NaN`.
+    /// What was written does not read back, or not as the same value; for instance `Text("a")` of an untagged enum that
+    /// has `Letter('a')` too.
     #[error("what was written does not read back: {0}")]
     NoRoundTrip(String),
     /// The record would be larger than [`MAX_BYTES`].
@@ -245,7 +249,8 @@ impl Record {
     /// A value has no JSON form, does not read back, or makes the record larger or deeper than the limits.
     pub fn encode(conversation: &Conversation, revision: Revision) -> Result<Self, EncodeError> {
         debug_assert_eq!(conversation.check(), Ok(()));
-        let body = encode_body(conversation)?;
+        let shape = Shape::default();
+        let body = encode_body(conversation, &shape)?;
         let header = Header {
             format: FORMAT,
             id: conversation.id,
@@ -259,7 +264,7 @@ impl Record {
             outlived_by: None,
         };
         let record = Self::seal(header, &body)?;
-        record.prove()?;
+        record.prove(conversation, &shape)?;
         Ok(record)
     }
 
@@ -267,10 +272,15 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// The result has no JSON form, or makes the record larger or deeper than the limits.
+    /// The result has no JSON form, does not read back, or makes the record larger or deeper than the limits.
     pub fn encode_ended(ended: &Ended, revision: Revision) -> Result<Self, EncodeError> {
-        let body = serde_json::to_string(&EndedBody { result: ended.result.as_ref() })
+        let shape = Shape::default();
+        let result = ended.result.as_ref().map(|answer| ValueRef(answer.erased(), &shape));
+        let body = serde_json::to_string(&EndedBody { result })
             .map_err(|error| EncodeError::NoJson { component: ended.flow.to_owned(), class: describe(&error) })?;
+        if let Some(result) = &ended.result {
+            prove_result(result, &shape, &body, ended.flow)?;
+        }
         let header = Header {
             format: FORMAT,
             id: ended.id,
@@ -394,26 +404,51 @@ impl Record {
         Ok(conversation)
     }
 
-    /// Decodes the bytes that are about to be saved, and encodes what came out once more.
-    fn prove(&self) -> Result<(), EncodeError> {
+    /// Decodes the bytes that are about to be saved, and encodes what came out once more. That must give the same bytes,
+    /// and the same `shape`: values of two types may have one JSON form.
+    fn prove(&self, conversation: &Conversation, shape: &Shape) -> Result<(), EncodeError> {
         let lost = |what: String| EncodeError::NoRoundTrip(what);
         let parsed = Self::parse(self.bytes.clone()).map_err(|reason| lost(reason.to_string()))?;
         let again = parsed.decode_conversation().map_err(|reason| lost(reason.to_string()))?;
-        let again = encode_body(&again)?;
-        if again == self.body() {
+        let again_shape = Shape::default();
+        let again_body = encode_body(&again, &again_shape)?;
+        if *shape == again_shape && (same(&again_body, self.body())) {
             return Ok(());
         }
-        // A hash map is written in another order each time. Only the order may differ.
-        let canonical = |body: &str| -> Result<serde_json::Value, EncodeError> {
-            let mut value = serde_json::from_str(body).map_err(|error| lost(describe(&error)))?;
-            sort(&mut value);
-            Ok(value)
+        let pairs = conversation.instances().into_iter().zip(again.instances());
+        let differs = |(before, after): &(&Instance, &Instance)| match (written(before), written(after)) {
+            (Ok((before, shape)), Ok((after, again_shape))) => shape != again_shape || !same(&before, &after),
+            (Err(_), _) | (_, Err(_)) => true,
         };
-        if canonical(&again)? == canonical(self.body())? {
-            return Ok(());
-        }
-        Err(lost("a value came back as another one".to_owned()))
+        let component = pairs.rev().find(differs).map_or("?", |(instance, _)| instance.name());
+        Err(lost(format!("a value of `{component}` came back as another one")))
     }
+}
+
+/// Reads the result from the body that is about to be saved, and encodes what came out once more.
+fn prove_result(result: &AnyAnswer, shape: &Shape, body: &str, flow: &str) -> Result<(), EncodeError> {
+    let lost =
+        |error: serde_json::Error| EncodeError::NoRoundTrip(format!("the result of `{flow}`: {}", describe(&error)));
+    let wire: EndedWire<'_> = serde_json::from_str(body).map_err(lost)?;
+    let again = exact::read(Like(result), wire.result).map_err(lost)?;
+    let again_shape = Shape::default();
+    let again_result = Some(ValueRef(again.erased(), &again_shape));
+    let again_body = serde_json::to_string(&EndedBody { result: again_result }).map_err(lost)?;
+    if *shape == again_shape && same(&again_body, body) {
+        return Ok(());
+    }
+    Err(EncodeError::NoRoundTrip(format!("the result of `{flow}` came back as another one")))
+}
+
+/// The result of a conversation, from the JSON that [`Stored::Ended`] holds. Any JSON reader gives the same for a result
+/// that is plain JSON; this one also knows the forms of what JSON has none for, such as `Some(())`.
+///
+/// # Errors
+///
+/// It is not a `T`.
+pub fn result<T: Answer>(json: &str) -> Result<T, Reason> {
+    let name = std::any::type_name::<T>().to_owned();
+    exact::from_json(json).map_err(|error| Reason::ChangedShape { name, class: describe(&error) })
 }
 
 /// What is left of a conversation that has ended.
@@ -431,14 +466,14 @@ pub struct Ended {
 
 impl Ended {
     /// The result, if the conversation ended with one of this type.
-    pub fn result<T: crate::component::Answer>(self) -> Option<T> {
+    pub fn result<T: Answer>(self) -> Option<T> {
         self.result?.downcast().ok()
     }
 }
 
 #[derive(Serialize)]
 struct EndedBody<'a> {
-    result: Option<&'a AnyAnswer>,
+    result: Option<ValueRef<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -459,6 +494,9 @@ fn checksum(content: &[u8]) -> String {
 /// What serde_json has to say, without the values that it quotes.
 pub(crate) fn describe(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
+    if error.to_string() == exact::RESERVED {
+        return exact::RESERVED.to_owned();
+    }
     let class = match error.classify() {
         Category::Io => "it could not be written",
         Category::Syntax => "it is not well-formed JSON",
@@ -497,18 +535,56 @@ fn depth(bytes: &[u8]) -> usize {
     deepest
 }
 
-/// Sorts every list, so that two forms of one hash set are equal. Maps are sorted by serde_json already.
-fn sort(value: &mut serde_json::Value) {
-    match value {
-        serde_json::Value::Array(list) => {
-            list.iter_mut().for_each(sort);
-            list.sort_by_cached_key(ToString::to_string);
+/// Whether two texts are one value, but for the order of what is in lists and maps: a hash map is written in another
+/// order each time.
+fn same(one: &str, other: &str) -> bool {
+    one == other || matches!((sorted(one), sorted(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// The text with every list and map in order. Numbers are compared as they are written: read as floats, two that are
+/// wide would be equal, and so would 0.0 and -0.0.
+fn sorted(text: &str) -> Result<String, serde_json::Error> {
+    let (open, mut items, close) = match text.as_bytes().first() {
+        Some(b'[') => {
+            let items: Vec<&RawValue> = serde_json::from_str(text)?;
+            ('[', items.into_iter().map(|item| sorted(item.get())).collect::<Result<Vec<_>, _>>()?, ']')
         }
-        serde_json::Value::Object(map) => map.values_mut().for_each(sort),
-        serde_json::Value::Null
-        | serde_json::Value::Bool(_)
-        | serde_json::Value::Number(_)
-        | serde_json::Value::String(_) => {}
+        Some(b'{') => {
+            let Pairs(pairs) = serde_json::from_str(text)?;
+            let pair = |(key, value): (&RawValue, &RawValue)| Ok(format!("{key}:{}", sorted(value.get())?));
+            ('{', pairs.into_iter().map(pair).collect::<Result<_, serde_json::Error>>()?, '}')
+        }
+        _ => return Ok(text.to_owned()),
+    };
+    items.sort_unstable();
+    Ok(format!("{open}{}{close}", items.join(",")))
+}
+
+/// The entries of a map as they are written, those of one key too.
+struct Pairs<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor(PhantomData)).map(Self)
+    }
+}
+
+/// Takes the entries of a map in their order.
+struct EntriesVisitor<K, V>(PhantomData<(K, V)>);
+
+impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> de::Visitor<'de> for EntriesVisitor<K, V> {
+    type Value = Vec<(K, V)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(entries)
     }
 }
 
@@ -576,13 +652,23 @@ impl<'de> Deserialize<'de> for Answered {
 
 // ---- The body on disk ---------------------------------------------------------------------------------------------
 
-fn encode_body(conversation: &Conversation) -> Result<String, EncodeError> {
-    let body = Body { next: conversation.next_instance, root: SlotRef(&conversation.root) };
+fn encode_body(conversation: &Conversation, shape: &Shape) -> Result<String, EncodeError> {
+    let body = Body { next: conversation.next_instance, root: SlotRef(&conversation.root, shape) };
     serde_json::to_string(&body).map_err(|error| {
-        let unsavable = |instance: &&Instance| serde_json::to_string(&InstanceRef(instance)).is_err();
+        let unsavable = |instance: &&Instance| written(instance).is_err();
         let component = conversation.instances().into_iter().rev().find(unsavable).map_or("?", Instance::name);
         EncodeError::NoJson { component: component.to_owned(), class: describe(&error) }
     })
+}
+
+/// The state of one instance, and the shape of it.
+fn written(instance: &Instance) -> Result<(String, Shape), serde_json::Error> {
+    let shape = Shape::default();
+    let state = match instance.component.registration().transient {
+        true => String::new(),
+        false => serde_json::to_string(&ValueRef(&*instance.component, &shape))?,
+    };
+    Ok((state, shape))
 }
 
 #[derive(Serialize)]
@@ -591,19 +677,19 @@ struct Body<'a> {
     root: SlotRef<'a>,
 }
 
-struct SlotRef<'a>(&'a Slot);
+struct SlotRef<'a>(&'a Slot, &'a Shape);
 
 impl Serialize for SlotRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(InstanceRef))
+        serializer.collect_seq(self.0.iter().map(|instance| InstanceRef(instance, self.1)))
     }
 }
 
-struct InstanceRef<'a>(&'a Instance);
+struct InstanceRef<'a>(&'a Instance, &'a Shape);
 
 impl Serialize for InstanceRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let instance = self.0;
+        let Self(instance, shape) = *self;
         let registration = instance.component.registration();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &instance.id)?;
@@ -622,29 +708,29 @@ impl Serialize for InstanceRef<'_> {
             // Only a checkpoint may hold one; a record is refused when it is read back.
             map.serialize_entry("state", &())?;
         } else {
-            map.serialize_entry("state", &StateRef(&*instance.component))?;
+            map.serialize_entry("state", &ValueRef(&*instance.component, shape))?;
         }
         if !instance.slots.is_empty() {
-            map.serialize_entry("slots", &SlotsRef(&instance.slots))?;
+            map.serialize_entry("slots", &SlotsRef(&instance.slots, shape))?;
         }
         map.end()
     }
 }
 
-struct StateRef<'a>(&'a dyn AnyComponent);
+/// A value of the author's.
+struct ValueRef<'a>(&'a dyn erased_serde::Serialize, &'a Shape);
 
-impl Serialize for StateRef<'_> {
+impl Serialize for ValueRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let erased: &dyn crate::component::ErasedComponent = self.0;
-        erased_serde::serialize(erased, serializer)
+        exact::write(self.0, serializer, self.1)
     }
 }
 
-struct SlotsRef<'a>(&'a [(String, Slot)]);
+struct SlotsRef<'a>(&'a [(String, Slot)], &'a Shape);
 
 impl Serialize for SlotsRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, slot)| (name, SlotRef(slot))))
+        serializer.collect_map(self.0.iter().map(|(name, slot)| (name, SlotRef(slot, self.1))))
     }
 }
 
@@ -684,23 +770,7 @@ struct SlotsWire<'a>(Vec<(String, Vec<InstanceWire<'a>>)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for SlotsWire<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Vec<(String, Vec<InstanceWire<'de>>)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("child slots")
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut slots = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    slots.push(entry);
-                }
-                Ok(slots)
-            }
-        }
-        deserializer.deserialize_map(Visitor).map(Self)
+        deserializer.deserialize_map(EntriesVisitor(PhantomData)).map(Self)
     }
 }
 
@@ -743,7 +813,7 @@ pub(crate) struct Checkpoint {
 impl Checkpoint {
     pub(crate) fn take(conversation: &Conversation) -> Result<Self, EncodeError> {
         Ok(Self {
-            body: encode_body(conversation)?,
+            body: encode_body(conversation, &Shape::default())?,
             id: conversation.id,
             created: conversation.created,
             touched: conversation.touched,
@@ -808,9 +878,6 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
         if self.on_name {
             return seed.deserialize(BorrowedStrDeserializer::new(self.tagged.name));
         }
-        let mut state = serde_json::Deserializer::from_str(self.tagged.state.get());
-        let value = seed.deserialize(&mut state)?;
-        state.end()?;
-        Ok(value)
+        exact::read(seed, self.tagged.state)
     }
 }

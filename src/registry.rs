@@ -47,15 +47,15 @@ pub(crate) fn current_name(name: &str) -> &str {
 ///
 /// The names that do not, each with the places that define it.
 pub fn check() -> Result<(), String> {
-    let twice = TABLE.values().filter(|found| found.len() > 1).map(|found| {
-        let mut places: Vec<_> = found.iter().map(|registration| registration.defined).collect();
-        places.sort_unstable();
-        format!(
-            "two types are called `{}` on disk: {}; give one of them another name",
-            found[0].name,
-            places.join(" and ")
-        )
-    });
-    let twice: Vec<_> = twice.collect();
+    let twice: Vec<_> = TABLE.keys().filter_map(|name| check_name(name).err()).collect();
     if twice.is_empty() { Ok(()) } else { Err(twice.join("; ")) }
+}
+
+/// Checks that this name on disk belongs to one type.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
+    let Some(found) = TABLE.get(name).filter(|found| found.len() > 1) else { return Ok(()) };
+    let mut places: Vec<_> = found.iter().map(|registration| registration.defined).collect();
+    places.sort_unstable();
+    let places = places.join(" and ");
+    Err(format!("two types are called `{name}` on disk: {places}; give one of them another name"))
 }

@@ -236,7 +236,7 @@ pub enum Reply {
     Applied,
     /// It was applied, and the conversation has ended. The result is durable, or was until it was handed out here.
     Ended {
-        /// The result as JSON; `null` if there is none.
+        /// The result as JSON; `null` if there is none. [`record::result`](crate::record::result) reads it as a value.
         result: String,
     },
     /// This very answer has been applied before; nothing changed.

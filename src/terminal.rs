@@ -21,6 +21,7 @@ use std::io::{self, BufRead, Write};
 use crate::component::{Answer, Component};
 use crate::error::Error;
 use crate::id::ConversationId;
+use crate::record;
 use crate::runtime::{Question, Reply, Retention, Runtime};
 use crate::store::Store;
 use crate::view::{Action, Event, Form, Input, InputKind, View};
@@ -146,7 +147,7 @@ impl<I: BufRead, O: Write> Talk<I, O> {
     ) -> Result<Outcome, TerminalError> {
         match self.runtime.result(id).await? {
             Some(json) if json != "null" || is_null::<C::Answer>() => {
-                finish(serde_json::from_str(&json).map_err(|_| TerminalError::Result)?);
+                finish(record::result(&json).map_err(|_| TerminalError::Result)?);
             }
             Some(_) | None => self.terminal.line("The conversation ended without a result.")?,
         }

@@ -60,7 +60,7 @@ async fn nothing_that_was_typed_is_traced_or_told_by_an_error() {
     for event in [note(CANARY), note(CANARY), Event::new(CANARY)] {
         writeln!(told, "{event:?} {:?}", runtime.dispatch(id, turn, event.clone()).await).expect("text");
     }
-    for action in ["refuse", "fail", "panic", "nan"] {
+    for action in ["refuse", "fail", "panic", "unsavable"] {
         writeln!(told, "{:?}", send(&runtime, id, Event::new(action)).await).expect("text");
     }
     for fault in [Fault::NotApplied, Fault::Conflict, Fault::UnknownAndNot, Fault::UnknownForNow] {

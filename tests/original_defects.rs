@@ -49,7 +49,7 @@ async fn defect_19_4_a_state_that_cannot_be_saved_is_refused_and_not_skipped() {
     let runtime = Runtime::open(Arc::clone(&store)).await.expect("it opens");
     let id = runtime.start(Counter::new()).await.expect("it starts").id;
     let shown = open(&runtime, id).await;
-    let error = send(&runtime, id, Event::new("nan")).await.expect_err("it is refused");
+    let error = send(&runtime, id, Event::new("unsavable")).await.expect_err("it is refused");
     assert!(matches!(error.kind, ErrorKind::NotSavable(_)));
     assert_eq!(open(&runtime, id).await, shown, "what the person sees is what is stored");
 }

@@ -81,3 +81,7 @@ mod more;
 mod names;
 #[path = "same_as_async/nasty.rs"]
 mod nasty;
+#[path = "same_as_async/peers.rs"]
+mod peers;
+#[path = "same_as_async/texts.rs"]
+mod texts;

@@ -16,18 +16,34 @@ mod other {
     }
 }
 
-#[tokio::test]
-async fn a_runtime_does_not_open_and_names_both_places() {
-    let error = Runtime::in_memory().await.expect_err("two types are called `order`");
+fn a_runtime_does_not_open_and_names_both_places() {
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("an executor");
+    let error = executor.block_on(Runtime::in_memory()).expect_err("two types are called `order`");
     assert!(matches!(error.kind, ErrorKind::Registry(_)));
     let text = error.to_string();
     assert!(text.starts_with("two types are called `order` on disk: two_types_of_one_name (tests/"), "{text}");
     assert!(text.contains(" and two_types_of_one_name::other (tests/"), "{text}");
 }
 
-#[test]
-#[should_panic(expected = "two types are called `order` on disk")]
-fn a_test_conversation_does_not_start() {
-    drop(other::order());
-    TestConversation::start(first());
+fn panics(code: fn()) -> bool {
+    match std::panic::catch_unwind(code) {
+        Ok(()) => false,
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().expect("a text");
+            text.contains("two types are called `order` on disk")
+        }
+    }
+}
+
+/// Without a harness: the test that `#[flow]` writes beside each of the two would fail here, and rightly so.
+fn main() {
+    a_runtime_does_not_open_and_names_both_places();
+    assert!(panics(|| {
+        drop(other::order());
+        TestConversation::start(first());
+    }));
+    // What the test that `#[flow]` writes calls.
+    assert!(panics(|| stube::__private::assert_alone("order")));
+    stube::__private::assert_alone("confirm");
+    println!("two types of one name: found by a runtime, by a test conversation, and by the test beside each flow");
 }

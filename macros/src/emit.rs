@@ -25,7 +25,7 @@ use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, Expr, Ident, Lifetime, Pat, Stmt};
 
-use crate::component::{register, registration};
+use crate::component::{register, registration, snake_case};
 use crate::cut::only;
 use crate::edges::Edges;
 use crate::facts::{SplitLoop, target};
@@ -51,10 +51,12 @@ pub(crate) fn emit(source: &Source, graph: &Graph, live: &Liveness, machine: &Ma
     let value = value(source);
     let states = emitter.states();
     let flow = emitter.flow();
+    let test = test(source);
     let items = quote! {
         #value
         #states
         #flow
+        #test
     };
     Flow { function, items }
 }
@@ -116,6 +118,22 @@ pub(crate) fn unparsed(item: TokenStream, error: &syn::Error) -> TokenStream {
     let error = error.to_compile_error();
     let item = syn::parse2::<syn::ItemFn>(item.clone()).is_err().then_some(item);
     quote!(#error #item)
+}
+
+/// Two flows of one name are found by whoever runs the tests.
+fn test(source: &Source) -> TokenStream {
+    let Source { value, name, attrs, .. } = source;
+    let cfgs = attrs.iter().filter(|attr| is_cfg(attr));
+    let test = Ident::new(&format!("{}_has_its_name_alone", snake_case(&value.to_string())), value.span());
+    quote! {
+        #(#cfgs)*
+        #[cfg(test)]
+        #[allow(unnameable_test_items, reason = "a flow inside of a function has no test")]
+        #[test]
+        fn #test() {
+            ::stube::__private::assert_alone(#name);
+        }
+    }
 }
 
 /// `fn booking(guest: String) -> BookingFlow`
@@ -234,6 +252,11 @@ impl Emitter<'_> {
             fields.collect::<Vec<_>>()
         });
         let locals = locals.map(|fields| quote!(#(#fields),*));
+        let settled = all.iter().map(|variant| {
+            let (name, fields) = (&variant.name, variant.fields.iter().map(|field| &field.name));
+            let settled = variant.fields.iter().map(|field| &field.name);
+            quote!(Self::#name { #(#fields),* } => { #(::stube::__private::settle(#settled);)* })
+        });
         let bounded = (!used.is_empty()).then(|| quote!(<#(#used: ::stube::__private::Savable),*>));
         quote! {
             #(#cfgs)*
@@ -256,6 +279,12 @@ impl Emitter<'_> {
 
                 fn locals() -> ::std::vec::Vec<::std::vec::Vec<(&'static str, &'static str)>> {
                     ::std::vec![#(::std::vec![#locals]),*]
+                }
+
+                fn settle(&mut self) {
+                    match self {
+                        #(#settled)*
+                    }
                 }
             }
         }
@@ -607,7 +636,7 @@ impl<'a> Body<'a> {
         let graph = self.emitter.graph;
         let needed = again.locals.iter().filter(|local| self.declared.contains(local));
         let needed: Vec<_> = needed.map(|local| &graph.local(*local).ident).collect();
-        let (expr, ty) = (&again.expr, again.ty.as_ref().map(|ty| quote!(: #ty)));
+        let (expr, ty) = (borrowed(&again.expr), again.ty.as_ref().map(|ty| quote!(: #ty)));
         let pat = only(&again.pat, &needed);
         if let Pat::Ident(bare) = &pat
             && bare.subpat.is_none()
@@ -718,6 +747,20 @@ impl<'a> Body<'a> {
         let mut expr = code.expr.clone();
         Jumps::new(self.emitter, &code.loops).visit_expr_mut(&mut expr);
         expr.into_token_stream()
+    }
+}
+
+/// An expression that is evaluated again. Of a method, the compiler says whether it lends what it gives.
+fn borrowed(expr: &Expr) -> TokenStream {
+    match expr {
+        Expr::Paren(expr) => borrowed(&expr.expr),
+        Expr::Group(expr) => borrowed(&expr.expr),
+        Expr::Tuple(expr) => {
+            let elems = expr.elems.iter().map(borrowed);
+            quote!((#(#elems,)*))
+        }
+        Expr::MethodCall(call) => quote_spanned!(call.method.span()=> ::stube::__private::borrowed(#call)),
+        expr => expr.to_token_stream(),
     }
 }
 

@@ -49,12 +49,34 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # What is saved
 ///
 /// At each `.await`, the locals that are used after it, and nothing else. Their types are inferred, never written
-/// down, and implement serde's two traits. The state is called as the binding (`let name = ...` waits in `Name`), else
-/// as what is awaited (`Confirm`); if that name is taken, it is numbered. The fields are the names of the locals.
+/// down, and implement serde's two traits. A `&'static str` may stand anywhere in them. The state is called as the
+/// binding (`let name = ...` waits in `Name`), else as what is awaited (`Confirm`); if that name is taken, it is
+/// numbered. `#[at("Payment")]` on a statement with one `.await` names its state for good. The fields are the names of
+/// the locals.
+///
+/// # Where values are dropped
 ///
 /// A value that nobody uses after an `.await` is not saved: it is dropped where the flow waits, or where paths join
 /// after a branch or loop that waits, and not at the end of its scope. Everything else is dropped where the async
 /// function would drop it.
+///
+/// # Borrows
+///
+/// A borrow is not saved. What it borrows is, and after the `.await` it is taken again:
+///
+/// | Written | After the `.await` |
+/// |---|---|
+/// | `let name = &order.name;`, `let item = &mut items[i];` | the same; an index is evaluated once |
+/// | `let whole = &value();` | the value is kept, and borrowed again |
+/// | `as_str`, `as_slice`, `as_bytes`, `as_ref`, `as_mut`, `as_deref`, `as_path`, `as_os_str` and their `_mut` forms, `trim`, `trim_start`, `trim_end`, `first`, `last` and their `_mut` forms, `deref`, without arguments | the same call |
+/// | `rooms.get(&name)`, `rooms.get_mut(i)`; `.unwrap()` and `.expect("..")` after any of these | the same call; an argument is evaluated once |
+/// | `if let Some(x) = &maybe`, `match &order { .. }`, `let (a, b) = (&x, &y);`, `ref x`, and patterns on any of the above | the same pattern |
+/// | `let title = "text";`, `let limit = LIMIT;` | the same |
+/// | a closure without `move` | the same closure |
+///
+/// What is not in this table is refused where it would have to be saved, with what to write instead. If one
+/// of these methods, on a type of your own, gives a value that is no borrow, call it as `Dates::first(&dates)`, and the
+/// value is saved.
 ///
 /// # What runs again
 ///
@@ -63,8 +85,41 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Loops
 ///
-/// A `for` loop with an `.await` in its body goes over a range or an owned collection, which is consumed item by item;
-/// what is left of it is saved. `while`, `while let` and `loop` are free.
+/// A `for` loop with an `.await` in its body goes over
+///
+/// - a range or an owned collection: what is left of it is saved;
+/// - something borrowed: `&items`, `&mut items`, `.iter()`, `.iter_mut()`, `.keys()`, `.values()`, `.chars()`,
+///   `.lines()`, `.split(',')`, `.windows(2)`, `.chunks(2)` and the like: the place in it is saved (of a hash map, the
+///   keys that are left, so they are `Clone`; it cannot go over `.values()` of one);
+/// - either of them through the adapters of the standard library: `rev`, `enumerate`, `skip`, `take`, `step_by`, `zip`,
+///   `chain`, `filter`, `map`, `filter_map`, `flat_map`, `flatten`, `take_while`, `skip_while`, `map_while`, `scan`,
+///   `inspect`, `cloned`, `copied`.
+///
+/// For any other iterator, write `.collect::<Vec<_>>()` after it. Loops without an `.await` in their body, and `while`,
+/// `while let` and `loop`, are free.
+///
+/// # Macros
+///
+/// An `.await`, a `?` or a `return` may stand in the arguments of `format!`, `print!` and its family, `write!`, `vec!`,
+/// `assert!` and its family, `matches!`, `dbg!`, `panic!` and its family, and the events of tracing, and is evaluated
+/// if and when the macro evaluates it. Any other macro may stand in a flow as it is, also one that hides a
+/// `return Err(..)`, as `bail!` and `ensure!` do.
+///
+/// # What cannot be written
+///
+/// - What cannot be saved, in use on both sides of an `.await`: a borrow or an iterator that is not in the lists above,
+///   a guard, a closure with `move`, a function, a trait object ([`Boxed`] is one that can). Own it, derive serde's
+///   traits for it, or end its use before the `.await`.
+/// - A part of a local on the other side of an `.await` from where another part of it has been moved out. Take it
+///   apart: `let Order { name, items, .. } = order;`.
+/// - An `.await` in a closure, an async block, an inner function, a constant, a match guard, an `unsafe` block, or a
+///   macro that is not named above, such as `select!`.
+/// - `place += value` with an `.await` on one side and an effect on the other, and a value that a later part of the
+///   same expression changes after an `.await`: the order depends on types. Write a `let` for one of the two.
+/// - A flow with generics or lifetimes, a borrowed argument, an `impl Trait` as argument or result, an `unsafe` flow: a
+///   flow is found on disk by its one name.
+/// - A `cfg` on a single statement with an `.await`, and a `break` or `continue` of a loop with an `.await` that is
+///   hidden in a macro.
 ///
 /// # Methods
 ///
@@ -75,7 +130,10 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # Arguments of the attribute
 ///
 /// `name = "..."` sets the name on disk, which is otherwise the name of the function. Names are for ever: a
-/// conversation that waits on disk is found by them.
+/// conversation that waits on disk is found by them. Two flows of one name are found by a test that the macro writes
+/// beside each, and at start-up.
+///
+/// [`Boxed`]: https://docs.rs/stube/latest/stube/struct.Boxed.html
 #[proc_macro_attribute]
 pub fn flow(args: TokenStream, item: TokenStream) -> TokenStream {
     expand_flow(args.into(), item.into()).into()

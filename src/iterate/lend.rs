@@ -13,7 +13,6 @@ use std::iter;
 use std::ops::{Range, RangeFrom, RangeInclusive};
 use std::{array, option, result, slice, str};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// An iterator that can be had again, with the same items in the same order.
@@ -25,7 +24,7 @@ use serde::{Deserialize, Serialize};
 )]
 pub trait Lend: Iterator + Sized {
     /// Where the loop is.
-    type Place: Serialize + DeserializeOwned + Send + 'static;
+    type Place: Serialize + Deserialize<'static> + Send + 'static;
 
     /// Before the first item.
     fn place(self) -> Self::Place;
@@ -210,7 +209,7 @@ macro_rules! by_key {
         #[diagnostic::do_not_recommend]
         impl<'a, K, $($param),*> Lend for $items
         where
-            K: Clone + Eq + Hash + Serialize + DeserializeOwned + Send + 'static,
+            K: Clone + Eq + Hash + Serialize + Deserialize<'static> + Send + 'static,
         {
             type Place = Keys<K>;
 

@@ -20,13 +20,21 @@ use stube::{
 pub(crate) struct Counter {
     pub(crate) count: u64,
     pub(crate) woken: u64,
-    pub(crate) ratio: f64,
+    pub(crate) sign: Sign,
     pub(crate) note: String,
+}
+
+/// The text "a" is written as the letter is, so it would be loaded as that.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Sign {
+    Letter(char),
+    Text(String),
 }
 
 impl Counter {
     pub(crate) fn new() -> Self {
-        Self { count: 0, woken: 0, ratio: 1.0, note: String::new() }
+        Self { count: 0, woken: 0, sign: Sign::Letter('a'), note: String::new() }
     }
 }
 
@@ -47,7 +55,7 @@ impl Component for Counter {
             "refuse" => return Err(Failure::refuse("not now")),
             "fail" => return Err(Failure::message("it broke")),
             "panic" => panic!("it panicked"),
-            "nan" => self.ratio = f64::NAN,
+            "unsavable" => self.sign = Sign::Text("a".to_owned()),
             _ => {}
         }
         Ok(Next::stay())

@@ -216,3 +216,16 @@ same! { [()] async fn a_borrow_over_a_join() -> String {
     };
     format!("{name} {n} {m} {list:?}")
 } }
+
+same! { [()] async fn closures_over_awaits() -> u32 {
+    let base = ask("base").await;
+    let add = |n: u32| log(n) + base;
+    let mut count = 0;
+    let mut inc = |by| count += by;
+    inc(1);
+    let n = add(ask("n").await);
+    inc(n);
+    ask_unit("so").await;
+    inc(add(1));
+    count + base
+} }

@@ -11,6 +11,7 @@
 //! | `rooms.get(&name)`, `rooms.get_mut(..)`, and `.unwrap()`, `.expect("..")` after any of these | the same call; an argument is evaluated once, and kept |
 //! | a pattern on one of these: `if let Some(room) = &room`, `match &order { .. }`, `let (a, b) = (&x, &y);` | the same pattern |
 //! | `let title = "x";`, `let limit = LIMIT;` | the same |
+//! | a closure without `move` | the same closure: what it changes lies outside of it |
 //!
 //! As long as such a borrow is in use, the compiler lets nobody change what it borrows, so it is the same one.
 
@@ -191,7 +192,9 @@ impl Builder<'_> {
                     pat => (pat, None),
                 };
                 let is_text = is_text(expr) && is_bare(inner);
-                let names = if is_text || self.is_lent(expr) {
+                let names = if matches!(expr, Expr::Closure(closure) if closure.capture.is_none()) {
+                    bindings(inner).into_iter().map(|binding| binding.ident.clone()).collect()
+                } else if is_text || self.is_lent(expr) {
                     by_reference(inner)
                 } else if is_place(expr) {
                     let borrowed = bindings(inner).into_iter().filter(|binding| binding.by_ref.is_some());
