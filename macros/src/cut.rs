@@ -438,7 +438,12 @@ impl<'a> Builder<'a> {
         };
         self.take_again(borrows, &declares);
         let diverges = facts.diverges || matches!(stmt, Stmt::Macro(mac) if is_diverging(&mac.mac));
-        self.push(Node::Stmt { stmt: stmt.clone(), facts, loops: self.loops.clone(), declares });
+        let stmt = match stmt {
+            // Nothing comes after it, so it would be taken for a value.
+            Stmt::Expr(expr, None) if diverges => Stmt::Expr(expr.clone(), Some(Default::default())),
+            stmt => stmt.clone(),
+        };
+        self.push(Node::Stmt { stmt, facts, loops: self.loops.clone(), declares });
         if diverges {
             self.cur = None;
         }

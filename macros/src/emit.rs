@@ -29,7 +29,7 @@ use crate::component::{register, registration, snake_case};
 use crate::cut::only;
 use crate::edges::Edges;
 use crate::facts::{SplitLoop, target};
-use crate::graph::{Again, Code, Entry, Graph, Node, answer_ident, by_scope, point_ident};
+use crate::graph::{Again, Code, Entry, Graph, Node, answer_ident, point_ident};
 use crate::ids::{AwaitId, BlockId, LocalId, ScopeId, SeqId};
 use crate::liveness::{Liveness, mentioned};
 use crate::lower::{Machine, Variant};
@@ -575,12 +575,10 @@ impl<'a> Body<'a> {
     /// What the block is entered with, under the names that its code uses.
     fn pattern(&self, variant: &Variant) -> TokenStream {
         let graph = self.emitter.graph;
-        let outermost = graph.block(self.id).scopes[0];
         let fields = variant.fields.iter().map(|field| {
             let (name, local) = (&field.name, graph.local(field.local));
             let ident = &local.ident;
-            let is_here = local.scope == outermost || self.open_ended.contains(&local.scope);
-            let mutable = (local.mutable && is_here).then(|| quote!(mut));
+            let mutable = (local.mutable && self.stays(field.local)).then(|| quote!(mut));
             if name == ident { quote!(#mutable #ident) } else { quote!(#name: #mutable #ident) }
         });
         quote!(#(#fields),*)
@@ -594,33 +592,47 @@ impl<'a> Body<'a> {
         quote!(#declared #code)
     }
 
-    /// At the beginning of a scope in which the block starts: its locals, so that they are dropped at its end.
+    /// At the beginning of a scope in which the block starts: its locals in the order in which they were declared, so
+    /// that they are dropped at its end, the last one first.
     fn declarations(&self, scope: ScopeId) -> TokenStream {
         let graph = self.emitter.graph;
-        let block = graph.block(self.id);
-        let outermost = block.scopes[0];
         let mut tokens = TokenStream::new();
-        if !block.scopes.contains(&scope) {
+        if !graph.block(self.id).scopes.contains(&scope) {
             return tokens;
         }
-        if scope != outermost && !self.open_ended.contains(&scope) {
-            for local in by_scope(graph, self.carried.iter().copied()).remove(&scope).unwrap_or_default() {
-                let local = graph.local(local);
+        let carried = self.carried.iter().copied().filter(|&local| !self.stays(local));
+        let here: BTreeSet<_> = carried.chain(self.set_later()).filter(|&id| graph.local(id).scope == scope).collect();
+        let mut written = BTreeSet::new();
+        for id in here {
+            let local = graph.local(id);
+            if self.carried.contains(&id) {
                 let (ident, mutable) = (&local.ident, local.mutable.then(|| quote!(mut)));
                 tokens.extend(quote!(let #mutable #ident = #ident;));
+                continue;
             }
-        }
-        let set_later = self.declared.iter().copied().filter(|local| !self.carried.contains(local));
-        let set_later = set_later.filter(|local| !self.declares(block.code, *local));
-        let mut written = BTreeSet::new();
-        for local in by_scope(graph, set_later).remove(&scope).unwrap_or_default() {
-            match graph.local(local).again {
-                None => tokens.extend(self.declare(local)),
+            match local.again {
+                None => tokens.extend(self.declare(id)),
                 Some(again) if written.insert(again) => tokens.extend(self.again(&graph.agains[again.0])),
                 Some(_) => {}
             }
         }
         tokens
+    }
+
+    /// What has to be declared at the beginning, because the block sets it before it reads it.
+    fn set_later(&self) -> impl Iterator<Item = LocalId> {
+        let code = self.emitter.graph.block(self.id).code;
+        let set_later = self.declared.iter().copied().filter(|local| !self.carried.contains(local));
+        set_later.filter(move |local| !self.declares(code, *local))
+    }
+
+    /// Whether what the block is entered with can stay where the block was entered: its scope ends with the block, and
+    /// it is dropped in its turn, because nothing that was declared before it is declared after it now.
+    fn stays(&self, local: LocalId) -> bool {
+        let graph = self.emitter.graph;
+        let scope = graph.local(local).scope;
+        let ends_here = scope == graph.block(self.id).scopes[0] || self.open_ended.contains(&scope);
+        ends_here && !self.set_later().any(|other| other < local && graph.local(other).again.is_none())
     }
 
     /// Takes a borrow again.

@@ -15,8 +15,6 @@
 //!
 //! [`cut`]: crate::cut
 
-use std::collections::BTreeMap;
-
 use proc_macro2::Span;
 use syn::{Expr, Ident, Item, Pat, Stmt, Type};
 
@@ -171,13 +169,4 @@ pub(crate) fn answer_ident(place: Span) -> Ident {
 /// The constant of an await: `__at_0.call(operand)`, `__at_0.answer(__answer)`.
 pub(crate) fn point_ident(id: AwaitId, place: Span) -> Ident {
     Ident::new(&format!("__at_{}", id.0), Span::mixed_site().located_at(place))
-}
-
-/// The locals of a block, by the scopes in which they live.
-pub(crate) fn by_scope(graph: &Graph, locals: impl IntoIterator<Item = LocalId>) -> BTreeMap<ScopeId, Vec<LocalId>> {
-    let mut scopes = BTreeMap::<_, Vec<_>>::new();
-    for local in locals {
-        scopes.entry(graph.local(local).scope).or_default().push(local);
-    }
-    scopes
 }

@@ -324,7 +324,7 @@ impl Generator {
     ) -> (String, T, U) {
         let awaited = self.awaited;
         let (cond, then, failed, chosen) = self.scoped(|this| {
-            let (cond, failed) = this.condition(depth.saturating_sub(1), true);
+            let (cond, failed) = this.condition(depth.saturating_sub(1));
             let then = this.scoped(then);
             (cond, then, failed, this.known())
         });
@@ -338,12 +338,12 @@ impl Generator {
 
     /// A condition, with what is known where it does not hold. Declares what it binds. Of a `while`, no jump may stand in
     /// it without a label.
-    pub(crate) fn condition(&mut self, depth: usize, may_bind: bool) -> (String, crate::scope::Known) {
+    pub(crate) fn condition(&mut self, depth: usize) -> (String, crate::scope::Known) {
         let links = self.random.weighted(&[(6, 1), (2, 2), (1, 3)]);
         let mut texts = Vec::new();
         let mut failures = Vec::new();
         for _ in 0..links {
-            if may_bind && self.random.chance(if links == 1 { 30 } else { 45 }) {
+            if self.may_bind && self.random.chance(if links == 1 { 30 } else { 45 }) {
                 texts.push(self.let_condition(depth));
             } else if links == 1 {
                 texts.push(self.expr(&Ty::Bool, depth).in_condition());
@@ -373,7 +373,7 @@ impl Generator {
 
     /// What a pattern looks at, and how.
     fn scrutinee(&mut self, ty: &Ty, depth: usize) -> (String, Look) {
-        let look = Look { by_ref: false, of: None, refutable: true };
+        let look = Look { by_ref: false, is_kept: false, of: None, refutable: true };
         if self.random.chance(30) {
             let is_usable = |var: &crate::scope::Var| {
                 var.ty == *ty && var.state == State::Ready && var.lock < Lock::Exclusive && !var.is_const
@@ -382,12 +382,12 @@ impl Generator {
                 let var = self.env[index].clone();
                 let of = if var.is_ref { var.of } else { Some(index) };
                 let text = if var.is_ref { var.name } else { format!("&{}", var.name) };
-                return (text, Look { by_ref: true, of, ..look });
+                return (text, Look { by_ref: true, is_kept: !var.is_ref, of, ..look });
             }
         }
         if self.random.chance(15) {
             let value = self.expr(ty, depth).tight();
-            return (format!("&{value}"), Look { by_ref: true, ..look });
+            return (format!("&{value}"), Look { by_ref: true, is_kept: true, ..look });
         }
         let value = self.expr(ty, depth);
         let of = self.local_of(&value);

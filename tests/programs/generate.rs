@@ -8,7 +8,7 @@
 //!
 //! - an await in a closure, an async block, a constant, an inner function, a guard, an unsafe block, an argument that
 //!   a macro evaluates lazily, or a macro of one's own;
-//! - a borrow, a closure or an iterator that is used after an await;
+//! - a closure or an iterator that is used after an await, or a borrow that cannot be taken again after it;
 //! - a receiver, an indexed place or a shown value that a later, awaiting part of the expression changes;
 //! - `place += value` where both sides do something and one awaits;
 //! - a `for` loop that awaits, over something else than a range or an owned collection;
@@ -75,8 +75,10 @@ pub(crate) struct Generator {
     pub(crate) may_await: bool,
     pub(crate) may_change: bool,
     pub(crate) may_jump: bool,
+    /// Whether a condition may bind locals.
+    pub(crate) may_bind: bool,
     pub(crate) dead: bool,
-    pub(crate) drops: bool,
+    drops: bool,
     pub(crate) numbers: usize,
     /// How many awaits have been written.
     pub(crate) awaited: usize,
@@ -98,6 +100,7 @@ impl Generator {
             may_await: true,
             may_change: true,
             may_jump: true,
+            may_bind: true,
             dead: false,
             drops,
             numbers: 0,
@@ -121,7 +124,11 @@ impl Generator {
         for _ in 0..statements {
             // No statement takes it all.
             self.size = size / statements as i32;
-            self.statement(4, &mut lines);
+            if self.drops {
+                self.dropping(4, &mut lines);
+            } else {
+                self.statement(4, &mut lines);
+            }
         }
         self.size = size / statements as i32;
         if self.awaited == 0 {
@@ -130,17 +137,32 @@ impl Generator {
             lines.push(format!("ask_unit(\"{name}\").await;"));
             self.wait();
         }
+        if self.drops {
+            lines.push(
+                match &self.output {
+                    Ty::Opt(_) => "Some(5)",
+                    Ty::Res(_) => "Ok(6)",
+                    _ => "7",
+                }
+                .to_owned(),
+            );
+            return self.finished(seed, &params, &args, &lines);
+        }
         self.show_all(&mut lines);
         let output = self.output.clone();
         if self.random.chance(90) || output != Ty::Unit {
             let tail = self.expr(&output, 2);
             lines.push(if self.random.chance(90) { tail.text } else { format!("return {};", tail.text) });
         }
+        self.finished(seed, &params, &args, &lines)
+    }
+
+    fn finished(&self, seed: u64, params: &[String], args: &[String], lines: &[String]) -> Program {
         let lines = lines.iter().flat_map(|line| line.split('\n')).map(str::to_owned).collect();
         Program {
             seed,
             params: format!("({})", params.join(", ")),
-            args: if args.len() == 1 { format!("({})", args[0]) } else { format!("({})", args.join(", ")) },
+            args: format!("({})", args.join(", ")),
             output: self.output.spelled(),
             lines,
         }
@@ -231,6 +253,7 @@ impl Generator {
             ty: ty.clone(),
             mutable,
             is_ref: false,
+            is_kept: false,
             of: None,
             vague: false,
             is_const: false,
@@ -275,11 +298,12 @@ impl Generator {
     /// The code waits: nothing that is borrowed can be used any more.
     pub(crate) fn wait(&mut self) {
         self.awaited += 1;
-        self.end_borrows();
+        self.end_borrows(false);
     }
 
-    pub(crate) fn end_borrows(&mut self) {
-        self.env.iter_mut().filter(|var| var.is_ref).for_each(|var| var.state = State::Gone);
+    /// Nothing that is borrowed can be used any more; with `kept`, not even what is taken again after an await.
+    pub(crate) fn end_borrows(&mut self, kept: bool) {
+        self.env.iter_mut().filter(|var| var.is_ref && (kept || !var.is_kept)).for_each(|var| var.state = State::Gone);
     }
 
     /// Runs `build` while a local may be used by what is around.
@@ -337,7 +361,7 @@ impl Generator {
     /// not wait.
     pub(crate) fn joined_since(&mut self, awaited: usize) {
         if self.awaited > awaited {
-            self.end_borrows();
+            self.end_borrows(false);
         }
     }
 
@@ -351,7 +375,7 @@ impl Generator {
     ) -> T {
         if kind.repeats() {
             // A later round could come back to what is used here.
-            self.end_borrows();
+            self.end_borrows(true);
         }
         let (before, awaited) = (self.known(), self.awaited);
         self.frames.push(Frame { kind, label, value, breaks: Vec::new(), locals: self.env.len() });

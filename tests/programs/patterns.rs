@@ -9,6 +9,8 @@ use crate::types::Ty;
 pub(crate) struct Look {
     /// It is a reference, so that all bindings are.
     pub(crate) by_ref: bool,
+    /// What it borrows is borrowed again after an await.
+    pub(crate) is_kept: bool,
     /// The local that is looked at.
     pub(crate) of: Option<usize>,
     /// The pattern may fail to match.
@@ -18,7 +20,7 @@ pub(crate) struct Look {
 impl Generator {
     /// A pattern that always matches. Declares what it binds.
     pub(crate) fn irrefutable(&mut self, ty: &Ty, taken: &mut Vec<String>, by_ref: bool) -> String {
-        self.pattern(ty, 2, taken, Look { by_ref, of: None, refutable: false })
+        self.pattern(ty, 2, taken, Look { by_ref, is_kept: false, of: None, refutable: false })
     }
 
     /// A pattern. Declares what it binds.
@@ -110,7 +112,7 @@ impl Generator {
         let name = self.name(taken);
         taken.push(name.clone());
         if !look.by_ref && self.random.chance(8) {
-            self.bind(&name, ty, false, Look { by_ref: true, ..look });
+            self.bind(&name, ty, false, Look { by_ref: true, is_kept: false, ..look });
             return format!("ref {name}");
         }
         let mutable = !look.by_ref && self.random.chance(30);
@@ -121,6 +123,7 @@ impl Generator {
     fn bind(&mut self, name: &str, ty: &Ty, mutable: bool, look: Look) {
         let index = self.declare(name, ty, mutable);
         self.env[index].is_ref = look.by_ref;
+        self.env[index].is_kept = look.is_kept;
         self.env[index].of = look.of.filter(|_| look.by_ref);
         self.env[index].state = State::Ready;
     }

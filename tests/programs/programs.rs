@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 mod build;
+mod drops;
 mod expressions;
 mod generate;
 mod patterns;
@@ -81,7 +82,7 @@ fn run(options: &Options) -> std::io::Result<bool> {
     while next < end {
         let seeds = next..end.min(next + BATCH);
         next = seeds.end;
-        let programs: Vec<Program> = seeds.map(|seed| generate(seed, false)).collect();
+        let programs: Vec<Program> = seeds.map(|seed| generate(seed, seed % 3 == 2)).collect();
         if options.show {
             programs.iter().for_each(|program| println!("{}", program.function().join("\n")));
         }

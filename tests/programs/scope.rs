@@ -33,6 +33,8 @@ pub(crate) struct Var {
     pub(crate) mutable: bool,
     /// It is a reference to a value of its type.
     pub(crate) is_ref: bool,
+    /// It is a borrow that is taken again after an await.
+    pub(crate) is_kept: bool,
     /// The index of the local that it borrows from.
     pub(crate) of: Option<usize>,
     /// Its type follows from how it is used, so no method can be called on it.

@@ -91,7 +91,7 @@ impl Generator {
     // ---- Locals ---------------------------------------------------------------------------------------------------
 
     fn let_(&mut self, depth: usize, lines: &mut Vec<String>) -> bool {
-        let ty = if self.drops && self.random.chance(60) { Ty::Noisy } else { self.some_type(2) };
+        let ty = self.some_type(2);
         let (value, vague) = match ty {
             Ty::I64 | Ty::U32 if self.random.chance(25) => (self.random.below(9).to_string(), true),
             _ => (self.expr(&ty, depth).text, false),
@@ -120,7 +120,7 @@ impl Generator {
         let value = self.expr(&ty, depth);
         let of = self.local_of(&value);
         let by_ref = false;
-        let pattern = self.pattern(&ty, 2, &mut Vec::new(), Look { by_ref, of, refutable: false });
+        let pattern = self.pattern(&ty, 2, &mut Vec::new(), Look { by_ref, is_kept: false, of, refutable: false });
         lines.push(format!("let {pattern} = {};", value.text));
         true
     }
@@ -150,7 +150,7 @@ impl Generator {
         otherwise.push(jump.map_or("panic!(\"else\");".to_owned(), |jump| format!("{jump};")));
         self.go_back(&before);
         let of = self.env.iter().rposition(|var| var.name == value);
-        let look = Look { by_ref: false, of, refutable: true };
+        let look = Look { by_ref: false, is_kept: false, of, refutable: true };
         let pattern = self.pattern(&ty, 2, &mut Vec::new(), look);
         lines.push(format!("let {pattern} = {value} else {{ {} }};", one_line(&otherwise)));
         true
@@ -180,7 +180,10 @@ impl Generator {
             let text = set(self);
             lines.push(text);
         } else if self.random.chance(60) {
+            // The condition must not hide what is set.
+            let binds = std::mem::replace(&mut self.may_bind, false);
             let (cond, then, otherwise) = self.branches(depth, set, set);
+            self.may_bind = binds;
             lines.push(format!("if {cond} {{ {then} }} else {{ {otherwise} }}"));
         } else {
             let counter = self.fresh("r");
@@ -407,7 +410,7 @@ impl Generator {
         let label = self.label();
         let mut inner = Vec::new();
         let pattern = self.framed(FrameKind::Round, label.clone(), None, |this| {
-            let look = Look { by_ref: false, of: None, refutable: false };
+            let look = Look { by_ref: false, is_kept: false, of: None, refutable: false };
             let pattern = this.pattern(&item, 1, &mut Vec::new(), look);
             this.braced(&mut inner, |this, lines| this.some(depth, lines));
             pattern
@@ -427,7 +430,7 @@ impl Generator {
         let cond = self.framed(FrameKind::Round, label.clone(), None, |this| {
             let frame = this.frames.len() - 1;
             this.frames[frame].kind = FrameKind::Condition;
-            let (cond, _) = this.condition(depth - 1, true);
+            let (cond, _) = this.condition(depth - 1);
             this.frames[frame].kind = FrameKind::Round;
             this.braced(&mut inner, |this, lines| {
                 lines.push(format!("if {counter} > {rounds} {{ break; }}"));
@@ -671,6 +674,7 @@ impl Generator {
         });
         let lent = self.declare(&name, &var.ty, false);
         self.env[lent].is_ref = true;
+        self.env[lent].is_kept = !by_pattern;
         self.env[lent].of = Some(index);
         true
     }

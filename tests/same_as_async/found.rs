@@ -1,6 +1,7 @@
 //! What the random programs of `tests/programs` found, made small.
 
 #![allow(unreachable_code, reason = "random programs have dead code")]
+#![allow(unused_variables, unused_assignments, reason = "values are there to be dropped")]
 
 same! { [()] async fn a_local_has_the_name_that_an_answer_has_in_generated_code() -> String {
     let answer = ask_text("a").await;
@@ -38,4 +39,36 @@ same! { [(1), (2)] async fn a_block_that_dead_code_leaves(n: u32) -> u32 {
         log("dead too");
     }
     n + ask("c").await
+} }
+
+same! { [()] async fn a_condition_that_returns() -> Option<u32> {
+    let n = ask("n").await;
+    if { return Some(n); n > 3 } { log("then"); } else { log("else"); }
+    log("after");
+    None
+} }
+
+same! { [()] async fn what_is_set_again_is_dropped_in_its_turn() -> u32 {
+    let mut a = noisy("a");
+    let b = noisy("b");
+    let mut c = noisy("c");
+    ask_unit("wait").await;
+    log(format!("{b}"));
+    c = noisy("c2");
+    a = noisy("a2");
+    1
+} }
+
+same! { [()] async fn what_is_set_again_outside_of_a_block_is_dropped_in_its_turn() -> u32 {
+    let mut a = noisy("a");
+    while ask_bool("more").await {
+        let b = noisy("b");
+        let mut c = noisy("c");
+        let n = ask("wait").await;
+        log(format!("{b}"));
+        a = noisy("a2");
+        c = noisy("c2");
+        if n > 1 { return n; }
+    }
+    2
 } }
