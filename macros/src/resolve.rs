@@ -44,6 +44,8 @@ struct Resolver {
     renamed: Renamed,
     /// Every identifier of the body.
     taken: BTreeSet<String>,
+    /// What locals are called now that a borrow may be of: it may be taken again where they are hidden.
+    lent: BTreeSet<String>,
     problems: Problems,
 }
 
@@ -87,7 +89,7 @@ impl Resolver {
             let hides = outer.iter().any(|scope| scope.names.iter().any(|(old, _)| *old == name));
             let again = current.names.iter().rev().find(|(old, _)| *old == name).map(|(_, new)| new.clone());
             let new = match again {
-                Some(_) if borrows => self.fresh(&name),
+                Some(old) if borrows || self.lent.contains(&old) => self.fresh(&name),
                 Some(new) => new,
                 None if hides && current.renames => self.fresh(&name),
                 None => name.clone(),
@@ -227,6 +229,10 @@ impl VisitMut for Resolver {
         }
         let borrows = local.init.as_ref().is_some_and(|init| may_borrow(&init.expr));
         self.declare_over(&mut local.pat, borrows);
+        let by_ref = bindings(&local.pat).iter().any(|binding| binding.by_ref.is_some());
+        if let Some(init) = local.init.as_ref().filter(|_| borrows || by_ref) {
+            self.lent.extend(mentioned(&init.expr.to_token_stream()));
+        }
     }
 
     fn visit_expr_let_mut(&mut self, expr: &mut syn::ExprLet) {

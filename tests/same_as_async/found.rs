@@ -72,3 +72,12 @@ same! { [()] async fn what_is_set_again_outside_of_a_block_is_dropped_in_its_tur
     }
     2
 } }
+
+same! { [("ada".to_owned(), 3)] async fn what_is_lent_is_hidden(name: String, n: u32) -> String {
+    let lent = &name;
+    let ref also = n;
+    let name = (ask("a").await, lent.clone());
+    let n = name.1.len();
+    ask_unit("b").await;
+    format!("{lent} {name:?} {also} {n}")
+} }
