@@ -113,7 +113,7 @@ impl Generator {
         {
             return made;
         }
-        let text = self.literal(ty, false);
+        let text = self.literal(ty);
         if text.starts_with('-') || text.contains('{') { loose(text) } else { atom(text) }
     }
 
@@ -148,8 +148,8 @@ impl Generator {
         self.may_change && !var.is_ref && !var.is_const && var.lock == Lock::Free && var.depth == self.depth()
     }
 
-    /// A literal, as far as there is one. `whole`: it must say its own type.
-    pub(crate) fn literal(&mut self, ty: &Ty, whole: bool) -> String {
+    /// A literal, as far as there is one, which says its own type.
+    pub(crate) fn literal(&mut self, ty: &Ty) -> String {
         match ty {
             Ty::I64 => {
                 let n = self.random.below(12) as i64 - 2;
@@ -167,7 +167,7 @@ impl Generator {
             }
             Ty::Unit => "()".to_owned(),
             Ty::Vec(of) => {
-                let items: Vec<_> = (0..self.random.below(3)).map(|_| self.literal(of, true)).collect();
+                let items: Vec<_> = (0..self.random.below(3)).map(|_| self.literal(of)).collect();
                 if items.is_empty() {
                     format!("Vec::<{}>::new()", of.spelled())
                 } else {
@@ -178,27 +178,26 @@ impl Generator {
                 if self.random.chance(30) {
                     return format!("None::<{}>", of.spelled());
                 }
-                format!("Some({})", self.literal(of, whole))
+                format!("Some({})", self.literal(of))
             }
             Ty::Res(of) => {
                 if self.random.chance(30) {
                     let text = self.fresh("e");
                     return format!("Err::<{}, String>(\"{text}\".to_owned())", of.spelled());
                 }
-                format!("Ok::<_, String>({})", self.literal(of, whole))
+                format!("Ok::<_, String>({})", self.literal(of))
             }
             Ty::Pair(first, second) => {
-                let first = self.literal(first, whole);
-                format!("({first}, {})", self.literal(second, whole))
+                let first = self.literal(first);
+                format!("({first}, {})", self.literal(second))
             }
             Ty::Array(of) => {
-                let items: Vec<_> = (0..3).map(|_| self.literal(of, true)).collect();
+                let items: Vec<_> = (0..3).map(|_| self.literal(of)).collect();
                 format!("[{}]", items.join(", "))
             }
             Ty::Map(of) => {
-                let items: Vec<_> = (0..self.random.below(3))
-                    .map(|n| format!("(\"k{n}\".to_owned(), {})", self.literal(of, true)))
-                    .collect();
+                let items: Vec<_> =
+                    (0..self.random.below(3)).map(|n| format!("(\"k{n}\".to_owned(), {})", self.literal(of))).collect();
                 if items.is_empty() {
                     format!("BTreeMap::<String, {}>::new()", of.spelled())
                 } else {

@@ -112,7 +112,7 @@ impl Generator {
         let (mut params, mut args) = (Vec::new(), Vec::new());
         for _ in 0..self.random.below(4) {
             let ty = if self.drops { Ty::I64 } else { self.some_type(1) };
-            args.push(self.literal(&ty, true));
+            args.push(self.literal(&ty));
             let mut taken = params_names(&self.env);
             let pat = self.irrefutable(&ty, &mut taken, false);
             params.push(format!("{pat}: {}", ty.spelled()));
