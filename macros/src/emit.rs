@@ -124,14 +124,16 @@ pub(crate) fn unparsed(item: TokenStream, error: &syn::Error) -> TokenStream {
 fn test(source: &Source) -> TokenStream {
     let Source { value, name, attrs, .. } = source;
     let cfgs = attrs.iter().filter(|attr| is_cfg(attr));
-    let test = Ident::new(&format!("{}_has_its_name_alone", snake_case(&value.to_string())), value.span());
+    let module = Ident::new(&format!("{}_on_disk", snake_case(&value.to_string())), value.span());
     quote! {
         #(#cfgs)*
         #[cfg(test)]
         #[allow(unnameable_test_items, reason = "a flow inside of a function has no test")]
-        #[test]
-        fn #test() {
-            ::stube::__private::assert_alone(#name);
+        mod #module {
+            #[test]
+            fn has_its_name_alone() {
+                ::stube::__private::assert_alone(#name);
+            }
         }
     }
 }
