@@ -26,25 +26,7 @@ pub(crate) fn camel_case(name: &str) -> String {
 
 /// Whether an await lies in here that suspends this function: not one of a closure or of another function.
 pub(crate) fn contains_await(node: &impl Node) -> bool {
-    struct Finder(bool);
-    impl<'ast> Visit<'ast> for Finder {
-        fn visit_expr_await(&mut self, _: &'ast syn::ExprAwait) {
-            self.0 = true;
-        }
-
-        fn visit_expr_closure(&mut self, _: &'ast syn::ExprClosure) {}
-        fn visit_expr_async(&mut self, _: &'ast syn::ExprAsync) {}
-        fn visit_item(&mut self, _: &'ast syn::Item) {}
-
-        fn visit_macro(&mut self, mac: &'ast Macro) {
-            if let Some(args) = arguments(mac) {
-                args.exprs().for_each(|arg| self.0 |= contains_await(arg));
-            }
-        }
-    }
-    let mut finder = Finder(false);
-    node.accept(&mut finder);
-    finder.0
+    count_awaits(node) > 0
 }
 
 /// How many awaits lie in here that suspend this function.
