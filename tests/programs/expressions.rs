@@ -752,8 +752,34 @@ impl Generator {
         }
     }
 
+    /// A local that a later operand changes.
+    fn changed_operand(&mut self, depth: usize) -> Option<Expr> {
+        if !self.may_change {
+            return None;
+        }
+        let index = self.some_mutable(|ty| *ty == Ty::I64)?;
+        let name = self.env[index].name.clone();
+        let change = match self.random.below(4) {
+            0 => format!("{name} += {};", self.expr(&Ty::I64, depth).text),
+            1 => format!("{name} = {};", self.expr(&Ty::I64, depth).text),
+            2 => format!("{name} = std::mem::take(&mut {name}) + 2;"),
+            _ => format!("let add = &mut {name}; *add += 3;"),
+        };
+        self.touch(index);
+        let then = self.awaited(&Ty::I64, depth).map_or_else(|| format!("{name} * 2"), |awaited| awaited.text);
+        let change = format!("{{ {change} {then} }}");
+        Some(match self.random.below(6) {
+            0 => loose(format!("{name} + {change}")),
+            1 => loose(format!("{name} - {change} * {name}")),
+            2 => loose(format!("three({name}, {change}, {name}).len() as i64")),
+            3 => atom(format!("vec![{name}, {change}].iter().sum::<i64>()")),
+            4 => atom(format!("({name}, {change}).0")),
+            _ => atom(format!("i64::from({name} < {change})")),
+        })
+    }
+
     fn number(&mut self, depth: usize) -> Option<Expr> {
-        match self.random.below(15) {
+        match self.random.below(19) {
             0..=3 => {
                 let left = self.expr(&Ty::I64, depth).tight();
                 let op = self.random.one_of(&["+", "-", "*", "^", "&", "|"]);
@@ -810,6 +836,7 @@ impl Generator {
                 Some(atom(format!("{helper}({})", self.expr(&Ty::I64, depth).text)))
             }
             13 => Some(loose(format!("-{}", self.expr(&Ty::I64, depth).tight()))),
+            14..=17 => self.changed_operand(depth),
             _ => {
                 let (map, _) = self.place(&Ty::Map(Box::new(Ty::I64)))?;
                 Some(loose(format!("{map}.len() as i64 + {}", self.expr(&Ty::I64, depth).tight())))
