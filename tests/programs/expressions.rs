@@ -753,7 +753,7 @@ impl Generator {
     }
 
     /// A local that a later operand changes.
-    fn changed_operand(&mut self, depth: usize) -> Option<Expr> {
+    pub(crate) fn changed_operand(&mut self, depth: usize) -> Option<Expr> {
         if !self.may_change {
             return None;
         }

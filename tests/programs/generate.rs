@@ -120,6 +120,11 @@ impl Generator {
         self.output = self.output_type();
         let mut lines = Vec::new();
         let statements = 4 + self.random.below(8);
+        if !self.drops && self.random.chance(75) {
+            let name = self.name(&[]);
+            lines.push(format!("let mut {name} = 3i64;"));
+            self.declare(&name, &Ty::I64, true);
+        }
         let size = self.size;
         for _ in 0..statements {
             // No statement takes it all.

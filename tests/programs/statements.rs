@@ -304,6 +304,12 @@ impl Generator {
     // ---- What can be seen -----------------------------------------------------------------------------------------
 
     fn log(&mut self, depth: usize, lines: &mut Vec<String>) -> bool {
+        if self.random.chance(35)
+            && let Some(changed) = self.changed_operand(depth)
+        {
+            lines.push(format!("log({});", changed.text));
+            return true;
+        }
         let ty = self.random.one_of(&[&Ty::I64, &Ty::Str, &Ty::Bool, &Ty::U32]).clone();
         let value = self.expr(&ty, depth).text;
         lines.push(format!("log({value});"));
