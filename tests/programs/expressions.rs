@@ -2,7 +2,7 @@
 
 use crate::generate::Generator;
 use crate::patterns::Look;
-use crate::scope::{FrameKind, Lock, State};
+use crate::scope::{FrameKind, Known, Lock, State, Var};
 use crate::types::Ty;
 
 /// The text of an expression.
@@ -23,7 +23,7 @@ fn loose(text: impl Into<String>) -> Expr {
 
 impl Expr {
     /// As an operand.
-    fn tight(self) -> String {
+    pub(crate) fn tight(self) -> String {
         if self.is_atom { self.text } else { format!("({})", self.text) }
     }
 }
@@ -48,7 +48,7 @@ fn questions(ty: &Ty) -> &'static [&'static str] {
         Ty::Pair(first, second) if **first == Ty::I64 && **second == Ty::Str => &["ask_pair"],
         Ty::Vec(of) if **of == Ty::I64 => &["ask_list"],
         Ty::Shape => &["ask_shape"],
-        _ => &[],
+        Ty::Opt(_) | Ty::Res(_) | Ty::Pair(..) | Ty::Vec(_) | Ty::Array(_) | Ty::Map(_) | Ty::Order | Ty::Noisy => &[],
     }
 }
 
@@ -113,14 +113,13 @@ impl Generator {
         {
             return made;
         }
-        let text = self.literal(ty, false);
+        let text = self.literal(ty);
         if text.starts_with('-') || text.contains('{') { loose(text) } else { atom(text) }
     }
 
     /// A local, or a copy of what it holds.
     pub(crate) fn used(&mut self, ty: &Ty) -> Option<Expr> {
-        let is_usable =
-            |var: &crate::scope::Var| var.ty == *ty && var.state == State::Ready && var.lock < Lock::Exclusive;
+        let is_usable = |var: &Var| var.ty == *ty && var.state == State::Ready && var.lock < Lock::Exclusive;
         let index = self.some_visible(is_usable)?;
         let var = self.env[index].clone();
         if ty.is_copy() {
@@ -148,8 +147,8 @@ impl Generator {
         self.may_change && !var.is_ref && !var.is_const && var.lock == Lock::Free && var.depth == self.depth()
     }
 
-    /// A literal, as far as there is one. `whole`: it must say its own type.
-    pub(crate) fn literal(&mut self, ty: &Ty, whole: bool) -> String {
+    /// A literal, as far as there is one. It says its own type.
+    pub(crate) fn literal(&mut self, ty: &Ty) -> String {
         match ty {
             Ty::I64 => {
                 let n = self.random.below(12) as i64 - 2;
@@ -167,7 +166,7 @@ impl Generator {
             }
             Ty::Unit => "()".to_owned(),
             Ty::Vec(of) => {
-                let items: Vec<_> = (0..self.random.below(3)).map(|_| self.literal(of, true)).collect();
+                let items: Vec<_> = (0..self.random.below(3)).map(|_| self.literal(of)).collect();
                 if items.is_empty() {
                     format!("Vec::<{}>::new()", of.spelled())
                 } else {
@@ -178,27 +177,26 @@ impl Generator {
                 if self.random.chance(30) {
                     return format!("None::<{}>", of.spelled());
                 }
-                format!("Some({})", self.literal(of, whole))
+                format!("Some({})", self.literal(of))
             }
             Ty::Res(of) => {
                 if self.random.chance(30) {
                     let text = self.fresh("e");
                     return format!("Err::<{}, String>(\"{text}\".to_owned())", of.spelled());
                 }
-                format!("Ok::<_, String>({})", self.literal(of, whole))
+                format!("Ok::<_, String>({})", self.literal(of))
             }
             Ty::Pair(first, second) => {
-                let first = self.literal(first, whole);
-                format!("({first}, {})", self.literal(second, whole))
+                let first = self.literal(first);
+                format!("({first}, {})", self.literal(second))
             }
             Ty::Array(of) => {
-                let items: Vec<_> = (0..3).map(|_| self.literal(of, true)).collect();
+                let items: Vec<_> = (0..3).map(|_| self.literal(of)).collect();
                 format!("[{}]", items.join(", "))
             }
             Ty::Map(of) => {
-                let items: Vec<_> = (0..self.random.below(3))
-                    .map(|n| format!("(\"k{n}\".to_owned(), {})", self.literal(of, true)))
-                    .collect();
+                let items: Vec<_> =
+                    (0..self.random.below(3)).map(|n| format!("(\"k{n}\".to_owned(), {})", self.literal(of))).collect();
                 if items.is_empty() {
                     format!("BTreeMap::<String, {}>::new()", of.spelled())
                 } else {
@@ -338,7 +336,7 @@ impl Generator {
 
     /// A condition, with what is known where it does not hold. Declares what it binds. Of a `while`, no jump may stand in
     /// it without a label.
-    pub(crate) fn condition(&mut self, depth: usize) -> (String, crate::scope::Known) {
+    pub(crate) fn condition(&mut self, depth: usize) -> (String, Known) {
         let links = self.random.weighted(&[(6, 1), (2, 2), (1, 3)]);
         let mut texts = Vec::new();
         let mut failures = Vec::new();
@@ -375,9 +373,8 @@ impl Generator {
     fn scrutinee(&mut self, ty: &Ty, depth: usize) -> (String, Look) {
         let look = Look { by_ref: false, is_kept: false, of: None, refutable: true };
         if self.random.chance(30) {
-            let is_usable = |var: &crate::scope::Var| {
-                var.ty == *ty && var.state == State::Ready && var.lock < Lock::Exclusive && !var.is_const
-            };
+            let is_usable =
+                |var: &Var| var.ty == *ty && var.state == State::Ready && var.lock < Lock::Exclusive && !var.is_const;
             if let Some(index) = self.some_visible(is_usable) {
                 let var = self.env[index].clone();
                 let of = if var.is_ref { var.of } else { Some(index) };
@@ -557,10 +554,12 @@ impl Generator {
         if !self.may_jump {
             return None;
         }
-        let wrapped = match &self.output {
-            Ty::Opt(_) => optional(ty)?,
-            Ty::Res(_) => Ty::res(ty.clone()),
-            _ => return None,
+        let wrapped = if let Ty::Opt(_) = self.output {
+            optional(ty)?
+        } else if let Ty::Res(_) = self.output {
+            Ty::res(ty.clone())
+        } else {
+            return None;
         };
         let value = if self.random.chance(60) { self.awaited(&wrapped, depth) } else { None };
         let value = value.unwrap_or_else(|| self.expr(&wrapped, depth - 1));
@@ -610,7 +609,7 @@ impl Generator {
 
     /// A place of this type that can be read, and its local.
     fn place(&mut self, ty: &Ty) -> Option<(String, usize)> {
-        let fits = |var: &crate::scope::Var| {
+        let fits = |var: &Var| {
             let is_here = var.state == State::Ready && var.lock < Lock::Exclusive;
             var.ty == *ty && is_here && !var.vague && !var.is_ref
         };
@@ -980,7 +979,7 @@ impl Generator {
         match self.random.below(5) {
             0 | 1 => Some(atom(format!("Some({})", self.expr(of, depth).text))),
             2 => {
-                let (result, _) = (self.expr(&Ty::res(of.clone()), depth).tight(), ());
+                let result = self.expr(&Ty::res(of.clone()), depth).tight();
                 Some(atom(format!("{result}.ok()")))
             }
             3 => {
@@ -1006,7 +1005,7 @@ impl Generator {
 
     fn order(&mut self, depth: usize) -> Option<Expr> {
         let has = |this: &Self, name: &str, ty: &Ty| {
-            let fits = |var: &crate::scope::Var| {
+            let fits = |var: &Var| {
                 var.name == name
                     && var.ty == *ty
                     && !var.is_ref
@@ -1035,11 +1034,6 @@ impl Expr {
     /// After a `break`, where a label would be that of the `break`.
     pub(crate) fn after_break(self) -> String {
         if self.text.starts_with('\'') { format!("({})", self.text) } else { self.text }
-    }
-
-    /// Where more may follow.
-    pub(crate) fn closed(self) -> String {
-        self.tight()
     }
 
     /// As the condition of an `if` or what a `match` looks at, where no struct may stand bare.
