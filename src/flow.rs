@@ -339,18 +339,45 @@ impl<C, A> fmt::Debug for AwaitPoint<C, A> {
 }
 
 /// What a local must be to be kept over an await. Implemented for every type that is.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is used again after an `.await`, so it would have to be saved, and it cannot be",
-    label = "this would have to be saved over the `.await`",
-    note = "own it and derive `Serialize` and `Deserialize` for its type, or end its use before the `.await`"
-)]
 pub trait Savable: Serialize + Deserialize<'static> + Send + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + Deserialize<'static> + Send + 'static> Savable for T {}
 
-/// Asks the compiler whether a local can be saved, at the place where the author wrote it.
-pub const fn savable<T: Savable>(_: &T) {}
+/// What can be kept over an await.
+#[diagnostic::on_unimplemented(
+    message = "`{T}` is used again after an `.await`, so it would have to be saved, and it cannot be",
+    label = "this would have to be saved over the `.await`",
+    note = "own it and derive `Serialize` and `Deserialize` for its type, or end its use before the `.await`"
+)]
+pub trait Keeps<T> {
+    /// The same type. Where it cannot be kept, there is none, and the compiler says no more than that.
+    type Kept;
+
+    /// The same value.
+    fn keep(value: T) -> Self::Kept;
+}
+
+/// What [`Keeps`] is asked of. If it were asked of the type itself, the compiler would suggest to borrow it.
+#[derive(Debug)]
+pub enum Await {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Savable> Keeps<T> for Await {
+    type Kept = T;
+
+    fn keep(value: T) -> T {
+        value
+    }
+}
+
+/// Gives back a local that can be saved. The compiler is asked at the place where the author wrote it.
+pub fn kept<T>(value: T) -> <Await as Keeps<T>>::Kept
+where
+    Await: Keeps<T>,
+{
+    Await::keep(value)
+}
 
 /// What `+=` works on by itself, the right side first. For any other type it is a call, the left side first.
 #[diagnostic::on_unimplemented(

@@ -97,7 +97,7 @@ pub mod __private {
     use crate::error::Failure;
     pub use crate::flow::{
         AwaitPoint, Enter, Flow, Machine, Plain, Returns, Savable, Site, State, States, Step, Undescribed, borrowed,
-        broken, describe, machine, number, savable, step,
+        broken, describe, kept, machine, number, step,
     };
 
     pub fn no_resume(key: &str) -> Failure {

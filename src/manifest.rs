@@ -7,17 +7,17 @@
 //! use stube::{Confirm, Prompt, flow};
 //!
 //! #[flow]
-//! async fn greet() -> bool {
+//! async fn meet() -> bool {
 //!     let name = Prompt::new("Who are you?").await;
 //!     Confirm::new(format!("Hello, {name}. Again?")).await
 //! }
 //!
 //! let manifest = stube::manifest();
-//! let name = &manifest.flows["greet"].states[1];
+//! let name = &manifest.flows["meet"].states[1];
 //! assert_eq!((name.name.as_str(), name.next.as_slice()), ("Name", &["Confirm".to_owned()][..]));
 //! assert_eq!(name.awaits.as_ref().map(|awaits| awaits.answer.as_str()), Some("String"));
 //!
-//! assert_eq!(stube::diagram("greet").unwrap().mermaid(), "\
+//! assert_eq!(stube::diagram("meet").unwrap().mermaid(), "\
 //! stateDiagram-v2
 //!     [*] --> Name
 //!     Name: Name (prompt)

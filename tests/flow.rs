@@ -307,3 +307,49 @@ fn methods_are_flows() {
     let hotel = c.result::<Hotel>();
     assert_eq!((hotel.name.as_str(), hotel.free.as_slice()), ("plaza*", [1].as_slice()));
 }
+
+/// The line that calls it.
+#[track_caller]
+fn here() -> u32 {
+    std::panic::Location::caller().line()
+}
+
+#[flow]
+async fn lines(fails: bool) -> Vec<u32> {
+    let mut seen = vec![here()];
+    let base = line!();
+    while Confirm::new("More?").await {
+        seen.push(here());
+        assert!(!fails, "it fails here");
+    }
+    seen.push(here());
+    seen.iter().map(|line| line.abs_diff(base)).collect()
+}
+
+#[test]
+fn code_stands_in_the_line_that_its_author_wrote_it_in() {
+    let mut c = TestConversation::start(lines(false));
+    c.answer::<Confirm>(true);
+    c.answer::<Confirm>(false);
+    assert_eq!(c.result::<Vec<u32>>(), [1, 2, 5]);
+}
+
+#[test]
+fn a_panic_is_reported_on_the_line_of_its_author() {
+    use std::sync::{Arc, Mutex};
+    let place = Arc::new(Mutex::new(None));
+    let (told, old) = (Arc::clone(&place), std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.payload().downcast_ref::<&str>().is_some_and(|text| *text == "it fails here") {
+            *told.lock().expect("nobody panics with it") = panic.location().map(|at| (at.file().to_owned(), at.line()));
+        }
+    }));
+    let mut c = TestConversation::start(lines(true));
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| c.answer::<Confirm>(true)));
+    std::panic::set_hook(old);
+    assert!(outcome.is_err(), "a test conversation panics where author code does");
+    let source = include_str!("flow.rs").lines().position(|line| line.contains("assert!(!fails")).expect("it is there");
+    let (file, line) = place.lock().expect("nobody panics with it").clone().expect("it panicked");
+    assert!(file.ends_with("flow.rs"), "{file}");
+    assert_eq!(line, source as u32 + 1);
+}

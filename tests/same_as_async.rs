@@ -75,6 +75,8 @@ mod loops;
 #[path = "same_as_async/macros.rs"]
 #[macro_use]
 mod macros;
+#[path = "same_as_async/many.rs"]
+mod many;
 #[path = "same_as_async/more.rs"]
 mod more;
 #[path = "same_as_async/names.rs"]

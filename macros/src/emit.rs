@@ -124,14 +124,16 @@ pub(crate) fn unparsed(item: TokenStream, error: &syn::Error) -> TokenStream {
 fn test(source: &Source) -> TokenStream {
     let Source { value, name, attrs, .. } = source;
     let cfgs = attrs.iter().filter(|attr| is_cfg(attr));
-    let test = Ident::new(&format!("{}_has_its_name_alone", snake_case(&value.to_string())), value.span());
+    let module = Ident::new(&format!("{}_on_disk", snake_case(&value.to_string())), value.span());
     quote! {
         #(#cfgs)*
         #[cfg(test)]
         #[allow(unnameable_test_items, reason = "a flow inside of a function has no test")]
-        #[test]
-        fn #test() {
-            ::stube::__private::assert_alone(#name);
+        mod #module {
+            #[test]
+            fn has_its_name_alone() {
+                ::stube::__private::assert_alone(#name);
+            }
         }
     }
 }
@@ -515,18 +517,22 @@ impl Emitter<'_> {
     fn await_(&self, id: AwaitId, operand: TokenStream) -> TokenStream {
         let (states, variant, returns) = (&self.source.states, &self.machine.states[&id], self.returns());
         let (name, point, callee) = (&variant.name, point_ident(id, Span::call_site()), mixed("callee"));
-        let checks = variant.fields.iter().filter(|field| self.checked.borrow_mut().insert(field.local)).map(|field| {
+        // Each local is asked once whether it can be saved.
+        let fields = variant.fields.iter().map(|field| {
             let ident = &self.graph.local(field.local).ident;
-            quote_spanned!(ident.span()=> ::stube::__private::savable(&#ident);)
+            if self.checked.borrow_mut().insert(field.local) {
+                let (name, kept) = (&field.name, quote_spanned!(ident.span()=> ::stube::__private::kept(#ident)));
+                quote!(#name: #kept)
+            } else {
+                self.moved([field])
+            }
         });
-        let checks: Vec<_> = checks.collect();
-        let fields = self.moved(&variant.fields);
+        let fields: Vec<_> = fields.collect();
         // What is no component is reported on what is awaited.
         let call = quote_spanned!(operand.span()=> #point.call(#operand));
         quote! {
             let #callee = #call;
-            #(#checks)*
-            return #returns::awaits(#states::#name { #fields }, #callee);
+            return #returns::awaits(#states::#name { #(#fields),* }, #callee);
         }
     }
 

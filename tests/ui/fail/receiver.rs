@@ -21,6 +21,14 @@ impl Cart {
 
 #[flow]
 impl Cart {
+    #[flow]
+    async fn keep(self: Box<Self>) -> bool {
+        true
+    }
+}
+
+#[flow]
+impl Cart {
     async fn forget(self) -> bool {
         true
     }
