@@ -89,8 +89,7 @@ impl Generator {
                     format!("Order {{ name: {name}, total: {total}, .. }}")
                 }
             },
-            Ty::I64 | Ty::U32 | Ty::Bool | Ty::Opt(_) | Ty::Res(_) | Ty::Shape => self.binding(ty, taken, look),
-            Ty::Str | Ty::Unit | Ty::Vec(_) | Ty::Map(_) | Ty::Noisy => self.binding(ty, taken, look),
+            _ => self.binding(ty, taken, look),
         }
     }
 

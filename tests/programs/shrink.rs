@@ -35,10 +35,7 @@ pub(crate) fn shrink(workshop: &Workshop, program: &Program, verdict: &Verdict) 
                 println!("   {} characters", found.0.lines.join("\n").len());
                 best = found;
             }
-            None => {
-                best.0.seed = program.seed;
-                return Ok(best);
-            }
+            None => return Ok(best),
         }
     }
 }
