@@ -4,6 +4,11 @@
 pub(crate) struct Everything;
 
 impl tracing::Subscriber for Everything {
+    /// Asked again for each event: what always wants an event makes all other threads evaluate it too.
+    fn register_callsite(&self, _: &'static tracing::Metadata<'static>) -> tracing::subscriber::Interest {
+        tracing::subscriber::Interest::sometimes()
+    }
+
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
         true
     }
