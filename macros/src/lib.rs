@@ -57,8 +57,10 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # Where values are dropped
 ///
 /// A value that nobody uses after an `.await` is not saved: it is dropped where the flow waits, or where paths join
-/// after a branch or loop that waits, and not at the end of its scope. Everything else is dropped where the async
-/// function would drop it.
+/// after a branch, loop or block that waits or at the beginning of a round of such a loop, and not at the end of its
+/// scope. The operands of an expression that waits are evaluated one by one, so a temporary of an operand before the
+/// `.await` is dropped with that operand, and not at the end of the statement. Everything else is dropped where the
+/// async function would drop it, and in the same order. No value is dropped twice, and none later than there.
 ///
 /// # Borrows
 ///

@@ -5,8 +5,8 @@
 //! loop, logs `join`, so that the log tells whether a value that is dropped early is dropped where paths join.
 
 use crate::expressions::one_line;
-use crate::generate::Generator;
-use crate::scope::{FrameKind, Lock, State};
+use crate::generate::{Ending, Generator};
+use crate::scope::{FrameKind, Lock, State, Var};
 use crate::types::Ty;
 
 const JOIN: &str = "log(\"join\");";
@@ -77,7 +77,9 @@ impl Generator {
                 let first = self.noisy();
                 format!("vec![{first}, {}]", self.noisy())
             }
-            _ => self.noisy(),
+            Ty::Noisy => self.noisy(),
+            Ty::I64 | Ty::U32 | Ty::Bool | Ty::Str | Ty::Unit | Ty::Res(_) | Ty::Array(_) => self.literal(ty),
+            Ty::Map(_) | Ty::Order | Ty::Shape => self.literal(ty),
         }
     }
 
@@ -122,7 +124,7 @@ impl Generator {
     }
 
     fn refill_noisy(&mut self, lines: &mut Vec<String>) {
-        let can_be_set = |var: &crate::scope::Var| var.mutable && var.ty.has_noisy() && var.lock == Lock::Free;
+        let can_be_set = |var: &Var| var.mutable && var.ty.has_noisy() && var.lock == Lock::Free;
         let Some(index) = self.some_visible(can_be_set) else { return };
         let ty = self.env[index].ty.clone();
         let value = self.noisy_value(&ty);
@@ -143,9 +145,8 @@ impl Generator {
 
     /// `let (a, _) = pair;`
     fn take_apart(&mut self, depth: usize, lines: &mut Vec<String>) {
-        let is_pair = |var: &crate::scope::Var| {
-            var.ty == Ty::pair(Ty::Noisy, Ty::Noisy) && var.state == State::Ready && var.lock == Lock::Free
-        };
+        let is_pair =
+            |var: &Var| var.ty == Ty::pair(Ty::Noisy, Ty::Noisy) && var.state == State::Ready && var.lock == Lock::Free;
         let Some(index) = self.some_visible(is_pair).filter(|index| self.can_move(*index)) else {
             return self.dropping_statement(depth.min(1), lines);
         };
@@ -182,9 +183,7 @@ impl Generator {
     }
 
     fn dropping_match(&mut self, depth: usize, lines: &mut Vec<String>) {
-        let is_option = |var: &crate::scope::Var| {
-            var.ty == Ty::opt(Ty::Noisy) && var.state == State::Ready && var.lock == Lock::Free
-        };
+        let is_option = |var: &Var| var.ty == Ty::opt(Ty::Noisy) && var.state == State::Ready && var.lock == Lock::Free;
         let Some(index) = self.some_visible(is_option).filter(|index| self.can_move(*index)) else {
             return self.let_noisy(lines);
         };
@@ -246,10 +245,8 @@ impl Generator {
             let mut lines = Vec::new();
             this.dropping(depth - 1, &mut lines);
             let cond = this.choice();
-            let mut jump = Vec::new();
             this.leave(this.frames.len() - 1);
-            jump.push(format!("if {cond} {{ break 'a; }} {JOIN}"));
-            lines.extend(jump);
+            lines.push(format!("if {cond} {{ break 'a; }} {JOIN}"));
             this.dropping(depth - 1, &mut lines);
             one_line(&lines)
         });
@@ -264,7 +261,7 @@ impl Generator {
         let value = self.noisy();
         let chosen = self.known();
         self.go_back(&before);
-        let is_noisy = |var: &crate::scope::Var| var.ty == Ty::Noisy && var.state == State::Ready;
+        let is_noisy = |var: &Var| var.ty == Ty::Noisy && var.state == State::Ready;
         let other = match self.some_visible(is_noisy).filter(|index| self.can_move(*index)) {
             Some(index) => {
                 self.env[index].state = State::Gone;
@@ -298,11 +295,13 @@ impl Generator {
                 }
             }
         };
-        let jump = jump.filter(|_| self.random.chance(80)).unwrap_or_else(|| match &self.output {
-            Ty::Opt(_) if self.random.chance(50) => "None::<i64>?".to_owned(),
-            Ty::Opt(_) => "return None".to_owned(),
-            Ty::Res(_) => "return Err(\"left\".to_owned())".to_owned(),
-            _ => "return 1".to_owned(),
+        let jump = jump.filter(|_| self.random.chance(80)).unwrap_or_else(|| {
+            let all = match self.ending() {
+                Ending::Maybe => ["None::<i64>?", "return None"],
+                Ending::Fallible => ["Err::<i64, String>(\"tried\".to_owned())?", "return Err(\"left\".to_owned())"],
+                Ending::Plain => ["return 1", "return 2"],
+            };
+            self.random.one_of(&all).to_owned()
         });
         self.go_back(&before);
         lines.push(format!("if {cond} {{ {jump}; }} {JOIN}"));

@@ -2,7 +2,7 @@
 
 use crate::generate::Generator;
 use crate::patterns::Look;
-use crate::scope::{FrameKind, Lock, State};
+use crate::scope::{FrameKind, Known, Lock, State, Var};
 use crate::types::Ty;
 
 /// The text of an expression.
@@ -23,7 +23,7 @@ fn loose(text: impl Into<String>) -> Expr {
 
 impl Expr {
     /// As an operand.
-    fn tight(self) -> String {
+    pub(crate) fn tight(self) -> String {
         if self.is_atom { self.text } else { format!("({})", self.text) }
     }
 }
@@ -48,7 +48,7 @@ fn questions(ty: &Ty) -> &'static [&'static str] {
         Ty::Pair(first, second) if **first == Ty::I64 && **second == Ty::Str => &["ask_pair"],
         Ty::Vec(of) if **of == Ty::I64 => &["ask_list"],
         Ty::Shape => &["ask_shape"],
-        _ => &[],
+        Ty::Opt(_) | Ty::Res(_) | Ty::Pair(..) | Ty::Vec(_) | Ty::Array(_) | Ty::Map(_) | Ty::Order | Ty::Noisy => &[],
     }
 }
 
@@ -119,8 +119,7 @@ impl Generator {
 
     /// A local, or a copy of what it holds.
     pub(crate) fn used(&mut self, ty: &Ty) -> Option<Expr> {
-        let is_usable =
-            |var: &crate::scope::Var| var.ty == *ty && var.state == State::Ready && var.lock < Lock::Exclusive;
+        let is_usable = |var: &Var| var.ty == *ty && var.state == State::Ready && var.lock < Lock::Exclusive;
         let index = self.some_visible(is_usable)?;
         let var = self.env[index].clone();
         if ty.is_copy() {
@@ -148,7 +147,7 @@ impl Generator {
         self.may_change && !var.is_ref && !var.is_const && var.lock == Lock::Free && var.depth == self.depth()
     }
 
-    /// A literal, as far as there is one, which says its own type.
+    /// A literal, as far as there is one. It says its own type.
     pub(crate) fn literal(&mut self, ty: &Ty) -> String {
         match ty {
             Ty::I64 => {
@@ -337,7 +336,7 @@ impl Generator {
 
     /// A condition, with what is known where it does not hold. Declares what it binds. Of a `while`, no jump may stand in
     /// it without a label.
-    pub(crate) fn condition(&mut self, depth: usize) -> (String, crate::scope::Known) {
+    pub(crate) fn condition(&mut self, depth: usize) -> (String, Known) {
         let links = self.random.weighted(&[(6, 1), (2, 2), (1, 3)]);
         let mut texts = Vec::new();
         let mut failures = Vec::new();
@@ -374,9 +373,8 @@ impl Generator {
     fn scrutinee(&mut self, ty: &Ty, depth: usize) -> (String, Look) {
         let look = Look { by_ref: false, is_kept: false, of: None, refutable: true };
         if self.random.chance(30) {
-            let is_usable = |var: &crate::scope::Var| {
-                var.ty == *ty && var.state == State::Ready && var.lock < Lock::Exclusive && !var.is_const
-            };
+            let is_usable =
+                |var: &Var| var.ty == *ty && var.state == State::Ready && var.lock < Lock::Exclusive && !var.is_const;
             if let Some(index) = self.some_visible(is_usable) {
                 let var = self.env[index].clone();
                 let of = if var.is_ref { var.of } else { Some(index) };
@@ -556,10 +554,12 @@ impl Generator {
         if !self.may_jump {
             return None;
         }
-        let wrapped = match &self.output {
-            Ty::Opt(_) => optional(ty)?,
-            Ty::Res(_) => Ty::res(ty.clone()),
-            _ => return None,
+        let wrapped = if let Ty::Opt(_) = self.output {
+            optional(ty)?
+        } else if let Ty::Res(_) = self.output {
+            Ty::res(ty.clone())
+        } else {
+            return None;
         };
         let value = if self.random.chance(60) { self.awaited(&wrapped, depth) } else { None };
         let value = value.unwrap_or_else(|| self.expr(&wrapped, depth - 1));
@@ -577,8 +577,9 @@ impl Generator {
             self.touch(index);
             return Some(atom(format!("std::mem::take(&mut {name})")));
         }
-        let with = self.locked(index, Lock::Exclusive, |this| this.expr(ty, depth - 1));
+        // It is borrowed before the other value is made.
         self.touch(index);
+        let with = self.locked(index, Lock::Exclusive, |this| this.expr(ty, depth - 1));
         Some(atom(format!("std::mem::replace(&mut {name}, {})", with.text)))
     }
 
@@ -609,7 +610,7 @@ impl Generator {
 
     /// A place of this type that can be read, and its local.
     fn place(&mut self, ty: &Ty) -> Option<(String, usize)> {
-        let fits = |var: &crate::scope::Var| {
+        let fits = |var: &Var| {
             let is_here = var.state == State::Ready && var.lock < Lock::Exclusive;
             var.ty == *ty && is_here && !var.vague && !var.is_ref
         };
@@ -751,8 +752,34 @@ impl Generator {
         }
     }
 
+    /// A local that a later operand changes.
+    pub(crate) fn changed_operand(&mut self, depth: usize) -> Option<Expr> {
+        if !self.may_change {
+            return None;
+        }
+        let index = self.some_mutable(|ty| *ty == Ty::I64)?;
+        let name = self.env[index].name.clone();
+        let change = match self.random.below(4) {
+            0 => format!("{name} += {};", self.expr(&Ty::I64, depth).text),
+            1 => format!("{name} = {};", self.expr(&Ty::I64, depth).text),
+            2 => format!("{name} = std::mem::take(&mut {name}) + 2;"),
+            _ => format!("let add = &mut {name}; *add += 3;"),
+        };
+        self.touch(index);
+        let then = self.awaited(&Ty::I64, depth).map_or_else(|| format!("{name} * 2"), |awaited| awaited.text);
+        let change = format!("{{ {change} {then} }}");
+        Some(match self.random.below(6) {
+            0 => loose(format!("{name} + {change}")),
+            1 => loose(format!("{name} - {change} * {name}")),
+            2 => loose(format!("three({name}, {change}, {name}).len() as i64")),
+            3 => atom(format!("vec![{name}, {change}].iter().sum::<i64>()")),
+            4 => atom(format!("({name}, {change}).0")),
+            _ => atom(format!("i64::from({name} < {change})")),
+        })
+    }
+
     fn number(&mut self, depth: usize) -> Option<Expr> {
-        match self.random.below(15) {
+        match self.random.below(19) {
             0..=3 => {
                 let left = self.expr(&Ty::I64, depth).tight();
                 let op = self.random.one_of(&["+", "-", "*", "^", "&", "|"]);
@@ -809,6 +836,7 @@ impl Generator {
                 Some(atom(format!("{helper}({})", self.expr(&Ty::I64, depth).text)))
             }
             13 => Some(loose(format!("-{}", self.expr(&Ty::I64, depth).tight()))),
+            14..=17 => self.changed_operand(depth),
             _ => {
                 let (map, _) = self.place(&Ty::Map(Box::new(Ty::I64)))?;
                 Some(loose(format!("{map}.len() as i64 + {}", self.expr(&Ty::I64, depth).tight())))
@@ -952,7 +980,7 @@ impl Generator {
         match self.random.below(5) {
             0 | 1 => Some(atom(format!("Some({})", self.expr(of, depth).text))),
             2 => {
-                let (result, _) = (self.expr(&Ty::res(of.clone()), depth).tight(), ());
+                let result = self.expr(&Ty::res(of.clone()), depth).tight();
                 Some(atom(format!("{result}.ok()")))
             }
             3 => {
@@ -978,7 +1006,7 @@ impl Generator {
 
     fn order(&mut self, depth: usize) -> Option<Expr> {
         let has = |this: &Self, name: &str, ty: &Ty| {
-            let fits = |var: &crate::scope::Var| {
+            let fits = |var: &Var| {
                 var.name == name
                     && var.ty == *ty
                     && !var.is_ref
@@ -1007,11 +1035,6 @@ impl Expr {
     /// After a `break`, where a label would be that of the `break`.
     pub(crate) fn after_break(self) -> String {
         if self.text.starts_with('\'') { format!("({})", self.text) } else { self.text }
-    }
-
-    /// Where more may follow.
-    pub(crate) fn closed(self) -> String {
-        self.tight()
     }
 
     /// As the condition of an `if` or what a `match` looks at, where no struct may stand bare.

@@ -55,6 +55,17 @@ impl Program {
     }
 }
 
+/// What a program returns.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ending {
+    /// An `Option`.
+    Maybe,
+    /// A `Result`.
+    Fallible,
+    /// A value on which `?` does not work.
+    Plain,
+}
+
 /// Makes the program of a seed. With `drops`, one whose values log when they are dropped.
 pub(crate) fn generate(seed: u64, drops: bool) -> Program {
     let mut generator = Generator::new(seed, drops);
@@ -87,7 +98,7 @@ pub(crate) struct Generator {
 impl Generator {
     fn new(seed: u64, drops: bool) -> Self {
         let mut random = Random::new(seed);
-        let size = 25 + random.below(60) as i32;
+        let size = 20 + random.below(45) as i32;
         let awaits = 1 + random.below(9) as i32;
         Self {
             random,
@@ -113,13 +124,18 @@ impl Generator {
         for _ in 0..self.random.below(4) {
             let ty = if self.drops { Ty::I64 } else { self.some_type(1) };
             args.push(self.literal(&ty));
-            let mut taken = params_names(&self.env);
+            let mut taken = self.env.iter().map(|var| var.name.clone()).collect();
             let pat = self.irrefutable(&ty, &mut taken, false);
             params.push(format!("{pat}: {}", ty.spelled()));
         }
         self.output = self.output_type();
         let mut lines = Vec::new();
         let statements = 4 + self.random.below(8);
+        if !self.drops && self.random.chance(75) {
+            let name = self.name(&[]);
+            lines.push(format!("let mut {name} = 3i64;"));
+            self.declare(&name, &Ty::I64, true);
+        }
         let size = self.size;
         for _ in 0..statements {
             // No statement takes it all.
@@ -138,14 +154,12 @@ impl Generator {
             self.wait();
         }
         if self.drops {
-            lines.push(
-                match &self.output {
-                    Ty::Opt(_) => "Some(5)",
-                    Ty::Res(_) => "Ok(6)",
-                    _ => "7",
-                }
-                .to_owned(),
-            );
+            let tail = match self.ending() {
+                Ending::Maybe => "Some(5)",
+                Ending::Fallible => "Ok(6)",
+                Ending::Plain => "7",
+            };
+            lines.push(tail.to_owned());
             return self.finished(seed, &params, &args, &lines);
         }
         self.show_all(&mut lines);
@@ -155,6 +169,16 @@ impl Generator {
             lines.push(if self.random.chance(90) { tail.text } else { format!("return {};", tail.text) });
         }
         self.finished(seed, &params, &args, &lines)
+    }
+
+    pub(crate) fn ending(&self) -> Ending {
+        if matches!(self.output, Ty::Opt(_)) {
+            Ending::Maybe
+        } else if matches!(self.output, Ty::Res(_)) {
+            Ending::Fallible
+        } else {
+            Ending::Plain
+        }
     }
 
     fn finished(&self, seed: u64, params: &[String], args: &[String], lines: &[String]) -> Program {
@@ -413,8 +437,4 @@ impl Generator {
         (self.may_await, self.may_change, self.may_jump) = before;
         built
     }
-}
-
-fn params_names(env: &[Var]) -> Vec<String> {
-    env.iter().map(|var| var.name.clone()).collect()
 }

@@ -89,7 +89,8 @@ impl Generator {
                     format!("Order {{ name: {name}, total: {total}, .. }}")
                 }
             },
-            _ => self.binding(ty, taken, look),
+            Ty::I64 | Ty::U32 | Ty::Bool | Ty::Opt(_) | Ty::Res(_) | Ty::Shape => self.binding(ty, taken, look),
+            Ty::Str | Ty::Unit | Ty::Vec(_) | Ty::Map(_) | Ty::Noisy => self.binding(ty, taken, look),
         }
     }
 

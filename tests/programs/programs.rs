@@ -1,10 +1,17 @@
 //! Random programs, each run as an async function and as a flow: whatever differs is a mistake of `#[flow]`.
 //!
 //! ```text
-//! tests/programs/run.sh [--count N] [--seed S] [--quick]
+//! tests/programs/run.sh [--count N] [--seed S] [--quick] [--show] [--shrink]
 //! ```
 //!
 //! Program `k` of seed `s` is the program of seed `s + k`, so `--seed NUMBER --count 1` makes one of them again.
+//! `--show` prints all programs; `--shrink` makes those that fail smaller, which takes a minute or two for each. What
+//! is printed can be copied into `tests/same_as_async/found.rs` as it is.
+//!
+//! Each program is run with several scripts of answers, without a reload, with one at some awaits, and with one at each
+//! (`tests/same_as_async/harness.rs`). In every third program the values log when they are dropped, and the drops are
+//! compared too. A program whose async function does not compile is a mistake of the generator; if only the flow does
+//! not, or if it does something else, it is one of `#[flow]`.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -61,7 +68,7 @@ fn options() -> Result<Options, String> {
         match arg.as_str() {
             "--count" => options.count = number()?,
             "--seed" => options.seed = number()?,
-            "--quick" => options.count = 300,
+            "--quick" => options.count = 200,
             "--show" => options.show = true,
             "--shrink" => options.shrink = true,
             _ => return Err(format!("unknown argument {arg}")),

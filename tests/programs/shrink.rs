@@ -35,7 +35,10 @@ pub(crate) fn shrink(workshop: &Workshop, program: &Program, verdict: &Verdict) 
                 println!("   {} characters", found.0.lines.join("\n").len());
                 best = found;
             }
-            None => return Ok(best),
+            None => {
+                best.0.seed = program.seed;
+                return Ok(best);
+            }
         }
     }
 }

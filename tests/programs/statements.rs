@@ -3,7 +3,7 @@
 use crate::expressions::{one_line, optional};
 use crate::generate::Generator;
 use crate::patterns::Look;
-use crate::scope::{FrameKind, Lock, State};
+use crate::scope::{FrameKind, Lock, State, Var};
 use crate::types::Ty;
 
 impl Generator {
@@ -62,7 +62,7 @@ impl Generator {
                 15 => self.closure(depth, lines),
                 16 => self.item(lines),
                 17 => self.mutate(depth, lines),
-                18 => self.borrow(depth, lines),
+                18 => self.borrow(lines),
                 19 => self.move_and_refill(depth, lines),
                 20 => self.move_and_leave(depth, lines),
                 21 => self.leave_for_good(depth, lines),
@@ -92,10 +92,8 @@ impl Generator {
 
     fn let_(&mut self, depth: usize, lines: &mut Vec<String>) -> bool {
         let ty = self.some_type(2);
-        let (value, vague) = match ty {
-            Ty::I64 | Ty::U32 if self.random.chance(25) => (self.random.below(9).to_string(), true),
-            _ => (self.expr(&ty, depth).text, false),
-        };
+        let vague = matches!(ty, Ty::I64 | Ty::U32) && self.random.chance(25);
+        let value = if vague { self.random.below(9).to_string() } else { self.expr(&ty, depth).text };
         let name = self.name(&[]);
         let mutable = self.random.chance(55);
         let typed = if self.random.chance(35) { format!(": {}", ty.spelled()) } else { String::new() };
@@ -137,7 +135,7 @@ impl Generator {
             }
             _ => self.some_option(),
         };
-        let value = self.expr(&ty, depth).closed();
+        let value = self.expr(&ty, depth).tight();
         let before = self.known();
         let mut otherwise = Vec::new();
         let jump = self.scoped(|this| {
@@ -237,7 +235,7 @@ impl Generator {
             return false;
         }
         // A local that has been moved gets a value again.
-        let can_be_set = |var: &crate::scope::Var| var.mutable && !var.is_ref && var.lock == Lock::Free;
+        let can_be_set = |var: &Var| var.mutable && !var.is_ref && var.lock == Lock::Free;
         let Some(index) = self.some_visible(can_be_set) else { return false };
         let var = self.env[index].clone();
         if let Ty::Array(of) = &var.ty
@@ -246,7 +244,7 @@ impl Generator {
         {
             // The index is evaluated after the value.
             let value = self.locked(index, Lock::Shared, |this| this.expr(of, depth)).text;
-            let at = self.locked(index, Lock::Exclusive, |this| this.expr(&Ty::U32, depth)).closed();
+            let at = self.locked(index, Lock::Exclusive, |this| this.expr(&Ty::U32, depth)).tight();
             self.touch(index);
             lines.push(format!("{}[{at} as usize % 3] = {value};", var.name));
             return true;
@@ -270,11 +268,14 @@ impl Generator {
             Ty::Order => (Ty::I64, format!("{}.total", var.name)),
             ty => (ty.clone(), var.name.clone()),
         };
-        let op = match ty {
-            Ty::Bool => self.random.one_of(&["&=", "|=", "^="]),
-            Ty::U32 => self.random.one_of(&["+=", "^=", "|="]),
-            _ => self.random.one_of(&["+=", "-=", "^=", "*=", "%="]),
+        let ops: &[&str] = if ty == Ty::Bool {
+            &["&=", "|=", "^="]
+        } else if ty == Ty::U32 {
+            &["+=", "^=", "|="]
+        } else {
+            &["+=", "-=", "^=", "*=", "%="]
         };
+        let op = self.random.one_of(ops);
         let value = if op == "%=" {
             "7".to_owned()
         } else if var.ty == Ty::Order {
@@ -304,6 +305,12 @@ impl Generator {
     // ---- What can be seen -----------------------------------------------------------------------------------------
 
     fn log(&mut self, depth: usize, lines: &mut Vec<String>) -> bool {
+        if self.random.chance(35)
+            && let Some(changed) = self.changed_operand(depth)
+        {
+            lines.push(format!("log({});", changed.text));
+            return true;
+        }
         let ty = self.random.one_of(&[&Ty::I64, &Ty::Str, &Ty::Bool, &Ty::U32]).clone();
         let value = self.expr(&ty, depth).text;
         lines.push(format!("log({value});"));
@@ -328,8 +335,11 @@ impl Generator {
     pub(crate) fn show_all(&mut self, lines: &mut Vec<String>) {
         let all = self.visible(|var| var.state == State::Ready && !var.is_const);
         for index in all {
-            if self.random.chance(70) {
-                lines.push(format!("log(format!(\"{{:?}}\", {}));", self.env[index].name));
+            let name = &self.env[index].name.clone();
+            match self.random.below(4) {
+                0 => lines.push(format!("log(format!(\"{{:?}}\", {name}));")),
+                1 | 2 if !name.starts_with("r#") => lines.push(format!("log(format!(\"{{{name}:?}}\"));")),
+                _ => {}
             }
         }
     }
@@ -388,12 +398,12 @@ impl Generator {
         };
         let (iter, item) = match self.random.below(7) {
             0 | 1 => {
-                let end = self.expr(&Ty::U32, depth - 1).closed();
+                let end = self.expr(&Ty::U32, depth - 1).tight();
                 (format!("0..({end}) % 4"), Ty::U32)
             }
             2 => {
-                let start = self.expr(&Ty::U32, 1).closed();
-                let end = self.expr(&Ty::U32, depth - 1).closed();
+                let start = self.expr(&Ty::U32, 1).tight();
+                let end = self.expr(&Ty::U32, depth - 1).tight();
                 (format!("({start}) % 3..=({end}) % 4"), Ty::U32)
             }
             3 => {
@@ -523,7 +533,7 @@ impl Generator {
         if !self.may_jump || !self.may_change {
             return false;
         }
-        let can_go = |var: &crate::scope::Var| {
+        let can_go = |var: &Var| {
             !var.ty.is_copy() && !var.is_ref && !var.is_const && var.state == State::Ready && var.lock == Lock::Free
         };
         let Some(index) = self.some_visible(can_go) else { return false };
@@ -626,7 +636,7 @@ impl Generator {
         let text = self.locked(index, Lock::Exclusive, |this| match &ty {
             Ty::Vec(of) => format!("{name}.push({});", this.expr(of, depth).text),
             Ty::Str => {
-                let value = this.expr(&Ty::Str, depth).closed();
+                let value = this.expr(&Ty::Str, depth).tight();
                 format!("{name}.push_str(&{value}); {name}.truncate(40);")
             }
             Ty::Map(of) => {
@@ -658,9 +668,8 @@ impl Generator {
     }
 
     /// `let r = &x;`
-    fn borrow(&mut self, depth: usize, lines: &mut Vec<String>) -> bool {
-        let _ = depth;
-        let can_be_lent = |var: &crate::scope::Var| {
+    fn borrow(&mut self, lines: &mut Vec<String>) -> bool {
+        let can_be_lent = |var: &Var| {
             var.state == State::Ready && var.lock < Lock::Exclusive && !var.is_ref && !var.is_const && !var.vague
         };
         let Some(index) = self.some_visible(can_be_lent) else { return false };

@@ -226,9 +226,10 @@ fn apart(log: &[String]) -> (Vec<&str>, Vec<Dropped<'_>>) {
     (rest, drops)
 }
 
-/// Whether a flow drops what the plain function drops, each value once, and at the same place; or, if nobody needs the
-/// value any more, earlier: just before it asks, or just before what stands after a construct that awaits, which logs
-/// that it does with [`JOIN`].
+/// Whether a flow drops what the plain function drops, each value once, and at the same place and in the same order;
+/// or, if nobody needs the value any more, earlier: just before it asks, or just before what stands after a construct
+/// that awaits, which logs that it does with [`JOIN`]. This is the rule in the documentation of `#[flow]`, without its
+/// sentence on temporaries: all values whose drops are compared are bound to locals.
 fn drops_alike(plain: &[String], flow: &[String]) -> Result<(), String> {
     let ((rest, plain), (same, flow)) = (apart(plain), apart(flow));
     if rest != same {
