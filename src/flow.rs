@@ -379,6 +379,70 @@ where
     Await::keep(value)
 }
 
+/// A part that is moved out of a local until an await puts another one in its place.
+#[derive(Debug)]
+pub struct Out<'a, T>(pub &'a mut T);
+
+/// What is copied stays.
+pub trait CopiedOut<T> {
+    fn out(self) -> T;
+}
+
+impl<T: Copy> CopiedOut<T> for Out<'_, T> {
+    fn out(self) -> T {
+        *self.0
+    }
+}
+
+/// For what is not copied, its default stays.
+pub trait TakenOut<T> {
+    fn out(&mut self) -> T
+    where
+        T: Refilled;
+}
+
+impl<T> TakenOut<T> for Out<'_, T> {
+    fn out(&mut self) -> T
+    where
+        T: Refilled,
+    {
+        self.0.take()
+    }
+}
+
+/// What has a default.
+#[diagnostic::on_unimplemented(
+    message = "this part is missing in what the flow saves while it waits, and `{Self}` has no default to stand for it",
+    label = "moved out here, and put back after the `.await`",
+    note = "derive `Default` for `{Self}`, or take the whole apart: `let Order {{ name, items, .. }} = order;`"
+)]
+pub trait Refilled: Sized {
+    fn take(&mut self) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> Refilled for T {
+    fn take(&mut self) -> Self {
+        std::mem::take(self)
+    }
+}
+
+/// Stands for a part of a tuple that has been moved out, so that the others keep their places. Reads anything.
+#[derive(Debug, Clone, Copy)]
+pub struct Gone;
+
+impl Serialize for Gone {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl<'de> Deserialize<'de> for Gone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
 /// What `+=` works on by itself, the right side first. For any other type it is a call, the left side first.
 #[diagnostic::on_unimplemented(
     message = "which side of this assignment is evaluated first depends on its type, and for `{Self}` it is the left one",

@@ -96,8 +96,8 @@ pub mod __private {
 
     use crate::error::Failure;
     pub use crate::flow::{
-        AwaitPoint, Enter, Flow, Machine, Plain, Returns, Savable, Site, State, States, Step, Undescribed, borrowed,
-        broken, describe, kept, machine, number, step,
+        AwaitPoint, CopiedOut, Enter, Flow, Gone, Machine, Out, Plain, Returns, Savable, Site, State, States, Step,
+        TakenOut, Undescribed, borrowed, broken, describe, kept, machine, number, step,
     };
 
     pub fn no_resume(key: &str) -> Failure {

@@ -83,6 +83,8 @@ mod more;
 mod names;
 #[path = "same_as_async/nasty.rs"]
 mod nasty;
+#[path = "same_as_async/parts.rs"]
+mod parts;
 #[path = "same_as_async/peers.rs"]
 mod peers;
 #[path = "same_as_async/texts.rs"]

@@ -26,6 +26,7 @@ mod iterators;
 mod loops;
 mod names;
 mod operands;
+mod refill;
 
 pub(crate) use borrows::{may_borrow, only};
 

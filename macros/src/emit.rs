@@ -17,7 +17,7 @@
 //! Every path in the author's own crate is absolute and goes through `::stube::__private`, so that crate needs no other.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -30,9 +30,9 @@ use crate::cut::only;
 use crate::edges::Edges;
 use crate::facts::{SplitLoop, target};
 use crate::graph::{Again, Code, Entry, Graph, Node, answer_ident, point_ident};
-use crate::ids::{AwaitId, BlockId, LocalId, ScopeId, SeqId};
+use crate::ids::{AwaitId, BlockId, LocalId, Place, ScopeId, SeqId};
 use crate::liveness::{Liveness, mentioned};
-use crate::lower::{Machine, Variant};
+use crate::lower::{Field, Kept, Machine, Rest, Variant};
 use crate::parse::Source;
 use crate::syntax::{arguments, unraw};
 
@@ -67,8 +67,8 @@ struct Emitter<'a> {
     live: &'a Liveness,
     machine: &'a Machine,
     edges: &'a Edges,
-    /// The locals of which it has been asked whether they can be saved.
-    checked: RefCell<BTreeSet<LocalId>>,
+    /// What it has been asked of whether it can be saved.
+    checked: RefCell<BTreeSet<Place>>,
 }
 
 /// What stands for a flow whose body cannot be one: whoever calls it is told nothing on top.
@@ -242,25 +242,33 @@ impl Emitter<'_> {
             quote!(Self::#name { .. } => #text)
         });
         let locals = all.iter().map(|variant| {
-            let fields = variant.fields.iter().map(|field| {
-                // As it is called on disk: a raw identifier without its `r#`.
-                let name = unraw(&field.name);
-                let ty = match self.machine.ty(self.graph, field.local) {
-                    Ok(param) => quote!(#param),
-                    Err(ty) => quote!(#ty),
-                };
-                quote!((#name, ::core::any::type_name::<#ty>()))
+            let places = variant.fields.iter().flat_map(|field| {
+                field.places().into_iter().map(|place| {
+                    // As it is called on disk: a raw identifier without its `r#`.
+                    let name = unraw(&field.name);
+                    let name = if place.path.is_empty() { name } else { format!("{name}.{}", place.path) };
+                    (name, self.ty(&place))
+                })
             });
+            let fields = places.map(|(name, ty)| quote!((#name, ::core::any::type_name::<#ty>())));
             fields.collect::<Vec<_>>()
         });
         let locals = locals.map(|fields| quote!(#(#fields),*));
         let settled = all.iter().map(|variant| {
             let (name, fields) = (&variant.name, variant.fields.iter().map(|field| &field.name));
-            let settled = variant.fields.iter().map(|field| &field.name);
+            let settled = variant.fields.iter().flat_map(|field| {
+                let name = &field.name;
+                field.places().into_iter().map(move |place| match place.path.as_str() {
+                    "" => quote!(#name),
+                    path => at(quote!(&mut #name), path),
+                })
+            });
             quote!(Self::#name { #(#fields),* } => { #(::stube::__private::settle(#settled);)* })
         });
+        let rests = self.machine.rests.iter().map(|rest| self.rest(rest));
         let bounded = (!used.is_empty()).then(|| quote!(<#(#used: ::stube::__private::Savable),*>));
         quote! {
+            #(#rests)*
             #(#cfgs)*
             #[doc = #doc]
             #[derive(::stube::__private::serde::Serialize, ::stube::__private::serde::Deserialize)]
@@ -290,6 +298,32 @@ impl Emitter<'_> {
                 }
             }
         }
+    }
+
+    /// `struct BookingStateOrder<OrderName> { name: OrderName }`
+    fn rest(&self, rest: &Rest) -> TokenStream {
+        let Source { vis, attrs, .. } = self.source;
+        let cfgs = attrs.iter().filter(|attr| is_cfg(attr));
+        let (name, params) = (&rest.name, self.params_of(&self.machine.places(rest)));
+        let types = rest.fields.values().map(|kept| match kept {
+            Kept::Whole(place) => self.ty(place),
+            Kept::Rest(index) => self.rest_type(&self.machine.rests[*index]),
+        });
+        let body = fields(rest, types.collect());
+        let end = is_tuple(rest).then(|| quote!(;));
+        quote! {
+            #(#cfgs)*
+            #[doc = "What is left of a local that parts have been moved out of."]
+            #[derive(::stube::__private::serde::Serialize, ::stube::__private::serde::Deserialize)]
+            #[serde(crate = "::stube::__private::serde")]
+            #[allow(missing_docs, non_camel_case_types, reason = "its fields are the parts of a local")]
+            #vis struct #name<#(#params),*> #body #end
+        }
+    }
+
+    fn rest_type(&self, rest: &Rest) -> TokenStream {
+        let (name, params) = (&rest.name, self.params_of(&self.machine.places(rest)));
+        quote!(#name<#(#params),*>)
     }
 
     /// Where each state stands, and what may come next.
@@ -443,18 +477,30 @@ impl Emitter<'_> {
 
     /// The type parameters that these variants need, in the order of their locals.
     fn params<'v>(&self, variants: impl IntoIterator<Item = &'v Variant>) -> Vec<&Ident> {
-        let locals: BTreeSet<_> =
-            variants.into_iter().flat_map(|variant| &variant.fields).map(|field| field.local).collect();
-        locals.iter().filter_map(|local| self.machine.params.get(local)).collect()
+        let fields = variants.into_iter().flat_map(|variant| &variant.fields);
+        self.params_of(&fields.flat_map(Field::places).collect::<Vec<_>>())
+    }
+
+    fn params_of(&self, places: &[Place]) -> Vec<&Ident> {
+        let places: BTreeSet<_> = places.iter().collect();
+        places.into_iter().filter_map(|place| self.machine.params.get(place)).collect()
+    }
+
+    fn ty(&self, place: &Place) -> TokenStream {
+        match self.machine.ty(self.graph, place) {
+            Ok(param) => quote!(#param),
+            Err(ty) => quote!(#ty),
+        }
     }
 
     fn typed(&self, variant: &Variant) -> TokenStream {
         let fields = variant.fields.iter().map(|field| {
             let name = &field.name;
-            match self.machine.ty(self.graph, field.local) {
-                Ok(param) => quote!(#name: #param),
-                Err(ty) => quote!(#name: #ty),
-            }
+            let ty = match &field.left {
+                None => self.ty(&Place::whole(field.local)),
+                Some(left) => self.rest_type(self.machine.rest(field.local, left)),
+            };
+            quote!(#name: #ty)
         });
         quote!(#(#fields),*)
     }
@@ -506,12 +552,34 @@ impl Emitter<'_> {
         quote!(break #label #next::#name { #value #rest })
     }
 
-    fn moved<'v>(&self, fields: impl IntoIterator<Item = &'v crate::lower::Field>) -> TokenStream {
+    fn moved<'v>(&self, fields: impl IntoIterator<Item = &'v Field>) -> TokenStream {
         let fields = fields.into_iter().map(|field| {
             let (name, ident) = (&field.name, &self.graph.local(field.local).ident);
-            if name == ident { quote!(#ident) } else { quote!(#name: #ident) }
+            match &field.left {
+                None if name == ident => quote!(#ident),
+                None => quote!(#name: #ident),
+                Some(_) => {
+                    let rest = self.left_of(field, &|place| quote!(#place));
+                    quote!(#name: #rest)
+                }
+            }
         });
         quote!(#(#fields),*)
+    }
+
+    /// What is left of a local: `BookingStateOrder { name: order.name }`.
+    fn left_of(&self, field: &Field, kept: &dyn Fn(TokenStream) -> TokenStream) -> TokenStream {
+        let left = field.left.as_ref().expect("it is not whole");
+        self.rest_value(self.machine.rest(field.local, left), &self.graph.local(field.local).ident, kept)
+    }
+
+    fn rest_value(&self, rest: &Rest, local: &Ident, kept: &dyn Fn(TokenStream) -> TokenStream) -> TokenStream {
+        let values = rest.fields.values().map(|value| match value {
+            Kept::Whole(place) => kept(at(quote!(#local), &place.path)),
+            Kept::Rest(index) => self.rest_value(&self.machine.rests[*index], local, kept),
+        });
+        let (name, body) = (&rest.name, fields(rest, values.collect()));
+        quote!(#name #body)
     }
 
     fn await_(&self, id: AwaitId, operand: TokenStream) -> TokenStream {
@@ -520,11 +588,19 @@ impl Emitter<'_> {
         // Each local is asked once whether it can be saved.
         let fields = variant.fields.iter().map(|field| {
             let ident = &self.graph.local(field.local).ident;
-            if self.checked.borrow_mut().insert(field.local) {
-                let (name, kept) = (&field.name, quote_spanned!(ident.span()=> ::stube::__private::kept(#ident)));
-                quote!(#name: #kept)
-            } else {
-                self.moved([field])
+            let is_first =
+                field.places().into_iter().fold(false, |any, place| any | self.checked.borrow_mut().insert(place));
+            let (name, kept) = (&field.name, |place| quote_spanned!(ident.span()=> ::stube::__private::kept(#place)));
+            match &field.left {
+                _ if !is_first => self.moved([field]),
+                None => {
+                    let kept = kept(quote!(#ident));
+                    quote!(#name: #kept)
+                }
+                Some(_) => {
+                    let rest = self.left_of(field, &kept);
+                    quote!(#name: #rest)
+                }
             }
         });
         let fields: Vec<_> = fields.collect();
@@ -567,7 +643,7 @@ impl<'a> Body<'a> {
             if declared.insert(local)
                 && let Some(made) = emitter.graph.again(local)
             {
-                open.extend(&made.facts.uses & again);
+                open.extend(made.facts.uses.iter().map(|place| place.local).filter(|local| again.contains(local)));
             }
         }
         let open_ended = open_ended(emitter.graph, emitter.graph.block(id).code);
@@ -878,6 +954,36 @@ impl VisitMut for Jumps<'_> {
     fn visit_expr_closure_mut(&mut self, _: &mut syn::ExprClosure) {}
     fn visit_expr_async_mut(&mut self, _: &mut syn::ExprAsync) {}
     fn visit_item_mut(&mut self, _: &mut syn::Item) {}
+}
+
+/// A part of a value: `order.address.city`.
+fn at(value: TokenStream, path: &str) -> TokenStream {
+    let members = path.split('.').map(member);
+    quote!(#value #(. #members)*)
+}
+
+fn member(name: &str) -> syn::Member {
+    match name.parse::<u32>() {
+        Ok(index) => syn::Member::from(index as usize),
+        Err(_) => syn::Member::Named(syn::parse_str(name).unwrap_or_else(|_| Ident::new_raw(name, Span::call_site()))),
+    }
+}
+
+fn is_tuple(rest: &Rest) -> bool {
+    rest.fields.keys().all(|name| name.parse::<u32>().is_ok())
+}
+
+/// The fields of a rest, with these types or values. Of a tuple, those that are gone have none.
+fn fields(rest: &Rest, values: Vec<TokenStream>) -> TokenStream {
+    if !is_tuple(rest) {
+        let names = rest.fields.keys().map(|name| member(name));
+        return quote!({ #(#names: #values),* });
+    }
+    let mut values: BTreeMap<_, _> =
+        rest.fields.keys().filter_map(|name| name.parse::<u32>().ok()).zip(values).collect();
+    let last = values.keys().copied().max().unwrap_or_default();
+    let all = (0..=last).map(|index| values.remove(&index).unwrap_or_else(|| quote!(::stube::__private::Gone)));
+    quote!((#(#all),*))
 }
 
 /// A local name that no author can write.

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `matches!(value, pattern if guard)` | `match value { pattern if guard => true, _ => false }` |
 //! | `assert!(cond, "{}", value)` | `if !cond { panic!("{}", value) }` |
+//! | `assert_eq!(one, other, "{}", value)` | `let left = &one; let right = &other; if !(left == right) { panic!(..) }` |
 //! | `debug_assert!(..)` and its kin | `if cfg!(debug_assertions) { assert!(..) }` |
 //! | `tracing::info!(n = value, "..")` and its kin | `if tracing::enabled!(Level::INFO) { let v = value; info!(n = v, "..") }` |
 
@@ -59,6 +60,8 @@ fn expanded(mac: &Macro) -> Option<Expr> {
     match name.as_str() {
         "matches" => matches(mac),
         "assert" => assert(mac),
+        "assert_eq" => assert_both(mac, &Token![==](mac.path.span())),
+        "assert_ne" => assert_both(mac, &Token![!=](mac.path.span())),
         "debug_assert" | "debug_assert_eq" | "debug_assert_ne" => debug_assert(mac, &name),
         "trace" | "debug" | "info" | "warn" | "error" => event(mac, &name),
         _ => None,
@@ -91,6 +94,24 @@ fn assert(mac: &Macro) -> Option<Expr> {
     let message: Vec<_> = args.collect();
     message.iter().find_map(tokens_await)?;
     syn::parse2(quote_spanned!(mac.path.span()=> if !(#cond) { ::core::panic!(#(#message),*) })).ok()
+}
+
+/// `assert_eq!(one, other, "{}", value)`, where the message awaits. It says what the standard library's says.
+fn assert_both(mac: &Macro, relation: &impl ToTokens) -> Option<Expr> {
+    let span = mac.path.span();
+    let args = list(&mac.tokens)?;
+    let [one, other, message @ ..] = &args[..] else { return None };
+    message.iter().find_map(tokens_await)?;
+    let relation = relation.to_token_stream();
+    let failed = format!("assertion `left {relation} right` failed: {{}}\n  left: {{:?}}\n right: {{:?}}");
+    syn::parse2(quote_spanned! {span=> {
+        let __left = &(#one);
+        let __right = &(#other);
+        if !(*__left #relation *__right) {
+            ::core::panic!(#failed, ::std::format!(#(#message),*), __left, __right)
+        }
+    }})
+    .ok()
 }
 
 /// `debug_assert!(cond)`

@@ -1,22 +1,24 @@
 //! Takes a piece of code that does not await, and what the names around it mean. Gives its [`Facts`]: which locals it
-//! needs, which it sets for certain, which it mentions at all, and which split loops it may leave or repeat, and what
-//! it has set by then.
+//! needs, whole or in part, which it sets for certain, which it mentions at all, what it may move out of them, and
+//! which split loops it may leave or repeat, and what it has set by then.
 //! Never looks at types; a name inside a macro counts as needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::Span;
 use syn::visit::{self, Visit};
-use syn::{Expr, Lifetime, Macro, Pat, Stmt};
+use syn::{BinOp, Expr, Lifetime, Macro, Member, Pat, Stmt, UnOp};
 
-use crate::ids::{BlockId, LocalId};
+use crate::ids::{BlockId, LocalId, Place};
 use crate::syntax::{arguments, bindings, is_diverging, mentioned, unraw};
 
 /// What a piece of code does with the locals around it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts {
     /// It may read their value from before.
-    pub(crate) uses: BTreeSet<LocalId>,
+    pub(crate) uses: BTreeSet<Place>,
+    /// It may move them out of what they are parts of.
+    pub(crate) moves: BTreeSet<Place>,
     /// It sets them whenever it comes to its end.
     pub(crate) sets: BTreeSet<LocalId>,
     /// It names them.
@@ -85,6 +87,8 @@ struct Walker<'a> {
     /// The loops and labelled blocks inside the code.
     inner: Vec<Inner>,
     in_closure: bool,
+    /// In a closure that moves whatever it names.
+    in_move: bool,
 }
 
 /// A loop or labelled block inside the code.
@@ -116,6 +120,7 @@ impl<'a> Walker<'a> {
             hidden,
             inner,
             in_closure: false,
+            in_move: false,
         }
     }
 
@@ -141,10 +146,51 @@ impl<'a> Walker<'a> {
     }
 
     fn uses(&mut self, name: &str) {
-        if let Some(local) = self.local(name) {
-            self.facts.mentions.insert(local);
-            if !self.dead && !self.set.contains(&local) {
-                self.facts.uses.insert(local);
+        self.place(name, String::new(), false);
+    }
+
+    /// Reads a local or a part of one, and may move the part.
+    fn place(&mut self, name: &str, path: String, moves: bool) {
+        let Some(local) = self.local(name) else { return };
+        self.facts.mentions.insert(local);
+        if self.dead {
+            return;
+        }
+        let place = Place { local, path };
+        if (moves || self.in_move) && !place.path.is_empty() {
+            self.facts.moves.insert(place.clone());
+        }
+        if !self.set.contains(&local) {
+            self.facts.uses.insert(place);
+        }
+    }
+
+    /// Walks an expression that stands where nothing is moved out of it: `&order.name`, `order.items[0]`.
+    fn lent(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Paren(expr) => self.lent(&expr.expr),
+            Expr::Group(expr) => self.lent(&expr.expr),
+            Expr::Reference(expr) => self.lent(&expr.expr),
+            Expr::Unary(expr) if matches!(expr.op, UnOp::Deref(_)) => self.lent(&expr.expr),
+            Expr::Field(field) => match part(expr) {
+                Some((name, path)) => self.place(&name, path, false),
+                None => self.lent(&field.base),
+            },
+            expr => self.walk_expr(expr),
+        }
+    }
+
+    /// Walks what a pattern takes apart, and may move what it binds.
+    fn taken_apart(&mut self, pat: &Pat, expr: &Expr) {
+        if bindings(pat).iter().all(|binding| binding.by_ref.is_some()) {
+            return self.lent(expr);
+        }
+        self.walk_expr(expr);
+        if let Some((name, path)) = part(expr) {
+            let mut parts = Vec::new();
+            moved_by(pat, &path, &mut parts);
+            if let Some(local) = self.local(&name) {
+                self.facts.moves.extend(parts.into_iter().map(|path| Place { local, path }));
             }
         }
     }
@@ -263,9 +309,60 @@ impl<'a> Walker<'a> {
                     }
                 }
             }
-            place => self.walk_expr(place),
+            place => self.lent(place),
         }
     }
+}
+
+/// The local and the path of a place: `order` and `address.city`.
+pub(crate) fn part(expr: &Expr) -> Option<(String, String)> {
+    match expr {
+        Expr::Paren(expr) => part(&expr.expr),
+        Expr::Group(expr) => part(&expr.expr),
+        Expr::Path(path) if path.qself.is_none() => Some((unraw(path.path.get_ident()?), String::new())),
+        Expr::Field(field) => {
+            let (name, path) = part(&field.base)?;
+            Some((name, below(&path, &field.member)))
+        }
+        _ => None,
+    }
+}
+
+fn below(path: &str, member: &Member) -> String {
+    let member = match member {
+        Member::Named(name) => unraw(name),
+        Member::Unnamed(index) => index.index.to_string(),
+    };
+    if path.is_empty() { member } else { format!("{path}.{member}") }
+}
+
+/// The parts that a pattern moves out of what it takes apart, as far as it names fields.
+fn moved_by(pat: &Pat, path: &str, parts: &mut Vec<String>) {
+    match pat {
+        Pat::Ident(binding) if binding.by_ref.is_none() && !path.is_empty() => parts.push(path.to_owned()),
+        Pat::Paren(pat) => moved_by(&pat.pat, path, parts),
+        Pat::Type(pat) => moved_by(&pat.pat, path, parts),
+        Pat::Struct(fields) => {
+            fields.fields.iter().for_each(|field| moved_by(&field.pat, &below(path, &field.member), parts));
+        }
+        Pat::Tuple(tuple) => {
+            let elems = tuple.elems.iter().take_while(|elem| !matches!(elem, Pat::Rest(_))).enumerate();
+            elems.for_each(|(index, elem)| moved_by(elem, &below(path, &Member::from(index)), parts));
+        }
+        _ => {}
+    }
+}
+
+/// Whether a method borrows its receiver, as far as its name tells: by the naming conventions of the Rust API
+/// guidelines, and by those of the standard library's methods that are seen most.
+fn borrows_receiver(method: &str) -> bool {
+    const PREFIXES: [&str; 12] =
+        ["as_", "is_", "to_", "get", "has_", "iter", "contains", "starts_", "ends_", "push", "len", "trim"];
+    const METHODS: [&str; 20] = [
+        "clone", "first", "last", "chars", "lines", "bytes", "split", "keys", "values", "entry", "insert", "remove",
+        "pop", "extend", "clear", "sort", "eq", "cmp", "find", "take",
+    ];
+    PREFIXES.iter().any(|prefix| method.starts_with(prefix)) || METHODS.contains(&method)
 }
 
 /// The walker as a visitor of syntax that lives shorter than the walker.
@@ -278,7 +375,7 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
 
     fn visit_local(&mut self, local: &'ast syn::Local) {
         if let Some(init) = &local.init {
-            self.visit_expr(&init.expr);
+            self.0.taken_apart(&local.pat, &init.expr);
             if let Some((_, diverge)) = &init.diverge {
                 self.0.maybe(|walker| Shorter(walker).visit_expr(diverge));
             }
@@ -287,7 +384,7 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
     }
 
     fn visit_expr_let(&mut self, expr: &'ast syn::ExprLet) {
-        self.visit_expr(&expr.expr);
+        self.0.taken_apart(&expr.pat, &expr.expr);
         self.0.hide(&expr.pat);
     }
 
@@ -312,7 +409,10 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
     }
 
     fn visit_expr_match(&mut self, expr: &'ast syn::ExprMatch) {
-        self.visit_expr(&expr.expr);
+        match expr.arms.iter().any(|arm| bindings(&arm.pat).iter().any(|binding| binding.by_ref.is_none())) {
+            true => self.visit_expr(&expr.expr),
+            false => self.0.lent(&expr.expr),
+        }
         let arms = expr.arms.iter().map(|arm| {
             let walk: Alternative<'_, 'a> = Box::new(move |walker| {
                 walker.scoped(|walker| {
@@ -329,13 +429,48 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
     }
 
     fn visit_expr_binary(&mut self, expr: &'ast syn::ExprBinary) {
-        self.visit_expr(&expr.left);
         match expr.op {
-            syn::BinOp::And(_) | syn::BinOp::Or(_) => {
+            BinOp::And(_) | BinOp::Or(_) => {
+                self.visit_expr(&expr.left);
                 self.0.maybe(|walker| Shorter(walker).visit_expr(&expr.right));
             }
-            _ => self.visit_expr(&expr.right),
+            BinOp::Eq(_) | BinOp::Ne(_) | BinOp::Lt(_) | BinOp::Le(_) | BinOp::Gt(_) | BinOp::Ge(_) => {
+                self.0.lent(&expr.left);
+                self.0.lent(&expr.right);
+            }
+            BinOp::Add(_) | BinOp::Sub(_) | BinOp::Mul(_) | BinOp::Div(_) | BinOp::Rem(_) => {
+                self.visit_expr(&expr.left);
+                self.visit_expr(&expr.right);
+            }
+            _ => {
+                self.0.lent(&expr.left);
+                self.visit_expr(&expr.right);
+            }
         }
+    }
+
+    fn visit_expr_field(&mut self, expr: &'ast syn::ExprField) {
+        match part(&expr.base) {
+            Some((name, path)) => self.0.place(&name, below(&path, &expr.member), true),
+            None => self.visit_expr(&expr.base),
+        }
+    }
+
+    fn visit_expr_reference(&mut self, expr: &'ast syn::ExprReference) {
+        self.0.lent(&expr.expr);
+    }
+
+    fn visit_expr_index(&mut self, expr: &'ast syn::ExprIndex) {
+        self.0.lent(&expr.expr);
+        self.visit_expr(&expr.index);
+    }
+
+    fn visit_expr_method_call(&mut self, expr: &'ast syn::ExprMethodCall) {
+        match borrows_receiver(&unraw(&expr.method)) {
+            true => self.0.lent(&expr.receiver),
+            false => self.visit_expr(&expr.receiver),
+        }
+        expr.args.iter().for_each(|arg| self.visit_expr(arg));
     }
 
     fn visit_expr_assign(&mut self, expr: &'ast syn::ExprAssign) {
@@ -405,6 +540,8 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
     fn visit_expr_closure(&mut self, expr: &'ast syn::ExprClosure) {
         let inner = std::mem::take(&mut self.0.inner);
         let in_closure = std::mem::replace(&mut self.0.in_closure, true);
+        let moves = self.0.in_move || expr.capture.is_some();
+        let in_move = std::mem::replace(&mut self.0.in_move, moves);
         self.0.maybe(|walker| {
             walker.scoped(|walker| {
                 expr.inputs.iter().for_each(|input| walker.hide(input));
@@ -412,7 +549,7 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
             });
         });
         self.0.inner = inner;
-        self.0.in_closure = in_closure;
+        (self.0.in_closure, self.0.in_move) = (in_closure, in_move);
     }
 
     fn visit_expr_async(&mut self, expr: &'ast syn::ExprAsync) {
@@ -434,7 +571,8 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
                 for arg in args.exprs() {
                     match arg {
                         // `name = value` in a format macro names nothing.
-                        Expr::Assign(named) if args.formats => self.0.walk_expr(&named.right),
+                        Expr::Assign(named) if args.formats => self.0.lent(&named.right),
+                        arg if args.formats => self.0.lent(arg),
                         arg => self.0.walk_expr(arg),
                     }
                     if let Expr::Lit(lit) = arg

@@ -14,6 +14,7 @@ mod facts;
 mod fuzz;
 mod graph;
 mod ids;
+mod left;
 mod liveness;
 mod lower;
 mod methods;
@@ -80,6 +81,11 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 /// of these methods, on a type of your own, gives a value that is no borrow, call it as `Dates::first(&dates)`, and the
 /// value is saved.
 ///
+/// # Parts
+///
+/// Of a local whose part may have been moved out, only the other parts are saved, where nothing else of it is needed.
+/// `order.items = edit(order.items).await` leaves the default of that part in the local while the flow waits.
+///
 /// # What runs again
 ///
 /// Code between two awaits runs again if the program is killed before its effect was saved. It is never run again
@@ -112,8 +118,8 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - What cannot be saved, in use on both sides of an `.await`: a borrow or an iterator that is not in the lists above,
 ///   a guard, a closure with `move`, a function, a trait object ([`Boxed`] is one that can). Own it, derive serde's
 ///   traits for it, or end its use before the `.await`.
-/// - A part of a local on the other side of an `.await` from where another part of it has been moved out. Take it
-///   apart: `let Order { name, items, .. } = order;`.
+/// - A local of which a part is moved out before an `.await` and put back after it by another statement. Take it apart:
+///   `let Order { name, items, .. } = order;`.
 /// - An `.await` in a closure, an async block, an inner function, a constant, a match guard, an `unsafe` block, or a
 ///   macro that is not named above, such as `select!`.
 /// - `place += value` with an `.await` on one side and an effect on the other, and a value that a later part of the
@@ -177,7 +183,8 @@ fn machine(mut source: parse::Source) -> syn::Result<emit::Flow> {
     let renamed = resolve::resolve(&mut source)?;
     let (graph, args) = cut::cut(&source, &renamed)?;
     let live = liveness::liveness(&graph);
-    let machine = lower::lower(&source, &graph, &live, &args);
+    let left = left::left(&graph, &live);
+    let machine = lower::lower(&source, &graph, &live, &left, &args);
     let edges = edges::edges(&graph);
     Ok(emit::emit(&source, &graph, &live, &machine, &edges))
 }

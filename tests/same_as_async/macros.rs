@@ -50,6 +50,16 @@ same! { [()] async fn asserts_with_awaits() -> u32 {
     n
 } }
 
+same! { [()] async fn comparisons_whose_message_awaits() -> u32 {
+    let n = ask("n").await;
+    let left = format!("{n}");
+    assert_eq!(left, n.to_string(), "{left} is shown {}", ask("never").await);
+    assert_ne!(left.len() as u32 * 9, ask("other").await, "{}", ask_text("never").await);
+    debug_assert_eq!(ask("one").await.min(1), 1, "{left} {:?} {n}", ask_text("message").await);
+    std::assert_ne!(n, ask("two").await, "{} {left:>5}", ask_text("why").await);
+    n
+} }
+
 same! { [()] async fn events_that_nobody_hears() -> u32 {
     let n = ask("n").await;
     tracing::info!(n, answer = ask("never").await, "nobody listens");

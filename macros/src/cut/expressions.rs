@@ -59,6 +59,7 @@ impl Builder<'_> {
                 Expr::Binary(expr)
             }
             Expr::Assign(mut expr) => {
+                self.refill(&mut expr);
                 // Rust evaluates what is assigned before the place that it goes to.
                 let [right, left] = self.operands([(*expr.right, Role::Value), (*expr.left, Role::Place)]);
                 (expr.left, expr.right) = (Box::new(left), Box::new(right));

@@ -1,0 +1,60 @@
+//! A part of a local that is moved out, and put back by what the flow waits for: `cart.items = edit(cart.items).await`.
+//! While the flow waits, the part is in the callee; in the local, which is saved whole, stands its default.
+
+use quote::quote_spanned;
+use syn::spanned::Spanned;
+use syn::visit_mut::{self, VisitMut};
+use syn::{Expr, ExprAssign};
+
+use super::Builder;
+use crate::facts::{self, part};
+
+impl Builder<'_> {
+    /// Writes how the part is moved out, if nothing else reads it before it is put back.
+    pub(super) fn refill(&self, assign: &mut ExprAssign) {
+        let Some((name, path)) = part(&assign.left).filter(|(_, path)| !path.is_empty()) else { return };
+        let facts = facts::of_expr(&assign.right, &self.env, &self.loops);
+        let local = self.env.iter().rev().find(|(known, _)| *known == name).map(|&(_, local)| local);
+        let Some(moved) = facts.moves.iter().find(|place| Some(place.local) == local && place.path == path) else {
+            return;
+        };
+        let mut others = facts.uses.iter().filter(|place| place.local == moved.local && *place != moved);
+        let mut finder = Finder { name, path, found: 0, awaits_after: false, replaces: false };
+        finder.visit_expr_mut(&mut assign.right);
+        if finder.found == 1 && finder.awaits_after && !others.any(|other| other.overlaps(moved)) {
+            finder.replaces = true;
+            finder.visit_expr_mut(&mut assign.right);
+        }
+    }
+}
+
+/// Where a part stands.
+struct Finder {
+    name: String,
+    path: String,
+    found: usize,
+    /// Whether the flow waits after it.
+    awaits_after: bool,
+    replaces: bool,
+}
+
+impl VisitMut for Finder {
+    fn visit_expr_mut(&mut self, expr: &mut Expr) {
+        if part(expr).is_some_and(|(name, path)| name == self.name && path == self.path) {
+            self.found += 1;
+            if self.replaces {
+                *expr = syn::parse2(quote_spanned!(expr.span()=> {
+                    #[allow(unused_imports, reason = "one of them is used")]
+                    use ::stube::__private::{CopiedOut as _, TakenOut as _};
+                    ::stube::__private::Out(&mut #expr).out()
+                }))
+                .expect("it is an expression");
+            }
+            return;
+        }
+        visit_mut::visit_expr_mut(self, expr);
+        self.awaits_after |= self.found > 0 && matches!(expr, Expr::Await(_));
+    }
+
+    fn visit_item_mut(&mut self, _: &mut syn::Item) {}
+}
