@@ -85,7 +85,7 @@ pub struct State {
 /// A local that is needed after an await.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Local {
-    /// Its name on disk.
+    /// Its name on disk; `order.name` if only parts of it are left.
     pub name: String,
     /// Its type, as inferred.
     #[serde(rename = "type")]
