@@ -607,11 +607,9 @@ impl<'a> Builder<'a> {
     /// `if cond { then } else { otherwise }`. Awaits may lie in any link of the condition.
     fn condition(&mut self, cond: &Expr, dest: Dest, otherwise: Option<Expr>, then: impl FnOnce(&mut Self)) {
         let links: Vec<_> = links(cond).into_iter().cloned().collect();
-        let first = links.iter().position(contains_await);
-        let rest_awaits = links.iter().skip(1).any(contains_await);
-        if first.is_none() || !rest_awaits {
-            // At most the first link awaits, so the whole condition can stand where the first one is evaluated.
-            let cond = if first.is_some() { self.first_link(cond.clone()) } else { cond.clone() };
+        if !links.iter().skip(1).any(|link| self.stands_alone(link)) {
+            // The whole condition can stand where its first link is evaluated.
+            let cond = if links.iter().any(contains_await) { self.first_link(cond.clone()) } else { cond.clone() };
             self.decide(cond, |this| this.otherwise(otherwise, dest), then);
             return;
         }
@@ -623,6 +621,14 @@ impl<'a> Builder<'a> {
             self.scoped(|this| this.otherwise(otherwise, dest));
         }
         self.cur = None;
+    }
+
+    /// Whether something has to be done just before a link of a condition: it awaits, or it borrows a value that must
+    /// last over an await.
+    fn stands_alone(&self, link: &Expr) -> bool {
+        contains_await(link)
+            || matches!(link, Expr::Let(link)
+                if !bindings(&link.pat).is_empty() && may_borrow(&link.expr) && !self.is_lent(&link.expr))
     }
 
     /// Awaits what the first link of a condition awaits.
@@ -664,8 +670,8 @@ impl<'a> Builder<'a> {
         self.cur = None;
     }
 
-    /// Makes what the first link of a condition borrows last over an await. Of the others it is not certain that they
-    /// are evaluated.
+    /// Makes what the first link of a condition borrows last over an await. The others borrow nothing that is not there
+    /// anyway.
     fn lend_first(&mut self, cond: Expr) -> Expr {
         match cond {
             Expr::Binary(mut binary) if matches!(binary.op, syn::BinOp::And(_)) => {
@@ -680,13 +686,13 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// `if links[0] && links[1] && ...`: each link that awaits is an `if` inside the one before.
+    /// `if links[0] && links[1] && ...`: each link that stands alone is an `if` inside the one before.
     fn chain(&mut self, links: &[Expr], other: BlockId, then: Box<dyn FnOnce(&mut Self) + '_>) {
         let Some((first, rest)) = links.split_first() else {
             then(self);
             return;
         };
-        let plain = rest.iter().take_while(|link| !contains_await(*link)).count();
+        let plain = rest.iter().take_while(|link| !self.stands_alone(link)).count();
         let (together, rest) = rest.split_at(plain);
         let first = if contains_await(first) { self.first_link(first.clone()) } else { first.clone() };
         let cond = together.iter().fold(first, |cond, link| parse_and(cond, link.clone()));
@@ -813,12 +819,6 @@ fn splits_if(expr: &syn::ExprIf) -> bool {
     contains_await(&expr.then_branch)
         || expr.else_branch.as_ref().is_some_and(|(_, branch)| contains_await(&**branch))
         || links(&expr.cond).into_iter().skip(1).any(contains_await)
-        || !first_operand_only(&expr.cond)
-}
-
-/// Whether all awaits of a condition lie in its first link, and `&&` is all that joins the links.
-fn first_operand_only(cond: &Expr) -> bool {
-    !links(cond).into_iter().skip(1).any(contains_await)
 }
 
 /// The name of the block after an expression.

@@ -81,3 +81,16 @@ same! { [("ada".to_owned(), 3)] async fn what_is_lent_is_hidden(name: String, n:
     ask_unit("b").await;
     format!("{lent} {name:?} {also} {n}")
 } }
+
+same! { [(1), (5)] async fn a_later_condition_lends_a_value(n: u32) -> u32 {
+    let mut sum = 0;
+    if let Ok(3..) = Ok::<u32, ()>(n) && let Some(total) = &Some(log(n)) && let (a, [b, ..]) = (&(n + 1), &[log(sum), 2]) {
+        sum += ask("then").await;
+        log(*total + a + b);
+    } else if n > 1 && let [first, rest @ ..] = vec![n, log(4)].as_slice() {
+        log(ask("other").await + first);
+        log(rest.len());
+    } else { log("else"); }
+    while sum < 9 && let Some(x) = &log(sum).checked_add(2) { sum += ask("more").await; sum += x; }
+    sum
+} }
