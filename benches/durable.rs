@@ -54,7 +54,7 @@ async fn against_the_disk() {
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(dir.join("bare")).expect("a directory");
     let store = FileStore::open(dir.join("store")).expect("a store");
-    let runtime = Runtime::open(store).await.expect("a runtime");
+    let runtime = Runtime::open(store).expect("a runtime");
     let id = runtime.start(sum("ada".into())).await.expect("it starts").id;
     let record = fs::read(dir.join("store").join(format!("{id}.json"))).expect("its record");
 
@@ -88,7 +88,7 @@ fn bare_save(dir: &Path, bytes: &[u8]) {
 }
 
 async fn over_a_life() {
-    let runtime = Runtime::open(MemoryStore::new()).await.expect("a runtime");
+    let runtime = Runtime::open(MemoryStore::new()).expect("a runtime");
     let id = runtime.start(sum("ada".into())).await.expect("it starts").id;
     println!("cost of an answer after so many answers, in memory, durable copy included:");
     let (mut done, mut first) = (0, None);

@@ -101,6 +101,12 @@ pub trait Component: AnyComponent + Serialize + DeserializeOwned + Sized {
         Ok(())
     }
 
+    /// From when on this instance, while it is in front, has something to do that nobody asks for: a deadline, the time
+    /// for a reminder. Asked after each event; the host finds the conversations that are due and sends them an event.
+    fn due(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// The widgets that this instance embeds, made together with it and only then.
     fn slots(&self) -> Slots<Self> {
         Slots::none()
@@ -450,6 +456,7 @@ pub trait ErasedComponent: erased_serde::Serialize + Any + Send {
     fn on_stop(&mut self, cx: &Context);
     fn on_wakeup(&mut self, cx: &Context) -> Result<(), Failure>;
     fn view(&self, cx: &Context) -> View;
+    fn due_at(&self) -> Option<Timestamp>;
     fn embedded(&self) -> Vec<Embedded>;
     fn accepts(&self, answer: &AnyAnswer) -> bool;
 }
@@ -485,6 +492,10 @@ impl<C: Component> ErasedComponent for C {
 
     fn view(&self, cx: &Context) -> View {
         self.render(cx)
+    }
+
+    fn due_at(&self) -> Option<Timestamp> {
+        self.due()
     }
 
     fn embedded(&self) -> Vec<Embedded> {

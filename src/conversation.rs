@@ -8,7 +8,7 @@
 use std::any::Any;
 
 use crate::component::{Answered, AnyComponent, Component};
-use crate::id::{ConversationId, InstanceId, Turn};
+use crate::id::{ConversationId, InstanceId, Owner, Turn};
 use crate::timestamp::Timestamp;
 
 /// A conversation that goes on.
@@ -17,6 +17,10 @@ pub struct Conversation {
     pub(crate) id: ConversationId,
     pub(crate) created: Timestamp,
     pub(crate) touched: Timestamp,
+    /// Whom it belongs to.
+    pub(crate) owner: Option<Owner>,
+    /// When the first of those in front wants to be woken.
+    pub(crate) due: Option<Timestamp>,
     /// The number that the next instance gets. Never given twice, not even after a restart.
     pub(crate) next_instance: u64,
     /// The last answer that was applied.
@@ -84,6 +88,16 @@ impl Conversation {
     /// When it last changed.
     pub fn touched(&self) -> Timestamp {
         self.touched
+    }
+
+    /// Whom it belongs to, if the host said so.
+    pub fn owner(&self) -> Option<&Owner> {
+        self.owner.as_ref()
+    }
+
+    /// The earliest time at which a component in front is [due](Component::due).
+    pub fn due(&self) -> Option<Timestamp> {
+        self.due
     }
 
     /// The instance that it was started with.

@@ -2,7 +2,8 @@
 //!
 //! A [`ConversationId`] is 128 random bits, so that no two processes, and no two lives of one process, ever give the
 //! same one. An [`InstanceId`] is a number that is unique within its conversation for ever. A [`Turn`] is what an
-//! answer names: the instance that asked and how many events it had handled by then.
+//! answer names: the instance that asked and how many events it had handled by then. An [`Owner`] is whatever the host
+//! calls the one a conversation belongs to.
 //! Nothing here draws randomness; the bits are handed in.
 
 use std::fmt;
@@ -207,5 +208,50 @@ mod tests {
         for other in ["", "i12", "i012.0", "i12.00", "i12.+1", "12.0", "i.0", "i1.", "i99999999999999999999.0"] {
             assert_eq!(other.parse::<Turn>(), Err(InvalidId), "{other}");
         }
+    }
+}
+
+/// Whom a conversation belongs to, in the host's own words: an account, or the checksum of a session's secret.
+///
+/// Stored in the clear and compared byte for byte; never written to logs or errors. Between 1 and 128 bytes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Owner(String);
+
+/// A text cannot be an [`Owner`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an owner has between 1 and {} bytes", Owner::MAX_BYTES)]
+pub struct InvalidOwner;
+
+impl Owner {
+    /// The longest one, in bytes.
+    pub const MAX_BYTES: usize = 128;
+
+    /// The owner that the host calls so.
+    ///
+    /// # Errors
+    ///
+    /// It is empty, or longer than [`MAX_BYTES`](Self::MAX_BYTES).
+    pub fn new(name: impl Into<String>) -> Result<Self, InvalidOwner> {
+        let name = name.into();
+        if (1..=Self::MAX_BYTES).contains(&name.len()) { Ok(Self(name)) } else { Err(InvalidOwner) }
+    }
+
+    /// What the host calls it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Without the name: it may be a secret's.
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Owner(..)")
+    }
+}
+
+impl<'de> Deserialize<'de> for Owner {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }

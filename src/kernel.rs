@@ -16,7 +16,7 @@ use crate::component::{Answered, AnyAnswer, AnyComponent, Context, Effect, Embed
 use crate::conversation::{Conversation, Instance, Slot};
 use crate::error::Failure;
 use crate::exact;
-use crate::id::{ConversationId, InstanceId, Turn};
+use crate::id::{ConversationId, InstanceId, Owner, Turn};
 use crate::record::Ended;
 use crate::timestamp::Timestamp;
 use crate::view::{Event, Refusal, View};
@@ -35,6 +35,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The same, for a conversation that belongs to somebody.
+    #[must_use]
+    pub(crate) fn of_owner(mut self, owner: Option<Owner>) -> Self {
+        match &mut self {
+            Self::Waits(conversation) => conversation.owner = owner,
+            Self::Ended(ended) => ended.owner = owner,
+        }
+        self
+    }
+
     /// All instances that the step found or made, for a caller that could not save what came of it.
     pub(crate) fn into_wreck(self) -> Vec<Instance> {
         match self {
@@ -84,6 +94,8 @@ pub fn start(id: ConversationId, root: Box<dyn AnyComponent>, now: Timestamp) ->
         id,
         created: now,
         touched: now,
+        owner: None,
+        due: None,
         next_instance: 1,
         answered: None,
         root: Slot::new(),
@@ -175,9 +187,10 @@ impl Step {
     }
 
     fn finish(mut self, result: Result<(), Cause>) -> Result<Outcome, Rejected> {
-        if let Err(cause) = result {
-            return Err(self.reject(cause));
-        }
+        let due = match result.and_then(|()| self.due()) {
+            Ok(due) => due,
+            Err(cause) => return Err(self.reject(cause)),
+        };
         match self.ended.take() {
             Some(mut ended) => {
                 ended.removed = self.conversation.removed;
@@ -185,10 +198,21 @@ impl Step {
             }
             None => {
                 self.conversation.touched = self.now;
+                self.conversation.due = due;
                 debug_assert_eq!(self.conversation.check(), Ok(()));
                 Ok(Outcome::Waits(self.conversation))
             }
         }
+    }
+
+    /// When the first of those in front wants to be woken.
+    fn due(&self) -> Result<Option<Timestamp>, Cause> {
+        let mut first = None;
+        for instance in self.conversation.in_front() {
+            let due = guard(|| Ok(instance.component.due_at())).map_err(|failure| failed(instance, failure))?;
+            first = first.into_iter().chain(due).min();
+        }
+        Ok(first)
     }
 
     fn reject(self, cause: Cause) -> Rejected {
@@ -331,6 +355,7 @@ impl Step {
             flow: self.flow,
             created: self.conversation.created,
             touched: self.now,
+            owner: self.conversation.owner.take(),
             answered: self.conversation.answered.take(),
             result,
             removed: Vec::new(),

@@ -73,7 +73,7 @@ pub use stube_macros::{component, flow};
 pub use component::{Component, Context, Handled, Next, Resume, Slots};
 pub use error::{Error, ErrorKind, Failure};
 pub use flow::Boxed;
-pub use id::{ConversationId, InstanceId, InvalidId, Turn};
+pub use id::{ConversationId, InstanceId, InvalidId, InvalidOwner, Owner, Turn};
 pub use manifest::{diagram, manifest};
 pub use questions::{Choose, ChooseOrCancel, Confirm, Info, Prompt, PromptOrCancel};
 pub use runtime::Runtime;

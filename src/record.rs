@@ -34,7 +34,7 @@ use sha2::{Digest, Sha256};
 use crate::component::{Answer, Answered, AnyAnswer, AnyComponent, Like};
 use crate::conversation::{Conversation, Instance, Slot};
 use crate::exact::{self, Shape};
-use crate::id::{ConversationId, InstanceId, Turn};
+use crate::id::{ConversationId, InstanceId, Owner, Turn};
 use crate::registry;
 use crate::timestamp::Timestamp;
 
@@ -100,6 +100,12 @@ pub struct Header {
     pub created: Timestamp,
     /// When it last changed.
     pub touched: Timestamp,
+    /// Whom it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+    /// The earliest time at which a component in front is [due](crate::Component::due).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
     /// The last answer that was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Answered>,
@@ -260,6 +266,8 @@ impl Record {
             waits_for: Some(conversation.front().name().to_owned()),
             created: conversation.created,
             touched: conversation.touched,
+            owner: conversation.owner.clone(),
+            due: conversation.due,
             answered: conversation.answered.clone(),
             outlived_by: None,
         };
@@ -290,6 +298,8 @@ impl Record {
             waits_for: None,
             created: ended.created,
             touched: ended.touched,
+            owner: ended.owner.clone(),
+            due: None,
             answered: ended.answered.clone(),
             outlived_by: None,
         };
@@ -392,6 +402,8 @@ impl Record {
             id: self.header.id,
             created: self.header.created,
             touched: self.header.touched,
+            owner: self.header.owner.clone(),
+            due: self.header.due,
             next_instance: body.next,
             answered: self.header.answered.clone(),
             root: decode_slot(body.root, &mut BTreeMap::new())?,
@@ -458,6 +470,7 @@ pub struct Ended {
     pub(crate) flow: &'static str,
     pub(crate) created: Timestamp,
     pub(crate) touched: Timestamp,
+    pub(crate) owner: Option<Owner>,
     pub(crate) answered: Option<Answered>,
     pub(crate) result: Option<AnyAnswer>,
     /// What the last step took away.
@@ -611,6 +624,10 @@ fn parse_wire(text: &str) -> Result<Wire<'_>, serde_json::Error> {
         created: Timestamp,
         touched: Timestamp,
         #[serde(default)]
+        owner: Option<Owner>,
+        #[serde(default)]
+        due: Option<Timestamp>,
+        #[serde(default)]
         answered: Option<Answered>,
         #[serde(default)]
         outlived_by: Option<String>,
@@ -629,6 +646,8 @@ fn parse_wire(text: &str) -> Result<Wire<'_>, serde_json::Error> {
         waits_for: f.waits_for,
         created: f.created,
         touched: f.touched,
+        owner: f.owner,
+        due: f.due,
         answered: f.answered,
         outlived_by: f.outlived_by,
     };
@@ -807,6 +826,8 @@ pub(crate) struct Checkpoint {
     id: ConversationId,
     created: Timestamp,
     touched: Timestamp,
+    owner: Option<Owner>,
+    due: Option<Timestamp>,
     answered: Option<Answered>,
 }
 
@@ -817,6 +838,8 @@ impl Checkpoint {
             id: conversation.id,
             created: conversation.created,
             touched: conversation.touched,
+            owner: conversation.owner.clone(),
+            due: conversation.due,
             answered: conversation.answered.clone(),
         })
     }
@@ -830,6 +853,8 @@ impl Checkpoint {
             id: self.id,
             created: self.created,
             touched: self.touched,
+            owner: self.owner,
+            due: self.due,
             next_instance: body.next,
             answered: self.answered,
             root: decode_slot(body.root, &mut transient)?,

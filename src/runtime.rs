@@ -3,16 +3,17 @@
 //! Save, then speak. Nothing that follows from a new state leaves this module before the store has said that it is
 //! durable; if the store says anything else, the conversation is as it was. One conversation has one writer at a time,
 //! and many conversations go on in parallel. Typed state exists while an event is handled and not longer: a parked
-//! conversation costs one line of the index.
+//! conversation costs no memory, and a runtime over a million of them answers as soon as it is open.
 //!
 //! What cannot be read is listed with the reason, and left alone: it is never overwritten or deleted, and goes on when
 //! a program that can read it opens the store.
 
+mod awake;
 mod live;
 mod locks;
 mod recent;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,14 +22,15 @@ use std::time::{Duration, SystemTime};
 use crate::component::{AnyAnswer, AnyComponent, Component};
 use crate::conversation::{Conversation, Instance};
 use crate::error::{Error, ErrorKind, Failure};
-use crate::id::{ConversationId, Turn};
+use crate::id::{ConversationId, Owner, Turn};
 use crate::kernel::{self, Cause, Outcome, Rejected};
 use crate::record::{Reason, Record, Revision, Stored, Unreadable};
 use crate::registry;
-use crate::store::{LoadError, MemoryStore, Saved, Store};
+use crate::store::{Count, LoadError, MemoryStore, Page, Query, Saved, Store, Summary, count_all};
 use crate::timestamp::Timestamp;
 use crate::view::{Event, View};
 
+use awake::Awake;
 use live::{Checkpoint, Live};
 use locks::Locks;
 use recent::Recent;
@@ -48,6 +50,9 @@ pub enum Retention {
     UntilForgotten,
 }
 
+/// How many conversations the reaper looks at in one page.
+const REAPED_AT_ONCE: usize = 1_024;
+
 /// How often an event is run again on a state that somebody else has saved meanwhile.
 const CONFLICT_RETRIES: usize = 3;
 
@@ -63,7 +68,7 @@ const CONFLICT_RETRIES: usize = 3;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), stube::Error> {
-/// let runtime = Runtime::open(MemoryStore::new()).await?;
+/// let runtime = Runtime::open(MemoryStore::new())?;
 /// let id = runtime.start(order_it()).await?.id;
 /// let questions = runtime.questions(id).await?.waiting().expect("it waits for an answer");
 /// let reply = runtime.dispatch(id, questions[0].turn, Event::new("yes")).await?;
@@ -81,20 +86,11 @@ struct Inner {
     clock: Clock,
     retention: Retention,
     locks: Locks,
-    index: Mutex<Index>,
+    awake: Mutex<Awake>,
+    /// Going on in memory, because a component cannot be saved.
+    live: Mutex<BTreeMap<ConversationId, Live>>,
     recent: Mutex<Recent>,
     shutting_down: AtomicBool,
-}
-
-/// What is known without reading a record.
-#[derive(Default)]
-struct Index {
-    known: BTreeMap<ConversationId, Summary>,
-    unreadable: Vec<Unreadable>,
-    /// Saved by an earlier process, and not touched by this one yet.
-    asleep: BTreeSet<ConversationId>,
-    /// Going on in memory, because a component cannot be saved.
-    live: BTreeMap<ConversationId, Live>,
 }
 
 impl fmt::Debug for Runtime {
@@ -139,21 +135,14 @@ impl Builder {
         self
     }
 
-    /// Reads all that is in the store, once; then the runtime accepts events.
+    /// Opens a runtime that accepts events at once: a conversation is read when somebody asks for it. What the store
+    /// holds is told by [`Runtime::scan`].
     ///
     /// # Errors
     ///
-    /// Two components have one name on disk, or the store cannot be read at all. A record that cannot be read is no
-    /// error: see [`Runtime::unreadable`].
-    pub async fn open(self, store: impl Store) -> Result<Runtime, Error> {
+    /// Two components have one name on disk.
+    pub fn open(self, store: impl Store) -> Result<Runtime, Error> {
         registry::check().map_err(|twice| Error::general(ErrorKind::Registry(twice)))?;
-        let mut index = Index::default();
-        let mut each = |entry: Result<Record, Unreadable>| index.add(entry);
-        store.load_all(&mut each).await.map_err(|error| Error::general(ErrorKind::Store(error)))?;
-        for unreadable in &index.unreadable {
-            tracing::warn!(entry = %unreadable.entry, reason = %unreadable.reason, "left a record alone");
-        }
-        tracing::info!(conversations = index.known.len(), unreadable = index.unreadable.len(), "opened the store");
         let Self { clock, retention, cache_bytes } = self;
         let inner = Inner {
             // Somebody else may change what is in a store that is shared, so nothing of it is kept.
@@ -162,61 +151,33 @@ impl Builder {
             clock,
             retention,
             locks: Locks::default(),
-            index: Mutex::new(index),
+            awake: Mutex::default(),
+            live: Mutex::default(),
             shutting_down: AtomicBool::new(false),
         };
         Ok(Runtime { inner: Arc::new(inner) })
     }
 }
 
-impl Index {
-    fn add(&mut self, entry: Result<Record, Unreadable>) {
-        let record = match entry {
-            Ok(record) => record,
-            Err(unreadable) => return self.unreadable.push(unreadable),
-        };
-        match record.decode() {
-            Ok(_) => {
-                self.known.insert(record.id(), Summary::of(&record));
-                self.asleep.insert(record.id());
-            }
-            Err(reason) => {
-                self.unreadable.push(Unreadable { id: Some(record.id()), entry: record.id().to_string(), reason })
-            }
-        }
-    }
+/// What there is of a conversation before an event.
+#[derive(Clone, Copy)]
+enum Before<'a> {
+    /// It has not been started.
+    Nothing,
+    /// This record.
+    Saved(&'a Record),
+    /// It goes on in memory, over a marked record of this revision, if there is one.
+    Live(Option<Revision>),
 }
 
-/// What is known of a conversation without opening it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a store holds, as this program sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Summary {
-    /// The conversation.
-    pub id: ConversationId,
-    /// The component or flow that it was started with.
-    pub flow: String,
-    /// The await at which that flow is.
-    pub state: Option<String>,
-    /// What it waits for; `None` once it has ended.
-    pub waits_for: Option<String>,
-    /// When it last changed.
-    pub touched: Timestamp,
-    /// How many changes have been committed. Not counted up while it goes on in memory only.
-    pub revision: Revision,
-}
-
-impl Summary {
-    fn of(record: &Record) -> Self {
-        let header = record.header();
-        Self {
-            id: header.id,
-            flow: header.flow.clone(),
-            state: header.state.clone(),
-            waits_for: header.waits_for.clone(),
-            touched: header.touched,
-            revision: header.revision,
-        }
-    }
+pub struct Scan {
+    /// The conversations that this program can go on with, and those that have ended, by flow and state.
+    pub counts: Vec<Count>,
+    /// What it leaves alone, each with the reason.
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// A conversation that has been started.
@@ -287,8 +248,8 @@ impl Runtime {
     /// # Errors
     ///
     /// See [`Builder::open`].
-    pub async fn open(store: impl Store) -> Result<Self, Error> {
-        Self::builder().open(store).await
+    pub fn open(store: impl Store) -> Result<Self, Error> {
+        Self::builder().open(store)
     }
 
     /// A runtime whose conversations are gone with the process.
@@ -296,8 +257,8 @@ impl Runtime {
     /// # Errors
     ///
     /// Two components have one name on disk.
-    pub async fn in_memory() -> Result<Self, Error> {
-        Self::open(MemoryStore::new()).await
+    pub fn in_memory() -> Result<Self, Error> {
+        Self::open(MemoryStore::new())
     }
 
     /// Sets up a runtime.
@@ -311,16 +272,27 @@ impl Runtime {
     ///
     /// Author code failed, the state cannot be saved, or the store did not save it: then there is no conversation.
     pub async fn start(&self, root: impl Component) -> Result<Started, Error> {
-        self.start_boxed(Box::new(root)).await
+        self.start_boxed(Box::new(root), None).await
+    }
+
+    /// The same, for a conversation that belongs to somebody. [`list`](Self::list) finds those of an owner; whether the
+    /// owner is who asks is for the host to say.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub async fn start_for(&self, owner: Owner, root: impl Component) -> Result<Started, Error> {
+        self.start_boxed(Box::new(root), Some(owner)).await
     }
 
     #[tracing::instrument(name = "start", level = "debug", skip_all, fields(flow = root.registration().name))]
-    async fn start_boxed(&self, root: Box<dyn AnyComponent>) -> Result<Started, Error> {
+    async fn start_boxed(&self, root: Box<dyn AnyComponent>, owner: Option<Owner>) -> Result<Started, Error> {
         self.accepting()?;
         let id = new_id()?;
         let _lock = self.inner.locks.lock(id).await;
         self.accepting()?;
         let outcome = kernel::start(id, root, self.now()).map_err(|rejected| rejected_start(id, rejected))?;
+        let outcome = outcome.of_owner(owner);
         let result = self.commit(id, None, outcome).await?;
         tracing::info!(conversation = %id, ended = result.is_some(), "started");
         Ok(Started { id, result })
@@ -336,7 +308,7 @@ impl Runtime {
         let now = self.now();
         if let Some(live) = self.take_live(id) {
             let shown = show(&live.conversation, now);
-            self.index().live.insert(id, live);
+            self.live().insert(id, live);
             return shown.map(Shown::Questions);
         }
         let record = self.load(id).await?;
@@ -357,7 +329,7 @@ impl Runtime {
     /// There is no such conversation, or it cannot be read.
     pub async fn result(&self, id: ConversationId) -> Result<Option<String>, Error> {
         let _lock = self.inner.locks.lock(id).await;
-        if self.index().live.contains_key(&id) {
+        if self.live().contains_key(&id) {
             return Ok(None);
         }
         let record = self.load(id).await?;
@@ -444,35 +416,51 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// The runtime is shutting down. A conversation that the store did not delete is left for the next time.
+    /// The runtime is shutting down, or the store cannot be read. A conversation that the store did not delete is left
+    /// for the next time.
     #[tracing::instrument(level = "debug", skip_all)]
     pub async fn reap(&self, idle: Duration) -> Result<Vec<ConversationId>, Error> {
         self.accepting()?;
         let now = self.now();
         let mut gone = Vec::new();
-        for summary in self.list() {
-            if !self.is_over(&summary, idle, now) {
-                continue;
-            }
-            let _lock = self.inner.locks.lock(summary.id).await;
-            // Looked at again under the lock: it may have been answered in between, here or by another process.
-            let Ok(record) = self.load(summary.id).await else { continue };
-            let is_live = self.index().live.contains_key(&summary.id);
-            if is_live || !self.is_over(&Summary::of(&record), idle, now) {
-                continue;
-            }
-            if let Ok(Stored::Conversation(conversation)) = self.decode(&record) {
-                kernel::end(conversation, now);
-            }
-            match self.delete(summary.id, record.revision()).await {
-                Ok(()) => {
-                    tracing::info!(conversation = %summary.id, "reaped");
+        let mut after = None;
+        loop {
+            let page = self.list(&Query::all(), after, REAPED_AT_ONCE).await?;
+            for summary in &page {
+                if self.is_over(summary, idle, now) && self.reap_one(summary.id, idle, now).await {
                     gone.push(summary.id);
                 }
-                Err(error) => tracing::warn!(conversation = %summary.id, %error, "could not reap"),
+            }
+            match page.last() {
+                Some(last) if page.len() == REAPED_AT_ONCE => after = Some(last.id),
+                Some(_) | None => return Ok(gone),
             }
         }
-        Ok(gone)
+    }
+
+    async fn reap_one(&self, id: ConversationId, idle: Duration, now: Timestamp) -> bool {
+        let _lock = self.inner.locks.lock(id).await;
+        // Looked at again under the lock: it may have been answered in between, here or by another process.
+        let Ok(record) = self.load(id).await else { return false };
+        if self.live().contains_key(&id) || !self.is_over(&Summary::of(&record), idle, now) {
+            return false;
+        }
+        match self.decode(&record) {
+            Ok(Stored::Conversation(conversation)) => drop(kernel::end(conversation, now)),
+            Ok(Stored::Ended(_)) => {}
+            // It is not this program's to remove.
+            Err(_) => return false,
+        }
+        match self.delete(id, record.revision()).await {
+            Ok(()) => {
+                tracing::info!(conversation = %id, "reaped");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(conversation = %id, %error, "could not reap");
+                false
+            }
+        }
     }
 
     fn is_over(&self, summary: &Summary, idle: Duration, now: Timestamp) -> bool {
@@ -487,14 +475,49 @@ impl Runtime {
         }
     }
 
-    /// What is known of all conversations, in the order of their ids.
-    pub fn list(&self) -> Vec<Summary> {
-        self.index().known.values().cloned().collect()
+    /// A page of what is saved and matches: at most `limit` conversations with the lowest ids after `after`. What goes on
+    /// in memory only, because a component cannot be saved, is not among them. Those that this program cannot go on with
+    /// are, as long as their headers can be read.
+    ///
+    /// # Errors
+    ///
+    /// The store could not be read.
+    pub async fn list(&self, query: &Query, after: Option<ConversationId>, limit: usize) -> Result<Page, Error> {
+        self.inner.store.list(query, after, limit).await.map_err(|error| Error::general(ErrorKind::Store(error)))
     }
 
-    /// The entries of the store that could not be read when it was opened, each with the reason.
-    pub fn unreadable(&self) -> Vec<Unreadable> {
-        self.index().unreadable.clone()
+    /// How many saved conversations match, by flow and state.
+    ///
+    /// # Errors
+    ///
+    /// The store could not be read.
+    pub async fn count(&self, query: &Query) -> Result<Vec<Count>, Error> {
+        self.inner.store.count(query).await.map_err(|error| Error::general(ErrorKind::Store(error)))
+    }
+
+    /// Reads every record once, and says which of them this program can go on with. For the start of a program, or
+    /// beside its work.
+    ///
+    /// # Errors
+    ///
+    /// The store itself cannot be read. A record that cannot be read is no error.
+    pub async fn scan(&self) -> Result<Scan, Error> {
+        let mut unreadable = Vec::new();
+        let mut readable = |entry: Result<Record, Unreadable>| {
+            let found = entry.and_then(|record| match record.decode() {
+                Ok(_) => Ok(Summary::of(&record)),
+                Err(reason) => Err(Unreadable { id: Some(record.id()), entry: record.id().to_string(), reason }),
+            });
+            found.map_err(|left| unreadable.push(left)).ok()
+        };
+        let counts = count_all(&*self.inner.store, &mut readable).await;
+        let counts = counts.map_err(|error| Error::general(ErrorKind::Store(error)))?;
+        for left in &unreadable {
+            tracing::warn!(entry = %left.entry, reason = %left.reason, "left a record alone");
+        }
+        let conversations: u64 = counts.iter().map(|count| count.records).sum();
+        tracing::info!(conversations, unreadable = unreadable.len(), "read the store");
+        Ok(Scan { counts, unreadable })
     }
 
     /// Refuses new work, and waits until what has begun is saved. The conversations stay parked. Calling it again
@@ -548,12 +571,12 @@ impl Runtime {
         let checkpoint = match Checkpoint::take(&conversation) {
             Ok(checkpoint) => checkpoint,
             Err(error) => {
-                self.index().live.insert(id, Live { conversation, revision });
+                self.live().insert(id, Live { conversation, revision });
                 return Err(Error::new(id, ErrorKind::NotSavable(error.to_string())));
             }
         };
         match step(conversation, self.now()) {
-            Ok(outcome) => match self.commit_over(id, revision, None, outcome).await {
+            Ok(outcome) => match self.commit_over(id, Before::Live(revision), outcome).await {
                 Ok(result) => Ok(self.acknowledge(id, result)),
                 Err((error, outcome)) => {
                     self.restore(id, checkpoint, outcome.into_wreck(), revision)?;
@@ -577,7 +600,7 @@ impl Runtime {
     ) -> Result<(), Error> {
         let restored = checkpoint.restore(wreck);
         let conversation = restored.map_err(|reason| Error::new(id, ErrorKind::Unreadable(reason.to_string())))?;
-        self.index().live.insert(id, Live { conversation, revision });
+        self.live().insert(id, Live { conversation, revision });
         Ok(())
     }
 
@@ -598,18 +621,22 @@ impl Runtime {
         before: Option<&Record>,
         outcome: Outcome,
     ) -> Result<Option<String>, Error> {
-        let revision = before.map(Record::revision);
-        self.commit_over(id, revision, before, outcome).await.map_err(|(error, _)| error)
+        let before = before.map_or(Before::Nothing, Before::Saved);
+        self.commit_over(id, before, outcome).await.map_err(|(error, _)| error)
     }
 
-    /// The same over a revision. Gives the outcome back if it did not become durable.
+    /// The same over what was there before. Gives the outcome back if it did not become durable.
     async fn commit_over(
         &self,
         id: ConversationId,
-        replaces: Option<Revision>,
-        before: Option<&Record>,
+        before: Before<'_>,
         outcome: Outcome,
     ) -> Result<Option<String>, (Error, Outcome)> {
+        let replaces = match before {
+            Before::Nothing => None,
+            Before::Saved(record) => Some(record.revision()),
+            Before::Live(revision) => revision,
+        };
         match outcome {
             Outcome::Waits(conversation) => match conversation.transient() {
                 Some(component) => {
@@ -617,18 +644,8 @@ impl Runtime {
                         Ok(revision) => revision.or(replaces),
                         Err(error) => return Err((error, Outcome::Waits(conversation))),
                     };
-                    let mut index = self.index();
-                    let summary = Summary {
-                        id,
-                        flow: conversation.bottom().name().to_owned(),
-                        state: conversation.bottom().state().map(str::to_owned),
-                        waits_for: Some(conversation.front().name().to_owned()),
-                        touched: conversation.touched(),
-                        revision: revision.unwrap_or(Revision::FIRST),
-                    };
-                    index.known.insert(id, summary);
-                    index.asleep.remove(&id);
-                    index.live.insert(id, Live { conversation, revision });
+                    self.awake().insert(id);
+                    self.live().insert(id, Live { conversation, revision });
                     Ok(None)
                 }
                 None => {
@@ -677,10 +694,10 @@ impl Runtime {
     async fn outlive(
         &self,
         id: ConversationId,
-        before: Option<&Record>,
+        before: Before<'_>,
         component: &str,
     ) -> Result<Option<Revision>, Error> {
-        if self.index().known.contains_key(&id) && before.is_none() {
+        if let Before::Live(_) = before {
             return Ok(None);
         }
         tracing::warn!(
@@ -688,7 +705,7 @@ impl Runtime {
             component,
             "not saved: the component is transient, and the conversation goes on in memory until it is gone"
         );
-        let Some(before) = before else { return Ok(None) };
+        let Before::Saved(before) = before else { return Ok(None) };
         let marked =
             before.outlived(component).map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
         let revision = marked.revision();
@@ -725,10 +742,7 @@ impl Runtime {
             bytes = record.bytes().len(),
             "saved"
         );
-        let mut index = self.index();
-        index.known.insert(id, Summary::of(&record));
-        index.asleep.remove(&id);
-        drop(index);
+        self.awake().insert(id);
         self.recent().insert(Arc::new(record));
         Ok(())
     }
@@ -737,9 +751,7 @@ impl Runtime {
         self.recent().remove(id);
         let kind = match self.inner.store.delete(id, revision).await {
             Saved::Applied => {
-                let mut index = self.index();
-                index.known.remove(&id);
-                index.asleep.remove(&id);
+                self.awake().remove(id);
                 return Ok(());
             }
             Saved::NotApplied(source) => ErrorKind::NotSaved(source),
@@ -778,14 +790,14 @@ impl Runtime {
 
     /// Wakes a conversation that an earlier process has saved.
     fn wake(&self, id: ConversationId, conversation: Conversation, now: Timestamp) -> Result<Conversation, Error> {
-        if !self.index().asleep.contains(&id) {
+        if self.awake().contains(id) {
             return Ok(conversation);
         }
         kernel::wakeup(conversation, now).map_err(|rejected| rejected_start(id, rejected))
     }
 
     fn take_live(&self, id: ConversationId) -> Option<Live> {
-        self.index().live.remove(&id)
+        self.live().remove(&id)
     }
 
     fn accepting(&self) -> Result<(), Error> {
@@ -803,9 +815,13 @@ impl Runtime {
         self.inner.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn index(&self) -> MutexGuard<'_, Index> {
+    fn awake(&self) -> MutexGuard<'_, Awake> {
+        self.inner.awake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live(&self) -> MutexGuard<'_, BTreeMap<ConversationId, Live>> {
         // No author code runs under this lock.
-        self.inner.index.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::id::ConversationId;
 use crate::record;
 use crate::runtime::{Question, Reply, Retention, Runtime};
-use crate::store::Store;
+use crate::store::{Query, Store};
 use crate::view::{Action, Event, Form, Input, InputKind, View};
 
 /// How a run ended.
@@ -82,7 +82,7 @@ pub fn run_on<C: Component>(
 ) -> Result<Outcome, TerminalError> {
     let executor = tokio::runtime::Builder::new_current_thread().build()?;
     executor.block_on(async {
-        let runtime = Runtime::builder().retention(Retention::UntilForgotten).open(store).await?;
+        let runtime = Runtime::builder().retention(Retention::UntilForgotten).open(store)?;
         let mut talk = Talk { runtime, terminal: Terminal { input, output } };
         let outcome = talk.talk(root, finish).await;
         talk.runtime.shutdown().await;
@@ -102,10 +102,10 @@ impl<I: BufRead, O: Write> Talk<I, O> {
         root: impl FnOnce() -> C,
         finish: impl FnOnce(C::Answer),
     ) -> Result<Outcome, TerminalError> {
-        for unreadable in self.runtime.unreadable() {
+        for unreadable in self.runtime.scan().await?.unreadable {
             self.terminal.line(&format!("Left alone: {unreadable}."))?;
         }
-        let id = match self.unfinished::<C>()? {
+        let id = match self.unfinished::<C>().await? {
             Some(id) => id,
             None => self.runtime.start(root()).await?.id,
         };
@@ -126,10 +126,11 @@ impl<I: BufRead, O: Write> Talk<I, O> {
     }
 
     /// The newest unfinished conversation of this kind, or one that ended and was not told to anybody.
-    fn unfinished<C: Component>(&mut self) -> io::Result<Option<ConversationId>> {
+    async fn unfinished<C: Component>(&mut self) -> Result<Option<ConversationId>, TerminalError> {
         let name = C::REGISTRATION.name;
-        let all = self.runtime.list();
-        let Some(found) = all.into_iter().filter(|known| known.flow == name).max_by_key(|known| known.touched) else {
+        // Of one person there are few.
+        let all = self.runtime.list(&Query::all().flow(name), None, usize::MAX).await?;
+        let Some(found) = all.into_iter().max_by_key(|known| known.touched) else {
             return Ok(None);
         };
         let waits_for = match &found.waits_for {

@@ -789,7 +789,7 @@ ranges! {
 #[tokio::test]
 async fn what_cannot_be_carried_is_refused_and_the_question_stays_open() {
     let store = std::sync::Arc::new(stube::MemoryStore::new());
-    let runtime = stube::Runtime::open(store).await.expect("it opens");
+    let runtime = stube::Runtime::open(store).expect("it opens");
     let id = runtime.start(keeps(String::new())).await.expect("it starts").id;
     let ask = async || runtime.questions(id).await.expect("it is there").waiting().expect("it waits")[0].turn;
     let turn = ask().await;

@@ -54,7 +54,7 @@ async fn nothing_that_was_typed_is_traced_or_told_by_an_error() {
     let _guard = tracing::subscriber::set_default(all.clone());
     let mut told = String::new();
     let store = Arc::new(Faulty::default());
-    let runtime = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    let runtime = Runtime::open(Arc::clone(&store)).expect("it opens");
     let id = runtime.start(Counter::new()).await.expect("it starts").id;
     let (turn, _) = open(&runtime, id).await;
     for event in [note(CANARY), note(CANARY), Event::new(CANARY)] {
@@ -76,7 +76,7 @@ async fn nothing_that_was_typed_is_traced_or_told_by_an_error() {
     // Stored files that are damaged or of another shape.
     let dir = tempfile::TempDir::new().expect("a directory");
     let path = dir.path().join("store");
-    let runtime = Runtime::open(FileStore::open(&path).expect("a store")).await.expect("it opens");
+    let runtime = Runtime::open(FileStore::open(&path).expect("a store")).expect("it opens");
     let id = runtime.start(Counter::new()).await.expect("it starts").id;
     assert!(send(&runtime, id, note(CANARY)).await.is_ok());
     runtime.shutdown().await;
@@ -86,8 +86,8 @@ async fn nothing_that_was_typed_is_traced_or_told_by_an_error() {
     assert!(String::from_utf8_lossy(&bytes).contains(CANARY), "it is there to be leaked");
     for damaged in [&bytes[..bytes.len() - 3], b"hunter2-canary", &[bytes.as_slice(), b"x"].concat()] {
         std::fs::write(&file, damaged).expect("it is written");
-        let runtime = Runtime::open(FileStore::open(&path).expect("a store")).await.expect("it opens");
-        writeln!(told, "{:?} {:?}", runtime.unreadable(), runtime.questions(id).await).expect("text");
+        let runtime = Runtime::open(FileStore::open(&path).expect("a store")).expect("it opens");
+        writeln!(told, "{:?} {:?}", runtime.scan().await, runtime.questions(id).await).expect("text");
     }
     let traced = all.0.lock().expect("no panic").clone();
     assert!(traced.contains("conversation=") && traced.contains("left a record alone"), "it does trace: {traced}");
@@ -101,7 +101,7 @@ async fn nothing_that_was_typed_is_traced_or_told_by_an_error() {
 #[tokio::test]
 async fn the_reason_of_a_store_is_told() {
     let store = Arc::new(Faulty::default());
-    let runtime = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    let runtime = Runtime::open(Arc::clone(&store)).expect("it opens");
     store.fail(Fault::NotApplied);
     let error: BoxError = runtime.start(Counter::new()).await.expect_err("the disk is full").into();
     assert!(error.to_string().ends_with("the store could not save: the disk is full"), "{error}");

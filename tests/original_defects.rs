@@ -16,7 +16,7 @@ async fn defect_19_1_a_new_conversation_after_a_restart_overwrites_no_other() {
     let path = dir.path().join("store");
     let mut all = Vec::new();
     for process in 0..3 {
-        let runtime = Runtime::open(FileStore::open(&path).expect("a store")).await.expect("it opens");
+        let runtime = Runtime::open(FileStore::open(&path).expect("a store")).expect("it opens");
         let id = runtime.start(Counter::new()).await.expect("it starts").id;
         assert_eq!(send(&runtime, id, note(&format!("process {process}"))).await.expect("saved"), Reply::Applied);
         all.push(id);
@@ -31,12 +31,12 @@ async fn defect_19_1_a_new_conversation_after_a_restart_overwrites_no_other() {
 #[tokio::test]
 async fn defect_19_3_no_text_of_a_person_switches_saving_off() {
     let store = Arc::new(Faulty::default());
-    let runtime = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    let runtime = Runtime::open(Arc::clone(&store)).expect("it opens");
     let id = runtime.start(Counter::new()).await.expect("it starts").id;
     for text in ["#object[", "#<", "\",\"sum\":\"", "\u{0}", "\u{10ffff}", "}\n{", "<script>", "\u{1b}[2J", "null"] {
         assert_eq!(send(&runtime, id, note(text)).await.expect("it is saved"), Reply::Applied);
-        let restarted = Runtime::open(Arc::clone(&store)).await.expect("it opens");
-        assert!(restarted.unreadable().is_empty());
+        let restarted = Runtime::open(Arc::clone(&store)).expect("it opens");
+        assert!(restarted.scan().await.expect("the store can be read").unreadable.is_empty());
         assert!(open(&restarted, id).await.1.ends_with(text), "{text:?}");
     }
 }
@@ -46,7 +46,7 @@ async fn defect_19_3_no_text_of_a_person_switches_saving_off() {
 #[tokio::test]
 async fn defect_19_4_a_state_that_cannot_be_saved_is_refused_and_not_skipped() {
     let store = Arc::new(Faulty::default());
-    let runtime = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    let runtime = Runtime::open(Arc::clone(&store)).expect("it opens");
     let id = runtime.start(Counter::new()).await.expect("it starts").id;
     let shown = open(&runtime, id).await;
     let error = send(&runtime, id, Event::new("unsavable")).await.expect_err("it is refused");
@@ -58,7 +58,7 @@ async fn defect_19_4_a_state_that_cannot_be_saved_is_refused_and_not_skipped() {
 #[tokio::test]
 async fn defect_19_6_a_failed_save_is_never_acknowledged() {
     let store = Arc::new(Faulty::default());
-    let runtime = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    let runtime = Runtime::open(Arc::clone(&store)).expect("it opens");
     let id = runtime.start(Counter::new()).await.expect("it starts").id;
     let before = bytes(&store, id).await;
     for fault in [Fault::NotApplied, Fault::UnknownAndNot] {
@@ -73,7 +73,7 @@ async fn defect_19_6_a_failed_save_is_never_acknowledged() {
 #[tokio::test]
 async fn defect_19_12_a_double_click_is_applied_once() {
     let store = Arc::new(Faulty::default());
-    let runtime = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    let runtime = Runtime::open(Arc::clone(&store)).expect("it opens");
     let id = runtime.start(Counter::new()).await.expect("it starts").id;
     let (turn, _) = open(&runtime, id).await;
     assert_eq!(runtime.dispatch(id, turn, Event::new("up")).await.expect("it is saved"), Reply::Applied);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::{Clock, Counter, Fault, Faulty, bytes, note, open, send};
+use common::{Clock, Counter, Fault, Faulty, all, bytes, note, open, send};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use stube::record::{Reason, Record};
@@ -14,7 +14,7 @@ use stube::runtime::{Reply, Retention, Runtime, Shown};
 use stube::{Confirm, ConversationId, ErrorKind, Event, FileStore, MemoryStore, Store};
 
 async fn started(store: &Arc<Faulty>) -> (Runtime, ConversationId) {
-    let runtime = Runtime::open(Arc::clone(store)).await.expect("it opens");
+    let runtime = Runtime::open(Arc::clone(store)).expect("it opens");
     let id = runtime.start(Counter::new()).await.expect("it starts").id;
     (runtime, id)
 }
@@ -24,7 +24,7 @@ async fn an_acknowledged_answer_is_in_the_store() {
     let store = Arc::new(Faulty::default());
     let (runtime, id) = started(&store).await;
     assert_eq!(send(&runtime, id, Event::new("up")).await.expect("it is saved"), Reply::Applied);
-    let restarted = Runtime::open(store).await.expect("it opens");
+    let restarted = Runtime::open(store).expect("it opens");
     assert!(open(&restarted, id).await.1.starts_with("1 "));
 }
 
@@ -45,10 +45,10 @@ async fn a_failed_save_leaves_the_conversation_as_it_was_and_may_be_tried_again(
 #[tokio::test]
 async fn a_start_that_was_not_saved_leaves_nothing() {
     let store = Arc::new(Faulty::default());
-    let runtime = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    let runtime = Runtime::open(Arc::clone(&store)).expect("it opens");
     store.fail(Fault::NotApplied);
     assert!(runtime.start(Counter::new()).await.expect_err("the disk is full").is_retryable());
-    assert!(runtime.list().is_empty());
+    assert!(all(&runtime).await.is_empty());
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_conflict_runs_the_event_again_on_what_somebody_else_saved() {
     store.fail(Fault::Conflict);
     assert_eq!(send(&runtime, id, Event::new("up")).await.expect("the second try wins"), Reply::Applied);
     // Two processes with the same question open: the answer of the second one is stale, not lost and not applied twice.
-    let other = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    let other = Runtime::open(Arc::clone(&store)).expect("it opens");
     let (turn, _) = open(&other, id).await;
     assert_eq!(runtime.dispatch(id, turn, note("first")).await.expect("it is saved"), Reply::Applied);
     assert_eq!(other.dispatch(id, turn, note("second")).await.expect("it is told"), Reply::Stale);
@@ -100,7 +100,7 @@ async fn duplicates_stale_answers_and_refusals_change_no_byte() {
     assert_eq!(runtime.dispatch(id, turn, note("twice")).await.expect("it is told"), Reply::Stale);
     let reply = send(&runtime, id, Event::new("refuse")).await.expect("it is told");
     assert_eq!(reply, Reply::Refused { reason: "not now".to_owned() });
-    let restarted = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    let restarted = Runtime::open(Arc::clone(&store)).expect("it opens");
     assert_eq!(restarted.dispatch(id, turn, note("once")).await.expect("it is told"), Reply::Repeated);
     assert_eq!(bytes(&store, id).await, before);
     assert_eq!(store.saves.load(Ordering::SeqCst), saves);
@@ -163,7 +163,7 @@ async fn every_acknowledged_answer_is_applied_once_however_many_send_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_conversations_go_on_in_parallel_on_files() {
     let dir = tempfile::TempDir::new().expect("a directory");
-    let runtime = Runtime::open(FileStore::open(dir.path().join("store")).expect("a store")).await.expect("it opens");
+    let runtime = Runtime::open(FileStore::open(dir.path().join("store")).expect("a store")).expect("it opens");
     let tasks: Vec<_> = (0..16)
         .map(|_| {
             let runtime = runtime.clone();
@@ -181,8 +181,8 @@ async fn many_conversations_go_on_in_parallel_on_files() {
     }
     runtime.shutdown().await;
     drop(runtime);
-    let runtime = Runtime::open(FileStore::open(dir.path().join("store")).expect("a store")).await.expect("it opens");
-    assert_eq!(runtime.list().len(), 16);
+    let runtime = Runtime::open(FileStore::open(dir.path().join("store")).expect("a store")).expect("it opens");
+    assert_eq!(all(&runtime).await.len(), 16);
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn a_result_is_durable_before_it_is_handed_out_and_kept_as_long_as_the_hos
         [(Retention::AtOnce, false), (Retention::For(Duration::from_secs(60)), true), (Retention::UntilForgotten, true)]
     {
         let store = Arc::new(MemoryStore::new());
-        let runtime = clock.builder().retention(retention).open(Arc::clone(&store)).await.expect("it opens");
+        let runtime = clock.builder().retention(retention).open(Arc::clone(&store)).expect("it opens");
         let id = runtime.start(Counter::new()).await.expect("it starts").id;
         let reply = send(&runtime, id, Event::new("answer")).await.expect("it is saved");
         assert_eq!(reply, Reply::Ended { result: "1".to_owned() });
@@ -200,8 +200,8 @@ async fn a_result_is_durable_before_it_is_handed_out_and_kept_as_long_as_the_hos
         if kept {
             assert_eq!(runtime.result(id).await.expect("it is there"), Some("1".to_owned()));
             assert_eq!(runtime.questions(id).await.expect("it is there"), Shown::Ended("1".to_owned()));
-            let restarted = clock.builder().retention(retention).open(Arc::clone(&store)).await.expect("it opens");
-            assert_eq!(restarted.list()[0].waits_for, None, "a crash does not lose the result");
+            let restarted = clock.builder().retention(retention).open(Arc::clone(&store)).expect("it opens");
+            assert_eq!(all(&restarted).await[0].waits_for, None, "a crash does not lose the result");
         }
         clock.set(clock.millis() + 61_000);
         let gone = runtime.reap(Duration::from_secs(3600)).await.expect("it reaps");
@@ -231,14 +231,14 @@ async fn what_goes_on_is_not_forgotten_and_an_end_deletes_it() {
     assert!(bytes(&store, id).await.is_some());
     runtime.end(id).await.expect("it ends");
     runtime.end(id).await.expect("ending it again is fine");
-    assert!(bytes(&store, id).await.is_none() && runtime.list().is_empty());
+    assert!(bytes(&store, id).await.is_none() && all(&runtime).await.is_empty());
 }
 
 #[tokio::test]
 async fn the_reaper_takes_what_is_idle_and_a_clock_that_is_set_back_takes_nothing() {
     let clock = Clock::new();
     let store = Arc::new(MemoryStore::new());
-    let runtime = clock.builder().open(Arc::clone(&store)).await.expect("it opens");
+    let runtime = clock.builder().open(Arc::clone(&store)).expect("it opens");
     let idle = runtime.start(Counter::new()).await.expect("it starts").id;
     clock.set(clock.millis() + 10_000);
     let busy = runtime.start(Counter::new()).await.expect("it starts").id;
@@ -264,7 +264,7 @@ async fn a_shutdown_refuses_new_work_and_parks_the_rest() {
     ] {
         assert!(matches!(refused.expect_err("it is refused").kind, ErrorKind::ShuttingDown));
     }
-    let restarted = Runtime::open(store).await.expect("it opens");
+    let restarted = Runtime::open(store).expect("it opens");
     assert_eq!(restarted.dispatch(id, turn, Event::new("up")).await.expect("it goes on"), Reply::Applied);
 }
 
@@ -272,7 +272,7 @@ async fn a_shutdown_refuses_new_work_and_parks_the_rest() {
 async fn a_conversation_wakes_once_in_a_process_and_reading_never_writes() {
     let store = Arc::new(Faulty::default());
     let (_, id) = started(&store).await;
-    let restarted = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    let restarted = Runtime::open(Arc::clone(&store)).expect("it opens");
     let before = bytes(&store, id).await;
     for _ in 0..2 {
         assert_eq!(open(&restarted, id).await.1, "0 1 ", "shown as it will be");
@@ -308,7 +308,7 @@ async fn what_cannot_be_read_is_listed_with_the_reason_and_left_alone() {
     let store = Arc::new(MemoryStore::new());
     // A clock that stands still: nothing is idle while the test runs, however long that takes.
     let clock = Clock::new();
-    let runtime = clock.builder().open(Arc::clone(&store)).await.expect("it opens");
+    let runtime = clock.builder().open(Arc::clone(&store)).expect("it opens");
     let mut ids = Vec::new();
     for (from, to) in [
         ("\"type\":\"counter\",\"crate\":\"stube\"", "\"type\":\"gone\",\"crate\":\"hotel_widgets\""),
@@ -325,10 +325,10 @@ async fn what_cannot_be_read_is_listed_with_the_reason_and_left_alone() {
         ids.push((id, forged));
     }
     let healthy = runtime.start(Counter::new()).await.expect("it starts").id;
-    let restarted = clock.builder().open(Arc::clone(&store)).await.expect("one bad record stops nobody");
-    let reason =
-        |id| restarted.unreadable().into_iter().find(|found| found.id == Some(id)).expect("it is listed").reason;
-    assert_eq!(reason(ids[0].0), Reason::UnknownType { name: "gone".to_owned(), krate: "hotel_widgets".to_owned() });
+    let restarted = clock.builder().open(Arc::clone(&store)).expect("one bad record stops nobody");
+    let scan = restarted.scan().await.expect("the store can be read");
+    let reason = |id| &scan.unreadable.iter().find(|found| found.id == Some(id)).expect("it is listed").reason;
+    assert_eq!(*reason(ids[0].0), Reason::UnknownType { name: "gone".to_owned(), krate: "hotel_widgets".to_owned() });
     assert!(reason(ids[0].0).to_string().contains("`use hotel_widgets as _;`"));
     assert!(matches!(reason(ids[1].0), Reason::ChangedShape { name, .. } if name == "counter"));
     for (id, record) in &ids {
@@ -340,13 +340,15 @@ async fn what_cannot_be_read_is_listed_with_the_reason_and_left_alone() {
         assert!(restarted.reap(Duration::ZERO).await.expect("it reaps").iter().all(|gone| gone != id));
         assert_eq!(bytes(&store, *id).await.as_deref(), Some(record.bytes()), "byte for byte");
     }
-    assert_eq!(restarted.list().len(), 1);
+    let counts: Vec<_> = scan.counts.iter().map(|count| (count.flow.as_str(), count.records)).collect();
+    assert_eq!(counts, [("counter", 1)], "only what this program can go on with is counted");
+    assert_eq!(all(&restarted).await.len(), 1 + ids.len(), "all of them are there");
     assert_eq!(send(&restarted, healthy, Event::new("up")).await.expect("it is served"), Reply::Applied);
 }
 
 #[tokio::test]
 async fn an_id_that_was_never_given_is_not_found() {
-    let runtime = Runtime::in_memory().await.expect("it opens");
+    let runtime = Runtime::in_memory().expect("it opens");
     let id = ConversationId::from_bits([3; 16]);
     let turn = "i1.0".parse().expect("a turn");
     assert!(matches!(runtime.questions(id).await.expect_err("no").kind, ErrorKind::NotFound));

@@ -6,7 +6,7 @@ mod common;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use common::{Counter, Fault, Faulty, bytes, open, send};
+use common::{Counter, Fault, Faulty, all, bytes, open, send};
 use serde::{Deserialize, Serialize};
 use stube::record::Reason;
 use stube::runtime::{Reply, Runtime};
@@ -77,7 +77,7 @@ impl Component for Line {
 }
 
 async fn on_the_line(store: &Arc<Faulty>) -> (Runtime, ConversationId) {
-    let runtime = Runtime::open(Arc::clone(store)).await.expect("it opens");
+    let runtime = Runtime::open(Arc::clone(store)).expect("it opens");
     let id = runtime.start(Desk { calls: 0 }).await.expect("it starts").id;
     assert_eq!(send(&runtime, id, Event::new("call")).await.expect("it goes on"), Reply::Applied);
     (runtime, id)
@@ -134,8 +134,11 @@ async fn the_conversation_goes_on_in_memory_and_a_restart_does_not_revive_the_ol
     let (runtime, id) = on_the_line(&store).await;
     assert_eq!(send(&runtime, id, Event::new("say")).await.expect("it goes on"), Reply::Applied);
     assert_eq!(open(&runtime, id).await.1, "line 1");
-    let restarted = Runtime::open(Arc::clone(&store)).await.expect("it opens");
-    assert_eq!(restarted.unreadable()[0].reason, Reason::Outlived("line".to_owned()));
+    let restarted = Runtime::open(Arc::clone(&store)).expect("it opens");
+    assert_eq!(
+        restarted.scan().await.expect("the store can be read").unreadable[0].reason,
+        Reason::Outlived("line".to_owned())
+    );
     let before = bytes(&store, id).await;
     let error = restarted.dispatch(id, "i1.0".parse().expect("a turn"), Event::new("call")).await.expect_err("no");
     assert!(matches!(error.kind, ErrorKind::Unreadable(_)));
@@ -149,10 +152,10 @@ async fn once_the_live_thing_is_gone_the_conversation_is_saved_again() {
     for action in ["say", "say", "hang up"] {
         assert_eq!(send(&runtime, id, Event::new(action)).await.expect("it goes on"), Reply::Applied);
     }
-    let restarted = Runtime::open(Arc::clone(&store)).await.expect("it opens");
-    assert!(restarted.unreadable().is_empty());
+    let restarted = Runtime::open(Arc::clone(&store)).expect("it opens");
+    assert!(restarted.scan().await.expect("the store can be read").unreadable.is_empty());
     assert_eq!(open(&restarted, id).await.1, "desk 2");
-    assert_eq!(restarted.list()[0].revision.number(), 3, "the start, the mark, and the save after it");
+    assert_eq!(all(&restarted).await[0].revision.number(), 3, "the start, the mark, and the save after it");
 }
 
 #[tokio::test]
@@ -195,13 +198,13 @@ async fn an_end_in_memory_deletes_the_marked_record() {
     let store = Arc::new(Faulty::default());
     let (runtime, id) = on_the_line(&store).await;
     runtime.end(id).await.expect("it ends");
-    assert!(bytes(&store, id).await.is_none() && runtime.list().is_empty());
+    assert!(bytes(&store, id).await.is_none() && all(&runtime).await.is_empty());
 }
 
 #[tokio::test]
 async fn a_conversation_that_begins_with_a_live_thing_writes_nothing() {
     let store = Arc::new(Faulty::default());
-    let runtime = Runtime::open(Arc::clone(&store)).await.expect("it opens");
+    let runtime = Runtime::open(Arc::clone(&store)).expect("it opens");
     let id = runtime.start(Line { live: Arc::default() }).await.expect("it starts").id;
     assert_eq!(send(&runtime, id, Event::new("say")).await.expect("it goes on"), Reply::Applied);
     assert_eq!(open(&runtime, id).await.1, "line 1");

@@ -794,8 +794,13 @@ impl<'a> Body<'a> {
                 quote!(let #pat = #value else { #otherwise };)
             }
             Node::Await { id, operand } => {
+                let mut operand = operand.clone();
+                // `(Order { .. }).await` needs its parentheses, and an argument does not.
+                while let Expr::Paren(inner) = operand.expr {
+                    operand.expr = *inner.expr;
+                }
                 let used = self.used_later(self.emitter.graph.point(*id).resume);
-                let await_ = self.emitter.await_(*id, self.expr(operand));
+                let await_ = self.emitter.await_(*id, self.expr(&operand));
                 quote!(#used #await_)
             }
             Node::Jump { to, value } => {

@@ -123,6 +123,7 @@ pub(crate) struct Arm {
 }
 
 /// An expression as it was written.
+#[derive(Clone)]
 pub(crate) struct Code {
     pub(crate) expr: Expr,
     pub(crate) facts: Facts,

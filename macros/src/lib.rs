@@ -151,12 +151,19 @@ fn expand_flow(args: TokenStream2, item: TokenStream2) -> TokenStream2 {
     if let Ok(block) = syn::parse2(item.clone()) {
         return expand_methods(block).unwrap_or_else(|error| emit::unparsed(item, &error));
     }
-    match parse::parse(args, item.clone()) {
+    match parse::parse(args.clone(), item.clone()) {
         Ok(source) => {
             let emit::Flow { function, items } = expand_source(&source);
             quote::quote!(#function #items)
         }
-        Err(error) => emit::unparsed(item, &error),
+        Err(error) => match (syn::parse2::<syn::ItemFn>(item.clone()), parse::broken(args, item.clone())) {
+            // The mistake is in the syntax of the body: whoever calls the flow is told nothing on top.
+            (Err(syntax), Some(source)) => {
+                let emit::Flow { function, items } = emit::stub(&source, &syntax);
+                quote::quote!(#function #items)
+            }
+            _ => emit::unparsed(item, &error),
+        },
     }
 }
 

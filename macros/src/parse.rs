@@ -45,6 +45,21 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream) -> syn::Result<Source>
     function(args, item, None)
 }
 
+/// A function whose body has a mistake in its syntax; `None` if that is not what it is.
+pub(crate) fn broken(args: TokenStream, item: TokenStream) -> Option<Source> {
+    let parts = |input: syn::parse::ParseStream<'_>| {
+        let attrs = input.call(Attribute::parse_outer)?;
+        Ok((attrs, input.parse::<Visibility>()?, input.parse::<Signature>()?, input.parse::<proc_macro2::Group>()?))
+    };
+    let (attrs, vis, sig, body) = syn::parse::Parser::parse2(parts, item).ok()?;
+    if body.delimiter() != proc_macro2::Delimiter::Brace {
+        return None;
+    }
+    let mut empty: ItemFn = syn::parse2(quote::quote!(#(#attrs)* #vis #sig {})).ok()?;
+    empty.block.stmts.push(syn::Stmt::Expr(syn::Expr::Verbatim(body.stream()), None));
+    function(args, empty, None).ok()
+}
+
 /// A function, or a method of `owner` whose `self` has become its first argument.
 pub(crate) fn function(args: TokenStream, item: ItemFn, owner: Option<&Ident>) -> syn::Result<Source> {
     let takes_self = matches!(item.sig.inputs.first(), Some(FnArg::Typed(PatType { pat, .. }))

@@ -35,7 +35,7 @@ use tokio::task::{JoinError, JoinHandle};
 use crate::error::BoxError;
 use crate::id::ConversationId;
 use crate::record::{Record, Revision};
-use crate::store::{BoxFuture, Each, LoadError, Saved, Store};
+use crate::store::{BoxFuture, Each, LoadError, Page, Query, Saved, Store, Summary};
 
 pub use open::OpenError;
 
@@ -170,6 +170,30 @@ impl Store for FileStore {
     fn load(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<Record>, LoadError>> {
         Box::pin(async move {
             self.blocking(move |records| records.load(id)).await.unwrap_or_else(|e| Err(LoadError::Store(e.into())))
+        })
+    }
+
+    /// Reads the records of the page and those before it that do not match.
+    fn list<'a>(
+        &'a self,
+        query: &'a Query,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, BoxError>> {
+        Box::pin(async move {
+            let query = query.clone();
+            let page = self.blocking(move |records| {
+                let mut page = Page::new();
+                let read = records.in_order(after, &mut |record| {
+                    let summary = Summary::of(&record);
+                    if page.len() < limit && query.matches(&summary) {
+                        page.push(summary);
+                    }
+                    page.len() < limit
+                });
+                read.map(|()| page)
+            });
+            Ok(page.await??)
         })
     }
 

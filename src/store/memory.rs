@@ -1,12 +1,13 @@
 //! The store that is gone with the process: the default, and the yardstick of the others.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
 use crate::error::BoxError;
 use crate::id::ConversationId;
 use crate::record::{Record, Revision};
-use crate::store::{BoxFuture, Each, LoadError, Saved, Store};
+use crate::store::{BoxFuture, Each, LoadError, Page, Query, Saved, Store, Summary};
 
 /// Keeps records in memory. The process holds the only copy: what it acknowledged is gone when it ends.
 #[derive(Debug, Default)]
@@ -28,10 +29,28 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
-        let records: Vec<_> = self.records().values().cloned().collect();
+        let ids: Vec<_> = self.records().keys().copied().collect();
         Box::pin(async move {
-            records.into_iter().map(Ok).for_each(each);
+            // One at a time, so that no second copy of all of them is made.
+            for id in ids {
+                let record = self.records().get(&id).cloned();
+                record.into_iter().map(Ok).for_each(&mut *each);
+            }
             Ok(())
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        query: &'a Query,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, BoxError>> {
+        Box::pin(async move {
+            let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let records = self.records();
+            let summaries = records.range((from, Bound::Unbounded)).map(|(_, record)| Summary::of(record));
+            Ok(summaries.filter(|summary| query.matches(summary)).take(limit).collect())
         })
     }
 

@@ -1,9 +1,9 @@
 //! Where records are kept.
 //!
-//! A [`Store`] keeps [`Record`]s by their id and knows nothing of what is in them. It has the seed's three operations,
-//! [`load_all`](Store::load_all), [`save`](Store::save) and [`delete`](Store::delete), and [`load`](Store::load) for
-//! one record. Every change names the revision that it replaces, so two writers never both win one, and is answered
-//! with what became of it, a [`Saved`], which is never a guess.
+//! A [`Store`] keeps [`Record`]s by their id and knows nothing of what is in them. Three operations make one:
+//! [`load_all`](Store::load_all), [`save`](Store::save) and [`delete`](Store::delete). The others follow from these,
+//! and a store that can do better says how. Every change names the revision that it replaces, so two writers never both
+//! win one, and is answered with what became of it, a [`Saved`], which is never a guess.
 
 use std::fmt;
 use std::future::Future;
@@ -16,8 +16,12 @@ use crate::record::{Record, Revision, Unreadable};
 #[cfg(unix)]
 pub mod file;
 mod memory;
+mod query;
 
 pub use memory::MemoryStore;
+pub use query::{Count, Page, Query, Summary};
+
+use query::{Collected, Counted};
 
 /// A future that may be sent to another thread.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -67,8 +71,8 @@ pub type Each<'a> = dyn FnMut(Result<Record, Unreadable>) + Send + 'a;
 /// Its methods may be called from many tasks at once. For one id, a caller waits for one change to be answered before
 /// it asks for the next; the runtime does so.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
-    /// Hands every record to `each`, in any order, and every entry that cannot be read with the reason. Called once,
-    /// before anything is accepted.
+    /// Hands every record to `each`, in any order, and every entry that cannot be read with the reason. It may be called
+    /// while records are changed, and never holds all of them at once: what `each` does not keep is gone.
     ///
     /// # Errors
     ///
@@ -77,10 +81,60 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// The record of this id, or `None` if there is none. What it returns is durable.
     ///
+    /// Unless a store knows better, this reads all records.
+    ///
     /// # Errors
     ///
     /// There is an entry, and it cannot be read, or the store failed.
-    fn load(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<Record>, LoadError>>;
+    fn load(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<Record>, LoadError>> {
+        Box::pin(async move {
+            let mut found = Ok(None);
+            let mut each = |entry: Result<Record, Unreadable>| match entry {
+                Ok(record) if record.id() == id => found = Ok(Some(record)),
+                Err(unreadable) if unreadable.id == Some(id) => found = Err(LoadError::Unreadable(unreadable)),
+                Ok(_) | Err(_) => {}
+            };
+            self.load_all(&mut each).await.map_err(LoadError::Store)?;
+            found
+        })
+    }
+
+    /// A page of what matches: at most `limit` records with the lowest ids after `after`. What cannot be read is left
+    /// out.
+    ///
+    /// Unless a store knows better, this reads all records, once for each page.
+    ///
+    /// # Errors
+    ///
+    /// The store could not be read.
+    fn list<'a>(
+        &'a self,
+        query: &'a Query,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, BoxError>> {
+        Box::pin(async move {
+            let mut collected = Collected::new(query, after, limit);
+            self.load_all(&mut |entry| entry.iter().map(Summary::of).for_each(|summary| collected.add(summary)))
+                .await?;
+            Ok(collected.into_page())
+        })
+    }
+
+    /// How many records match, by flow and state, in the order of their names. What cannot be read is left out.
+    ///
+    /// Unless a store knows better, this reads all records.
+    ///
+    /// # Errors
+    ///
+    /// The store could not be read.
+    fn count<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Count>, BoxError>> {
+        Box::pin(async move {
+            let mut matching =
+                |entry: Result<Record, Unreadable>| entry.iter().map(Summary::of).find(|found| query.matches(found));
+            count_all(self, &mut matching).await
+        })
+    }
 
     /// Puts `record` in place of the one of revision `replaces`; `None` if there must be none yet.
     fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved>;
@@ -96,6 +150,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved>;
 }
 
+/// Counts what `choose` makes of all entries.
+pub(crate) async fn count_all<S: Store + ?Sized>(
+    store: &S,
+    choose: &mut (dyn FnMut(Result<Record, Unreadable>) -> Option<Summary> + Send),
+) -> Result<Vec<Count>, BoxError> {
+    let mut counted = Counted::default();
+    store.load_all(&mut |entry| choose(entry).into_iter().for_each(|summary| counted.add(summary))).await?;
+    Ok(counted.into_counts())
+}
+
 /// A store behind an [`Arc`](std::sync::Arc) is that store: two runtimes over one of them are what a restart is.
 impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
     fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
@@ -104,6 +168,19 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
 
     fn load(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<Record>, LoadError>> {
         (**self).load(id)
+    }
+
+    fn list<'a>(
+        &'a self,
+        query: &'a Query,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, BoxError>> {
+        (**self).list(query, after, limit)
+    }
+
+    fn count<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Count>, BoxError>> {
+        (**self).count(query)
     }
 
     fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use stube::error::BoxError;
 use stube::record::{Record, Revision};
 use stube::runtime::{Builder, Reply, Runtime};
-use stube::store::{BoxFuture, Each, LoadError, Saved};
+use stube::store::{BoxFuture, Each, LoadError, Query, Saved, Summary};
 use stube::{
     Action, Component, Context, ConversationId, Event, Failure, Form, Handled, MemoryStore, Next, Store, Timestamp,
     Turn, Value, View, component,
@@ -165,6 +165,11 @@ impl Clock {
         let clock = self.clone();
         Runtime::builder().clock(move || Timestamp::from_millis(clock.millis()))
     }
+}
+
+/// All that is saved.
+pub(crate) async fn all(runtime: &Runtime) -> Vec<Summary> {
+    runtime.list(&Query::all(), None, usize::MAX).await.expect("the store can be read")
 }
 
 /// The turn that is open, and the text that is shown with it.

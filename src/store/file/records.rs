@@ -58,6 +58,7 @@ struct Known {
 }
 
 /// What there is of a conversation.
+#[allow(clippy::large_enum_variant, reason = "it lives as long as one call, and a box would be one more allocation")]
 enum Found {
     Nothing,
     Record(Record, Identity),
@@ -135,6 +136,34 @@ impl<F: Fs> Records<F> {
             let reason = Reason::NotARecord("its name is not that of a record".to_owned());
             if !each(Err(Unreadable { id: None, entry, reason })) {
                 return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands on the records after `after`, in the order of their ids, until `each` says that it wants no more. What
+    /// cannot be read is left out.
+    pub(super) fn in_order(
+        &self,
+        after: Option<ConversationId>,
+        each: &mut dyn FnMut(Record) -> bool,
+    ) -> Result<(), FileError> {
+        let mut ids = Vec::new();
+        let listed = self.fs.list(&mut |name| match Name::of(name) {
+            Name::Record(id) if after.is_none_or(|after| id > after) => ids.push(id),
+            Name::Record(_) | Name::Temporary(_) | Name::Foreign => {}
+        });
+        listed.map_err(doing("listing the directory"))?;
+        ids.sort_unstable();
+        for id in ids {
+            let goes_on = match self.visit(id) {
+                Ok(Found::Record(record, _)) => each(record),
+                Ok(Found::Nothing | Found::Unreadable(_)) => true,
+                Err(error) if error.is(Errno::IO) && !self.is_unsettled(id) => true,
+                Err(error) => return Err(error),
+            };
+            if !goes_on {
+                break;
             }
         }
         Ok(())
