@@ -318,7 +318,7 @@ impl Record {
         Self::seal(header, self.body())
     }
 
-    fn seal(header: Header, body: &str) -> Result<Self, EncodeError> {
+    pub(crate) fn seal(header: Header, body: &str) -> Result<Self, EncodeError> {
         let mut bytes = serde_json::to_vec(&header).expect("BUG: a header is plain JSON");
         assert_eq!(bytes.pop(), Some(b'}'), "BUG: a header is a map");
         bytes.extend_from_slice(b",\"body\":");

@@ -13,6 +13,8 @@ use crate::error::BoxError;
 use crate::id::ConversationId;
 use crate::record::{Record, Revision, Unreadable};
 
+#[cfg(feature = "store-contract")]
+pub mod contract;
 #[cfg(unix)]
 pub mod file;
 mod memory;

@@ -241,10 +241,18 @@ struct Machine<E> {
     faults: Vec<Call>,
     plan: Box<Plan>,
     expected: E,
-    moments: Vec<Moment<E>>,
+    /// `None` if nobody is going to ask for them.
+    moments: Option<Vec<Moment<E>>>,
 }
 
 impl<E> Model<E> {
+    /// Notes no moments from now on.
+    #[cfg(feature = "store-contract")]
+    pub(super) fn without_moments(self) -> Self {
+        self.machine().moments = None;
+        self
+    }
+
     fn machine(&self) -> MutexGuard<'_, Machine<E>> {
         self.0.lock().expect("no test panics in here")
     }
@@ -277,14 +285,14 @@ impl<E> Model<E> {
 impl<E: Clone + Send + 'static> Model<E> {
     pub(super) fn new(disk: Disk, expected: E) -> Self {
         let plan = Box::new(|_, _| None);
-        Self(Arc::new(Mutex::new(Machine { disk, calls: 0, faults: vec![], plan, expected, moments: vec![] })))
+        Self(Arc::new(Mutex::new(Machine { disk, calls: 0, faults: vec![], plan, expected, moments: Some(vec![]) })))
     }
 
     /// The disk before every call, and now.
     pub(super) fn moments(&self) -> Vec<Moment<E>> {
         let machine = self.machine();
         let now = Moment { disk: machine.disk.clone(), expected: machine.expected.clone() };
-        machine.moments.iter().cloned().chain([now]).collect()
+        machine.moments.iter().flatten().cloned().chain([now]).collect()
     }
 
     fn call<T>(&self, call: Call, work: impl FnOnce(&mut Disk) -> Result<T>) -> Result<T> {
@@ -299,8 +307,10 @@ impl<E: Clone + Send + 'static> Model<E> {
             | Call::Rename
             | Call::Unlink
             | Call::SyncDir => {
-                let moment = Moment { disk: machine.disk.clone(), expected: machine.expected.clone() };
-                machine.moments.push(moment);
+                let machine = &mut *machine;
+                if let Some(moments) = &mut machine.moments {
+                    moments.push(Moment { disk: machine.disk.clone(), expected: machine.expected.clone() });
+                }
             }
         }
         let number = machine.calls;
@@ -314,6 +324,19 @@ impl<E: Clone + Send + 'static> Model<E> {
             Some(Fault::Refused(errno)) => Err(errno),
             Some(Fault::Lost(errno)) => work(&mut machine.disk).and(Err(errno)),
         }
+    }
+
+    /// Changes a byte of a file.
+    #[cfg(feature = "store-contract")]
+    pub(super) fn damage(&self, name: &str) {
+        let mut machine = self.machine();
+        let number = machine.disk.names[name];
+        let written = machine.disk.tick();
+        let file = machine.disk.files.get_mut(&number).expect("a name stands for a file");
+        let middle = file.visible.len() / 2;
+        file.visible[middle] ^= 1;
+        file.written = written;
+        file.durable.clone_from(&file.visible);
     }
 
     /// Writes into a file that is there already: what no good store does.
