@@ -18,6 +18,8 @@ pub mod contract;
 #[cfg(unix)]
 pub mod file;
 mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod query;
 
 pub use memory::MemoryStore;
