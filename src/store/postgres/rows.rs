@@ -238,5 +238,5 @@ fn number(revision: Revision) -> i64 {
 }
 
 fn revision(number: i64) -> Option<Revision> {
-    serde_json::from_value(number.into()).ok()
+    Revision::from_number(u64::try_from(number).ok()?)
 }
