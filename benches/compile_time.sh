@@ -7,6 +7,8 @@
 # Only the crate with the flows is compiled, without incremental compilation. Prints seconds of processor time, which
 # other work on the machine changes least, and ratios of one run. Few flows are compiled three times, and the best counts.
 set -euo pipefail
+# A crate that does not compile takes no time.
+shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 root=$PWD
 sizes=("$@")
