@@ -5,6 +5,7 @@
 mod common;
 #[path = "postgres/proxy.rs"]
 mod proxy;
+#[allow(dead_code, reason = "the benchmark uses more of it")]
 #[path = "postgres/server.rs"]
 mod server;
 
