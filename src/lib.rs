@@ -79,6 +79,8 @@ pub use questions::{Choose, ChooseOrCancel, Confirm, Info, Prompt, PromptOrCance
 pub use runtime::Runtime;
 #[cfg(unix)]
 pub use store::file::FileStore;
+#[cfg(feature = "sqlite")]
+pub use store::sqlite::SqliteStore;
 pub use store::{MemoryStore, Store};
 pub use timestamp::Timestamp;
 pub use view::{Action, Event, Form, Input, InputKind, Refusal, Value, View};

@@ -15,8 +15,12 @@ use crate::record::{Record, Revision, Unreadable};
 
 #[cfg(unix)]
 pub mod file;
+#[cfg(target_os = "linux")]
+mod file_system;
 mod memory;
 mod query;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 pub use memory::MemoryStore;
 pub use query::{Count, Page, Query, Summary};
