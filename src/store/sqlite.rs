@@ -160,7 +160,7 @@ impl Default for Options {
             patience: Duration::from_secs(5),
             readers: 2,
             queue: 1024,
-            checkpoint_pages: 4096,
+            checkpoint_pages: 1000,
             network: false,
             share: false,
         };
