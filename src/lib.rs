@@ -36,7 +36,8 @@
 //!
 //! # Features
 //!
-//! `terminal`: the front for a terminal. None is on by default.
+//! `terminal`: the front for a terminal. `sqlite`: the store for load, one SQLite file. `store-contract`: what a
+//! [`Store`] promises, as a suite for a store of one's own. None is on by default.
 
 #![warn(clippy::print_stdout)]
 

@@ -73,6 +73,11 @@ impl Revision {
     pub const fn number(self) -> u64 {
         self.0
     }
+
+    /// The one of this number, for a store that keeps it as one; `None` for 0 and beyond 2^53.
+    pub const fn from_number(number: u64) -> Option<Self> {
+        if number == 0 || number > LAST_REVISION { None } else { Some(Self(number)) }
+    }
 }
 
 impl fmt::Display for Revision {
@@ -324,7 +329,7 @@ impl Record {
         Self::seal(header, self.body())
     }
 
-    fn seal(header: Header, body: &str) -> Result<Self, EncodeError> {
+    pub(crate) fn seal(header: Header, body: &str) -> Result<Self, EncodeError> {
         let mut bytes = serde_json::to_vec(&header).expect("BUG: a header is plain JSON");
         assert_eq!(bytes.pop(), Some(b'}'), "BUG: a header is a map");
         bytes.extend_from_slice(b",\"body\":");
@@ -378,7 +383,7 @@ impl Record {
         let Wire { header, body } = parse_wire(wire).map_err(unfit)?;
         let start = body.as_ptr() as usize - wire.as_ptr() as usize;
         let body = start..start + body.len();
-        if !(1..=LAST_REVISION).contains(&header.revision.0) {
+        if Revision::from_number(header.revision.0).is_none() {
             return Err(corrupt("its revision is out of range"));
         }
         Ok(Self { header, bytes, body })

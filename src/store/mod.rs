@@ -3,7 +3,8 @@
 //! A [`Store`] keeps [`Record`]s by their id and knows nothing of what is in them. Three operations make one:
 //! [`load_all`](Store::load_all), [`save`](Store::save) and [`delete`](Store::delete). The others follow from these,
 //! and a store that can do better says how. Every change names the revision that it replaces, so two writers never both
-//! win one, and is answered with what became of it, a [`Saved`], which is never a guess.
+//! win one, and is answered with what became of it, a [`Saved`], which is never a guess. `contract`, with the feature
+//! `store-contract`, has all that a store promises as a suite to run on it.
 
 use std::fmt;
 use std::future::Future;
@@ -13,6 +14,8 @@ use crate::error::BoxError;
 use crate::id::ConversationId;
 use crate::record::{Record, Revision, Unreadable};
 
+#[cfg(feature = "store-contract")]
+pub mod contract;
 #[cfg(unix)]
 pub mod file;
 #[cfg(target_os = "linux")]

@@ -5,6 +5,8 @@
 //! after a crash ([`Possible`]), and then looks at every state that a crash could have left.
 
 mod broken;
+#[cfg(feature = "store-contract")]
+mod contract;
 mod model;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fmt;
 use std::sync::Mutex;
 
 use rustix::io::Result;
 
+use crate::error::BoxError;
 use crate::id::ConversationId;
 use crate::record::{Record, Revision, Unreadable};
 use crate::store::file::FileError;
@@ -13,7 +15,7 @@ use crate::store::file::fs::{Fs, Stat};
 use crate::store::file::records::Records;
 use crate::store::file::tests::Possible;
 use crate::store::file::tests::model::{Handle, Model};
-use crate::store::{LoadError, Saved};
+use crate::store::{BoxFuture, Each, LoadError, Saved, Store};
 
 /// What is wrong with a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +48,19 @@ impl Subject {
 
     pub(super) fn save(&self, record: &Record, replaces: Option<Revision>) -> Saved {
         match self.flaw {
-            Flaw::MemoryFirst => {
-                self.remember(record.id(), Some(record.clone()));
-                let _ = self.records.save(record, replaces);
-                Saved::Applied
-            }
-            Flaw::NoVersionCheck => {
-                let stored = self.records.load(record.id()).ok().flatten();
-                self.records.save(record, stored.map(|record| record.revision()))
-            }
+            Flaw::MemoryFirst => match self.load(record.id()) {
+                Ok(stored) if stored.as_ref().map(Record::revision) == replaces => {
+                    self.remember(record.id(), Some(record.clone()));
+                    let _ = self.records.save(record, replaces);
+                    Saved::Applied
+                }
+                Ok(stored) => Saved::Conflict { stored: stored.map(|stored| stored.revision()) },
+                Err(error) => Saved::NotApplied(error.into()),
+            },
+            Flaw::NoVersionCheck => match self.records.load(record.id()) {
+                Ok(stored) => self.records.save(record, stored.map(|stored| stored.revision())),
+                Err(error) => Saved::NotApplied(error.into()),
+            },
             Flaw::Nothing
             | Flaw::NoFileSync
             | Flaw::NoDirectorySync
@@ -67,12 +73,18 @@ impl Subject {
     }
 
     pub(super) fn delete(&self, id: ConversationId, replaces: Revision) -> Saved {
-        let deleted = self.records.delete(id, replaces);
-        if self.flaw == Flaw::MemoryFirst {
-            self.remember(id, None);
-            return Saved::Applied;
+        if self.flaw != Flaw::MemoryFirst {
+            return self.records.delete(id, replaces);
         }
-        deleted
+        match self.load(id) {
+            Ok(Some(stored)) if stored.revision() != replaces => Saved::Conflict { stored: Some(stored.revision()) },
+            Ok(_) => {
+                self.remember(id, None);
+                let _ = self.records.delete(id, replaces);
+                Saved::Applied
+            }
+            Err(error) => Saved::NotApplied(error.into()),
+        }
     }
 
     pub(super) fn load(&self, id: ConversationId) -> std::result::Result<Option<Record>, LoadError> {
@@ -94,6 +106,42 @@ impl Subject {
 
     fn remember(&self, id: ConversationId, record: Option<Record>) {
         self.memory.lock().expect("no test panics in here").insert(id, record);
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a store with {:?}", self.flaw)
+    }
+}
+
+impl Store for Subject {
+    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, std::result::Result<(), BoxError>> {
+        Box::pin(async move {
+            let mut memory = self.memory.lock().expect("no test panics in here").clone();
+            self.records.load_all(&mut |entry| {
+                let id = entry.as_ref().map_or_else(|unreadable| unreadable.id, |record| Some(record.id()));
+                match id.and_then(|id| memory.remove(&id)) {
+                    Some(remembered) => remembered.into_iter().map(Ok).for_each(&mut *each),
+                    None => each(entry),
+                }
+                true
+            })?;
+            memory.into_values().flatten().map(Ok).for_each(each);
+            Ok(())
+        })
+    }
+
+    fn load(&self, id: ConversationId) -> BoxFuture<'_, std::result::Result<Option<Record>, LoadError>> {
+        Box::pin(async move { Self::load(self, id) })
+    }
+
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+        Box::pin(async move { Self::save(self, record, replaces) })
+    }
+
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+        Box::pin(async move { Self::delete(self, id, replaces) })
     }
 }
 

@@ -220,6 +220,8 @@ pub(super) enum Fault {
     Refused(Errno),
     /// It does its work, and the answer is lost.
     Lost(Errno),
+    /// It is not made at all, so nothing is forgotten either.
+    CutOff(Errno),
 }
 
 type Plan = dyn FnMut(usize, Call) -> Option<Fault> + Send;
@@ -240,8 +242,11 @@ struct Machine<E> {
     calls: usize,
     faults: Vec<Call>,
     plan: Box<Plan>,
+    /// Whether the last call that failed was not made at all.
+    is_cut_off: bool,
     expected: E,
-    moments: Vec<Moment<E>>,
+    /// `None` where nobody is going to look at them.
+    moments: Option<Vec<Moment<E>>>,
 }
 
 impl<E> Model<E> {
@@ -265,7 +270,20 @@ impl<E> Model<E> {
 
     /// From now on the `n`th call (from 0, since the start of the machine) fails as `plan` says.
     pub(super) fn fail(&self, plan: impl FnMut(usize, Call) -> Option<Fault> + Send + 'static) {
-        self.machine().plan = Box::new(plan);
+        let mut machine = self.machine();
+        (machine.plan, machine.is_cut_off) = (Box::new(plan), false);
+    }
+
+    /// Puts a file there as another program would, durably.
+    pub(super) fn put(&self, name: &str, bytes: &[u8]) {
+        let mut machine = self.machine();
+        let disk = &mut machine.disk;
+        let number = disk.tick();
+        let content = Content { visible: bytes.to_vec(), durable: bytes.to_vec(), dirty: false, written: number };
+        disk.files.insert(number, content);
+        for names in [&mut disk.names, &mut disk.durable] {
+            names.insert(name.to_owned(), number);
+        }
     }
 
     /// What is possible after a crash from now on.
@@ -276,15 +294,25 @@ impl<E> Model<E> {
 
 impl<E: Clone + Send + 'static> Model<E> {
     pub(super) fn new(disk: Disk, expected: E) -> Self {
+        Self::noting(disk, expected, Some(vec![]))
+    }
+
+    /// One that notes nothing, and so takes no more room than the disk.
+    pub(super) fn forgetful(disk: Disk, expected: E) -> Self {
+        Self::noting(disk, expected, None)
+    }
+
+    fn noting(disk: Disk, expected: E, moments: Option<Vec<Moment<E>>>) -> Self {
         let plan = Box::new(|_, _| None);
-        Self(Arc::new(Mutex::new(Machine { disk, calls: 0, faults: vec![], plan, expected, moments: vec![] })))
+        let machine = Machine { disk, calls: 0, faults: vec![], plan, is_cut_off: false, expected, moments };
+        Self(Arc::new(Mutex::new(machine)))
     }
 
     /// The disk before every call, and now.
     pub(super) fn moments(&self) -> Vec<Moment<E>> {
         let machine = self.machine();
         let now = Moment { disk: machine.disk.clone(), expected: machine.expected.clone() };
-        machine.moments.iter().cloned().chain([now]).collect()
+        machine.moments.iter().flatten().cloned().chain([now]).collect()
     }
 
     fn call<T>(&self, call: Call, work: impl FnOnce(&mut Disk) -> Result<T>) -> Result<T> {
@@ -299,8 +327,10 @@ impl<E: Clone + Send + 'static> Model<E> {
             | Call::Rename
             | Call::Unlink
             | Call::SyncDir => {
-                let moment = Moment { disk: machine.disk.clone(), expected: machine.expected.clone() };
-                machine.moments.push(moment);
+                let Machine { disk, expected, moments, .. } = &mut *machine;
+                if let Some(moments) = moments {
+                    moments.push(Moment { disk: disk.clone(), expected: expected.clone() });
+                }
             }
         }
         let number = machine.calls;
@@ -308,32 +338,37 @@ impl<E: Clone + Send + 'static> Model<E> {
         let fault = (machine.plan)(number, call);
         if fault.is_some() {
             machine.faults.push(call);
+            machine.is_cut_off = matches!(fault, Some(Fault::CutOff(_)));
         }
         match fault {
             None => work(&mut machine.disk),
-            Some(Fault::Refused(errno)) => Err(errno),
+            Some(Fault::Refused(errno) | Fault::CutOff(errno)) => Err(errno),
             Some(Fault::Lost(errno)) => work(&mut machine.disk).and(Err(errno)),
         }
     }
 
-    /// Writes into a file that is there already: what no good store does.
+    /// Writes into a file that is there already: what no good store does. From outside it looks like a rename.
     pub(super) fn write_in_place(&self, from: &str, to: &str) -> Result<()> {
-        let bytes = self.call(Call::Write, |disk| {
-            let bytes = disk.files[disk.names.get(from).ok_or(Errno::NOENT)?].visible.clone();
-            let number = *disk.names.get(to).ok_or(Errno::NOENT)?;
-            let file = disk.files.get_mut(&number).expect("a name stands for a file");
-            (file.visible, file.dirty) = (vec![], true);
-            Ok(bytes)
-        })?;
+        let new = self.call(Call::Write, |disk| {
+            let new = *disk.names.get(from).ok_or(Errno::NOENT)?;
+            let old = *disk.names.get(to).ok_or(Errno::NOENT)?;
+            let durable = disk.files.remove(&old).expect("a name stands for a file").durable;
+            let stand_for_old = disk.names.values_mut().chain(disk.durable.values_mut());
+            let changed =
+                disk.changes.iter_mut().flat_map(|change| &mut change.effects).filter_map(|(_, file)| file.as_mut());
+            stand_for_old.chain(changed).filter(|file| **file == old).for_each(|file| *file = new);
+            let file = disk.files.get_mut(&new).expect("a name stands for a file");
+            let bytes = std::mem::take(&mut file.visible);
+            (file.durable, file.dirty) = (durable, true);
+            disk.change(vec![(from.to_owned(), None)]);
+            Ok((new, bytes))
+        });
+        let (number, bytes) = new?;
         self.call(Call::Write, |disk| {
-            let written = disk.tick();
-            let file = disk.files.get_mut(&disk.names[to]).expect("a name stands for a file");
-            (file.visible, file.written) = (bytes, written);
+            disk.files.get_mut(&number).expect("a name stands for a file").visible = bytes;
             Ok(())
         })?;
-        let number = self.disk().names[to];
-        self.sync_file(&Handle { number, at: 0 })?;
-        self.unlink(from)
+        self.sync_file(&Handle { number, at: 0 })
     }
 }
 
@@ -409,8 +444,9 @@ impl<E: Clone + Send + 'static> Fs for Model<E> {
             }
             Ok(())
         });
-        if done.is_err() {
-            self.machine().disk.files.get_mut(&file.number).expect("an open file is there").dirty = false;
+        let mut machine = self.machine();
+        if done.is_err() && !machine.is_cut_off {
+            machine.disk.files.get_mut(&file.number).expect("an open file is there").dirty = false;
         }
         done
     }
@@ -447,8 +483,9 @@ impl<E: Clone + Send + 'static> Fs for Model<E> {
             disk.sync();
             Ok(())
         });
-        if done.is_err() {
-            self.machine().disk.forget();
+        let mut machine = self.machine();
+        if done.is_err() && !machine.is_cut_off {
+            machine.disk.forget();
         }
         done
     }
