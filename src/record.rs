@@ -63,12 +63,6 @@ impl Revision {
         Self(self.0 + 1)
     }
 
-    /// The revision of this number, if there is one.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn from_number(number: u64) -> Option<Self> {
-        (1..=LAST_REVISION).contains(&number).then_some(Self(number))
-    }
-
     /// As a number.
     pub const fn number(self) -> u64 {
         self.0
