@@ -15,6 +15,7 @@ use crate::view::Event;
 
 /// What an event came to, before anything is saved.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub enum Prepared<'a> {
     /// The conversation changes, once the record is committed.
     Change(Change<'a>),

@@ -458,7 +458,7 @@ impl Store for SqliteStore {
     }
 
     fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
-        Box::pin(self.change(Change::Save { record: record.clone(), replaces }))
+        Box::pin(self.change(Change::Save { record: Box::new(record.clone()), replaces }))
     }
 
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {

@@ -4,6 +4,7 @@
 //! ask to be left alone until a number of things has come together.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,19 +14,28 @@ pub(super) struct Queue<T> {
     waiting: Mutex<Waiting<T>>,
     arrived: Condvar,
     room: Semaphore,
+    /// How much waits, to be looked at without the lock.
+    here: AtomicUsize,
 }
 
 struct Waiting<T> {
     work: VecDeque<T>,
-    /// The thread sleeps until this much has come.
+    /// How many threads sleep.
+    asleep: usize,
+    /// They sleep until this much has come.
     wanted: usize,
     closed: bool,
 }
 
 impl<T> Queue<T> {
     pub(super) fn new(room: usize) -> Self {
-        let waiting = Waiting { work: VecDeque::new(), wanted: 1, closed: false };
-        Self { waiting: Mutex::new(waiting), arrived: Condvar::new(), room: Semaphore::new(room) }
+        let waiting = Waiting { work: VecDeque::new(), asleep: 0, wanted: 1, closed: false };
+        Self {
+            waiting: Mutex::new(waiting),
+            arrived: Condvar::new(),
+            room: Semaphore::new(room),
+            here: AtomicUsize::new(0),
+        }
     }
 
     /// Brings work, once there is room for it. Gives it back if nobody takes work any more.
@@ -40,22 +50,30 @@ impl<T> Queue<T> {
             return Err(work);
         }
         waiting.work.push_back(work);
-        if waiting.work.len() >= waiting.wanted {
+        self.here.store(waiting.work.len(), Ordering::Relaxed);
+        if waiting.asleep > 0 && waiting.work.len() >= waiting.wanted {
             self.arrived.notify_one();
         }
         Ok(())
     }
 
     /// Waits for work and takes all of it, but not more than `most`. If fewer than `hoped` have come, waits for the
-    /// others no longer than `grace`. Nothing means that the queue was closed and is empty.
-    pub(super) fn take(&self, most: usize, hoped: usize, grace: Duration) -> Vec<T> {
+    /// others no longer than `grace`. Does not fall asleep before it has looked out for work for as long as `awake`.
+    /// Nothing means that the queue was closed and is empty.
+    pub(super) fn take(&self, most: usize, hoped: usize, grace: Duration, awake: Duration) -> Vec<T> {
+        let asleep = Instant::now() + awake;
+        while !awake.is_zero() && self.here.load(Ordering::Relaxed) == 0 && Instant::now() < asleep {
+            // Whoever brings work may need this core.
+            std::thread::yield_now();
+        }
         let mut waiting = self.waiting();
         while waiting.work.is_empty() {
             if waiting.closed {
                 return Vec::new();
             }
-            waiting.wanted = 1;
+            waiting.asleep += 1;
             waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting.asleep -= 1;
         }
         let until = Instant::now() + grace;
         while waiting.work.len() < hoped.min(most) && !waiting.closed {
@@ -64,11 +82,14 @@ impl<T> Queue<T> {
                 break;
             }
             waiting.wanted = hoped.min(most);
+            waiting.asleep += 1;
             waiting = self.arrived.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+            waiting.asleep -= 1;
         }
         waiting.wanted = 1;
         let many = waiting.work.len().min(most);
         let taken: Vec<_> = waiting.work.drain(..many).collect();
+        self.here.store(waiting.work.len(), Ordering::Relaxed);
         drop(waiting);
         self.room.add_permits(taken.len());
         taken
@@ -110,9 +131,9 @@ mod tests {
         }
         let mut third = std::pin::pin!(queue.push(2));
         assert_eq!(poll(third.as_mut()), Poll::Pending);
-        assert_eq!(queue.take(1, 1, Duration::ZERO), [0]);
+        assert_eq!(queue.take(1, 1, Duration::ZERO, Duration::ZERO), [0]);
         assert_eq!(poll(third.as_mut()), Poll::Ready(Ok(())));
-        assert_eq!(queue.take(9, 1, Duration::ZERO), [1, 2]);
+        assert_eq!(queue.take(9, 1, Duration::ZERO, Duration::ZERO), [1, 2]);
     }
 
     #[test]
@@ -121,8 +142,8 @@ mod tests {
         assert_eq!(poll(std::pin::pin!(queue.push(0))), Poll::Ready(Ok(())));
         queue.close();
         assert_eq!(poll(std::pin::pin!(queue.push(1))), Poll::Ready(Err(1)));
-        assert_eq!(queue.take(9, 5, Duration::from_secs(3600)), [0]);
-        assert!(queue.take(9, 1, Duration::ZERO).is_empty());
+        assert_eq!(queue.take(9, 5, Duration::from_secs(3600), Duration::ZERO), [0]);
+        assert!(queue.take(9, 1, Duration::ZERO, Duration::ZERO).is_empty());
     }
 
     #[test]
@@ -130,7 +151,7 @@ mod tests {
         let queue = Queue::new(8);
         std::thread::scope(|scope| {
             // An hour: it ends because all have come, or the test does not end.
-            let taken = scope.spawn(|| queue.take(8, 3, Duration::from_secs(3600)));
+            let taken = scope.spawn(|| queue.take(8, 3, Duration::from_secs(3600), Duration::ZERO));
             for work in 0..3 {
                 assert_eq!(poll(std::pin::pin!(queue.push(work))), Poll::Ready(Ok(())));
             }

@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -17,7 +18,7 @@ const MOST: usize = 64;
 /// Works until the queue is closed and empty.
 pub(super) fn run(shared: &Shared, connection: &Connection) {
     loop {
-        let reads = shared.reads.take(MOST, 1, std::time::Duration::ZERO);
+        let reads = shared.reads.take(MOST, 1, Duration::ZERO, Duration::ZERO);
         if reads.is_empty() {
             return;
         }

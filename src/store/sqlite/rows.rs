@@ -26,6 +26,7 @@ const UPDATE: &str = "UPDATE stube_conversation SET revision = :revision, flow =
     waits_for = :waits_for, owner = :owner, due = :due, touched = :touched, record = :record WHERE rowid = :row";
 
 /// What there is of a conversation.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 enum Found {
     Nothing,
     Record(i64, Record),

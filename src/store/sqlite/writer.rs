@@ -37,7 +37,7 @@ pub(super) struct Job {
 
 pub(super) enum Change {
     Save {
-        record: Record,
+        record: Box<Record>,
         replaces: Option<Revision>,
     },
     Delete {
@@ -50,6 +50,10 @@ pub(super) enum Change {
 
 /// The most changes of one transaction.
 const MOST: usize = 256;
+
+/// How long the thread stays awake for the next change. To be woken takes a good part of the time of a commit on a fast
+/// disk, and whoever was just answered often comes back at once.
+const AWAKE: Duration = Duration::from_micros(100);
 
 /// Why a transaction did not take place.
 enum Failure {
@@ -75,7 +79,7 @@ impl Writer {
         let mut pace = Pace::default();
         loop {
             let (hoped, grace) = pace.hope();
-            let taken = self.shared.changes.take(MOST, hoped, grace);
+            let taken = self.shared.changes.take(MOST, hoped, grace, AWAKE);
             if taken.is_empty() {
                 return;
             }
