@@ -492,6 +492,29 @@ async fn while_another_process_holds_the_lock_a_save_is_not_applied_and_reading_
 }
 
 #[tokio::test]
+async fn while_a_commit_is_in_doubt_nothing_is_read_or_written_until_the_log_is_written_over() {
+    let dir = scratch();
+    let store =
+        SqliteStore::options().patience(Duration::from_millis(50)).open(dir.path().join("db")).expect("a store");
+    applied(store.save(&record(1, 1), None).await);
+    let mut other = store.connect().expect("a connection");
+    let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).expect("the lock");
+    // Nobody can write, so nothing can be settled.
+    store.settle().await.expect_err("another connection has the lock");
+    let error = store.load(id(1)).await.expect_err("it is not certain what is stored");
+    assert!(matches!(error, LoadError::Store(_)), "{error}");
+    assert!(store.list(&Query::all(), None, 9).await.is_err());
+    let saved = store.save(&record(1, 2), Some(revision(1))).await;
+    assert!(matches!(saved, Saved::NotApplied(_)), "{saved:?}");
+
+    lock.rollback().expect("the lock is given back");
+    assert_eq!(store.load(id(1)).await.expect("it was settled first"), Some(record(1, 1)));
+    applied(store.save(&record(1, 2), Some(revision(1))).await);
+    let settled = other.query_row("SELECT settled FROM stube_store", [], |row| row.get::<_, i64>(0));
+    assert_eq!(settled, Ok(1));
+}
+
+#[tokio::test]
 async fn a_runtime_never_answers_from_what_another_one_has_changed() {
     let dir = scratch();
     let path = dir.path().join("db");
