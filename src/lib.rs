@@ -36,8 +36,8 @@
 //!
 //! # Features
 //!
-//! `terminal`: the front for a terminal. `store-contract`: what a [`Store`] promises, as a suite for a store of one's
-//! own. None is on by default.
+//! `terminal`: the front for a terminal. `sqlite`: the store for load, one SQLite file. `store-contract`: what a
+//! [`Store`] promises, as a suite for a store of one's own. None is on by default.
 
 #![warn(clippy::print_stdout)]
 
@@ -82,6 +82,8 @@ pub use runtime::Runtime;
 pub use store::file::FileStore;
 #[cfg(feature = "postgres")]
 pub use store::postgres::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use store::sqlite::SqliteStore;
 pub use store::{MemoryStore, Store};
 pub use timestamp::Timestamp;
 pub use view::{Action, Event, Form, Input, InputKind, Refusal, Value, View};

@@ -11,6 +11,7 @@
 mod awake;
 mod live;
 mod locks;
+mod prepared;
 mod recent;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ use crate::view::{Event, View};
 use awake::Awake;
 use live::{Checkpoint, Live};
 use locks::Locks;
+pub use prepared::{Change, Prepared};
 use recent::Recent;
 
 /// Where the runtime gets the time from.
@@ -90,6 +92,8 @@ struct Inner {
     /// Going on in memory, because a component cannot be saved.
     live: Mutex<BTreeMap<ConversationId, Live>>,
     recent: Mutex<Recent>,
+    /// Whether nobody else can change what is in the store.
+    exclusive: bool,
     shutting_down: AtomicBool,
 }
 
@@ -127,8 +131,9 @@ impl Builder {
         self
     }
 
-    /// How many bytes of records that were used last are kept in memory, if the store is
-    /// [exclusive](Store::is_exclusive). 16 MiB unless set.
+    /// How many bytes of records that were used last are kept in memory. If the store is not
+    /// [exclusive](Store::is_exclusive), events are tried on these, and the save finds out whether somebody else was
+    /// faster; whatever is shown is read. 16 MiB unless set.
     #[must_use]
     pub const fn cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
@@ -145,8 +150,8 @@ impl Builder {
         registry::check().map_err(|twice| Error::general(ErrorKind::Registry(twice)))?;
         let Self { clock, retention, cache_bytes } = self;
         let inner = Inner {
-            // Somebody else may change what is in a store that is shared, so nothing of it is kept.
-            recent: Mutex::new(Recent::new(if store.is_exclusive() { cache_bytes } else { 0 })),
+            exclusive: store.is_exclusive(),
+            recent: Mutex::new(Recent::new(cache_bytes)),
             store: Box::new(store),
             clock,
             retention,
@@ -541,23 +546,61 @@ impl Runtime {
         if let Some(live) = self.take_live(id) {
             return self.apply_live(id, live, step).await;
         }
+        if let Some(record) = self.guess(id) {
+            match self.apply_to(id, &record, step).await {
+                // The store has compared, or has failed.
+                done @ Ok(Reply::Applied | Reply::Ended { .. }) => return done,
+                failed @ Err(Error { kind: ErrorKind::NotSaved(_) | ErrorKind::Unknown(_), .. }) => return failed,
+                // Perhaps only because somebody else has changed it since.
+                Ok(Reply::Repeated | Reply::Stale | Reply::Refused { .. }) | Err(_) => drop(self.recent().remove(id)),
+            }
+        }
         for _ in 0..CONFLICT_RETRIES {
             let record = self.load(id).await?;
-            let Stored::Conversation(conversation) = self.decode(&record)? else { return Ok(Reply::Stale) };
-            let now = self.now();
-            let conversation = self.wake(id, conversation, now)?;
-            let outcome = match step(conversation, now) {
-                Ok(outcome) => outcome,
-                Err(rejected) => return reply_to(id, rejected.cause),
-            };
-            match self.commit(id, Some(&record), outcome).await {
-                Ok(result) => return Ok(self.acknowledge(id, result)),
+            match self.apply_to(id, &record, step).await {
                 // The kernel has no side effects, so the event may be run again on what somebody else saved.
                 Err(Error { kind: ErrorKind::Conflict, .. }) => {}
-                Err(error) => return Err(error),
+                done => return done,
             }
         }
         Err(Error::new(id, ErrorKind::Conflict))
+    }
+
+    /// One event of the conversation that this record holds.
+    async fn apply_to(
+        &self,
+        id: ConversationId,
+        record: &Record,
+        step: &mut (dyn FnMut(Conversation, Timestamp) -> Result<Outcome, Rejected> + Send),
+    ) -> Result<Reply, Error> {
+        let outcome = match self.step(id, record, step)? {
+            Stepped::Outcome(outcome) => outcome,
+            Stepped::Reply(reply) => return Ok(reply),
+        };
+        let result = self.commit(id, Some(record), outcome).await?;
+        Ok(self.acknowledge(id, result))
+    }
+
+    /// What an event makes of the conversation that this record holds.
+    fn step(
+        &self,
+        id: ConversationId,
+        record: &Record,
+        step: &mut (dyn FnMut(Conversation, Timestamp) -> Result<Outcome, Rejected> + Send),
+    ) -> Result<Stepped, Error> {
+        let Stored::Conversation(conversation) = self.decode(record)? else { return Ok(Stepped::Reply(Reply::Stale)) };
+        let now = self.now();
+        let conversation = self.wake(id, conversation, now)?;
+        match step(conversation, now) {
+            Ok(outcome) => Ok(Stepped::Outcome(outcome)),
+            Err(rejected) => reply_to(id, rejected.cause).map(Stepped::Reply),
+        }
+    }
+
+    /// What was saved or read last of a conversation in a store that others may change too: good enough to try an event
+    /// on, because the save compares revisions, and for nothing else.
+    fn guess(&self, id: ConversationId) -> Option<Arc<Record>> {
+        if self.inner.exclusive { None } else { self.recent().get(id) }
     }
 
     /// One event of a conversation that is in memory only.
@@ -681,13 +724,18 @@ impl Runtime {
             unreachable!("BUG: the record of an ended conversation holds its result");
         };
         self.save(record, replaces).await?;
+        self.delete_ended(id, next).await;
+        Ok(result)
+    }
+
+    /// Deletes the record of a conversation whose result has been saved, unless it is to be kept.
+    async fn delete_ended(&self, id: ConversationId, revision: Revision) {
         if self.inner.retention == Retention::AtOnce
-            && let Err(error) = self.delete(id, next).await
+            && let Err(error) = self.delete(id, revision).await
         {
             // It has ended all the same; the reaper will find it.
             tracing::warn!(conversation = %id, %error, "could not delete an ended conversation");
         }
-        Ok(result)
     }
 
     /// Marks the last durable record, once, when a conversation goes on in memory only.
@@ -732,7 +780,13 @@ impl Runtime {
                 Err(_) => return error(ErrorKind::Unknown(source)),
             },
         }
-        let header = record.header();
+        self.saved(record);
+        Ok(())
+    }
+
+    /// Takes note of what is durable now.
+    fn saved(&self, record: Record) {
+        let (id, header) = (record.id(), record.header());
         tracing::debug!(
             conversation = %id,
             revision = header.revision.number(),
@@ -744,7 +798,6 @@ impl Runtime {
         );
         self.awake().insert(id);
         self.recent().insert(Arc::new(record));
-        Ok(())
     }
 
     async fn delete(&self, id: ConversationId, revision: Revision) -> Result<(), Error> {
@@ -762,7 +815,9 @@ impl Runtime {
     }
 
     async fn load(&self, id: ConversationId) -> Result<Arc<Record>, Error> {
-        if let Some(record) = self.recent().get(id) {
+        if self.inner.exclusive
+            && let Some(record) = self.recent().get(id)
+        {
             return Ok(record);
         }
         let kind = match self.inner.store.load(id).await {
@@ -823,6 +878,13 @@ impl Runtime {
         // No author code runs under this lock.
         self.inner.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What an event came to, before anything is saved.
+enum Stepped {
+    Outcome(Outcome),
+    /// Nothing changes.
+    Reply(Reply),
 }
 
 fn show(conversation: &Conversation, now: Timestamp) -> Result<Vec<Question>, Error> {

@@ -18,10 +18,14 @@ use crate::record::{Record, Revision, Unreadable};
 pub mod contract;
 #[cfg(unix)]
 pub mod file;
+#[cfg(target_os = "linux")]
+mod file_system;
 mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod query;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 pub use memory::MemoryStore;
 pub use query::{Count, Page, Query, Summary};

@@ -1,7 +1,7 @@
 # What the scripts of this directory share. Sourced, not run.
 #
 #   prepare          builds the program and installs strace where it is missing
-#   limit ARGUMENTS  sets LIMIT, the last call of each kind that is tried
+#   limit ARGUMENTS  reads the arguments: sets STORE, and LIMIT, the last call of each kind that is tried
 #   round INJECTION  one run of the program with strace's `inject=INJECTION`, and a check of what it left
 #
 # `round` sets STATUS, the program's end, and LOG, what it said. It counts into RUNS, ACKS and VIOLATIONS.
@@ -14,6 +14,7 @@ HOW=run
 RUNS=0
 ACKS=0
 VIOLATIONS=0
+STORE=file
 # The calls that change something, and those in between.
 CALLS="openat write fsync renameat renameat2 close unlinkat"
 
@@ -25,17 +26,25 @@ prepare() {
     TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/debug/examples/torture
     SCRATCH=$(mktemp -d)
     trap 'rm -rf "$SCRATCH"' EXIT
-    "$TORTURE" run "$SCRATCH/template" 2 2>"$SCRATCH/template.log"
-    : >"$SCRATCH/template/.stube-00000000000000000000000000.tmp"
+    torture=("$TORTURE")
+    if [ "$STORE" = sqlite ]; then
+        CALLS="openat pwrite64 fsync close"
+        torture+=(--store sqlite)
+    fi
+    "${torture[@]}" run "$SCRATCH/template" 2 2>"$SCRATCH/template.log"
+    if [ "$STORE" = file ]; then : >"$SCRATCH/template/.stube-00000000000000000000000000.tmp"; fi
 }
 
 limit() {
     LIMIT=1000000
-    case ${1:-} in
-        --quick) LIMIT=15 ;;
-        "") ;;
-        *) echo "usage: $0 [--quick]" >&2; exit 2 ;;
-    esac
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --quick) LIMIT=15 ;;
+            --sqlite) STORE=sqlite ;;
+            *) echo "usage: $0 [--quick] [--sqlite]" >&2; exit 2 ;;
+        esac
+        shift
+    done
 }
 
 # A directory with two conversations in it, and what a save that was killed leaves behind.
@@ -52,11 +61,11 @@ round() {
     # Not with --seccomp-bpf: strace 6.1 then sends a signal at the first call only.
     # With -f, because the store works on another thread than the program. The shell would report each kill.
     { strace -f -qq -o /dev/null -e "trace=${injection%%:*}" -e "inject=$injection" \
-        "$TORTURE" "$HOW" "$SCRATCH/d" "$ROUNDS" 2>>"$SCRATCH/log"; } 2>/dev/null || STATUS=$?
+        "${torture[@]}" "$HOW" "$SCRATCH/d" "$ROUNDS" 2>>"$SCRATCH/log"; } 2>/dev/null || STATUS=$?
     LOG=$(cat "$SCRATCH/log")
     RUNS=$((RUNS + 1))
     ACKS=$((ACKS + $(grep -c '^ack' "$SCRATCH/log" || true)))
-    if ! "$TORTURE" verify "$SCRATCH/d" "$SCRATCH/log" 2>"$SCRATCH/verdict"; then
+    if ! "${torture[@]}" verify "$SCRATCH/d" "$SCRATCH/log" 2>"$SCRATCH/verdict"; then
         violation "$injection: $(cat "$SCRATCH/verdict")"
     fi
 }
@@ -64,8 +73,11 @@ round() {
 # A program that acknowledges too early must be found out, or these checks see nothing.
 control() {
     HOW=run-early
-    for call in write fsync; do
-        for n in 3 4 5 6 7; do round "$call:signal=SIGKILL:when=$n" 2>/dev/null; done
+    local calls="write fsync" numbers="3 4 5 6 7"
+    # The first ones are those of the start, which copies the log into the file.
+    if [ "$STORE" = sqlite ]; then calls="pwrite64 fsync" numbers="14 17 20 23 26 29 32 35"; fi
+    for call in $calls; do
+        for n in $numbers; do round "$call:signal=SIGKILL:when=$n" 2>/dev/null; done
     done
     if [ "$VIOLATIONS" -eq 0 ]; then echo "the control was not caught" >&2; exit 1; fi
     echo "control: caught in $VIOLATIONS of $RUNS runs"

@@ -4,7 +4,7 @@
 #
 # First a program that acknowledges too early is killed in the same way, and must be caught.
 #
-#   tests/faults/kill_at_every_syscall.sh [--quick]      --quick stops at the 15th call of each kind
+#   tests/faults/kill_at_every_syscall.sh [--quick] [--sqlite]      --quick stops at the 15th call of each kind
 
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/common.sh"
@@ -14,6 +14,7 @@ control
 
 # Twenty changes make at least this many calls on one thread. If fewer were met, nothing was proved.
 declare -A least=([openat]=15 [write]=15 [fsync]=15 [renameat]=10 [renameat2]=4 [close]=15 [unlinkat]=4)
+if [ "$STORE" = sqlite ]; then least=([openat]=10 [pwrite64]=15 [fsync]=15 [close]=5); fi
 kills=0
 for call in $CALLS; do
     killed=0

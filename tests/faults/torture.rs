@@ -7,6 +7,9 @@
 //!
 //! `torture run-early DIR ROUNDS` acknowledges before it saves. It is the control: a kill must find it out.
 //!
+//! Before that word may stand `--store sqlite`; then DIR holds `conversations.db`, and `verify` also asks the engine
+//! whether the file is whole.
+//!
 //! `run` ends with 0, with 3 if the directory could not be opened, with 4 if the store did not recover from a failed
 //! call, and with 5 if it answered what cannot be. `verify` ends with 0 or 1.
 
@@ -14,11 +17,12 @@ use std::collections::BTreeMap;
 use std::io::{IoSlice, Write};
 use std::process::ExitCode;
 
+use stube::error::BoxError;
 use stube::kernel::{self, Outcome};
 use stube::record::{Record, Revision};
 use stube::store::Saved;
-use stube::store::file::OpenError;
-use stube::{Confirm, ConversationId, FileStore, Store, Timestamp};
+use stube::store::sqlite::rusqlite::Connection;
+use stube::{Confirm, ConversationId, FileStore, SqliteStore, Store, Timestamp};
 
 /// The revision of a conversation; `None` if there is none.
 type State = Option<Revision>;
@@ -60,23 +64,47 @@ fn main() -> ExitCode {
     // One thread makes all calls of the store, because strace counts the calls of each thread by itself.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.max_blocking_threads(1).build().expect("a runtime can be made");
-    let arguments: Vec<_> = std::env::args().collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [_, how @ ("run" | "run-early"), dir, rounds] => {
-            runtime.block_on(run(dir, rounds.parse().expect("ROUNDS is a number"), how == "run-early"))
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let (kind, arguments) = match &arguments[..] {
+        ["--store", "sqlite", rest @ ..] => (Kind::Sqlite, rest),
+        all => (Kind::Files, all),
+    };
+    match *arguments {
+        [how @ ("run" | "run-early"), dir, rounds] => {
+            runtime.block_on(run(kind, dir, rounds.parse().expect("ROUNDS is a number"), how == "run-early"))
         }
-        [_, "verify", dir, log] => runtime.block_on(verify(dir, log)),
-        _ => panic!("usage: torture run|run-early DIR ROUNDS | torture verify DIR LOG"),
+        ["verify", dir, log] => runtime.block_on(verify(kind, dir, log)),
+        _ => panic!("usage: torture [--store sqlite] run|run-early DIR ROUNDS | verify DIR LOG"),
     }
 }
 
-async fn open(dir: &str) -> Result<FileStore, OpenError> {
-    let dir = dir.to_owned();
-    tokio::task::spawn_blocking(move || FileStore::open(dir)).await.expect("opening does not panic")
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Files,
+    Sqlite,
 }
 
-async fn run(dir: &str, rounds: usize, early: bool) -> ExitCode {
-    let store = match open(dir).await {
+async fn open(kind: Kind, dir: &str) -> Result<Box<dyn Store>, BoxError> {
+    let dir = dir.to_owned();
+    let open = move || -> Result<Box<dyn Store>, BoxError> {
+        match kind {
+            Kind::Files => Ok(Box::new(FileStore::open(dir)?)),
+            Kind::Sqlite => {
+                std::fs::create_dir_all(&dir)?;
+                Ok(Box::new(SqliteStore::open(file(&dir))?))
+            }
+        }
+    };
+    tokio::task::spawn_blocking(open).await.expect("opening does not panic")
+}
+
+fn file(dir: &str) -> String {
+    format!("{dir}/conversations.db")
+}
+
+async fn run(kind: Kind, dir: &str, rounds: usize, early: bool) -> ExitCode {
+    let store = match open(kind, dir).await {
         Ok(store) => store,
         Err(error) => {
             say(&format!("closed {error}"));
@@ -142,7 +170,7 @@ async fn run(dir: &str, rounds: usize, early: bool) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-async fn verify(dir: &str, log: &str) -> ExitCode {
+async fn verify(kind: Kind, dir: &str, log: &str) -> ExitCode {
     let log = std::fs::read_to_string(log).expect("the log can be read");
     let mut acknowledged: BTreeMap<String, String> =
         conversations().map(|id| (id.to_string(), "gone".to_owned())).into();
@@ -152,7 +180,7 @@ async fn verify(dir: &str, log: &str) -> ExitCode {
         }
     }
     let mut violations = Vec::new();
-    let store = open(dir).await.expect("the directory can be opened after a crash");
+    let store = open(kind, dir).await.expect("the directory can be opened after a crash");
     let mut found: BTreeMap<_, State> = conversations().map(|id| (id, None)).into();
     let mut each = |entry: Result<Record, _>| match entry {
         Ok(read) => {
@@ -177,14 +205,27 @@ async fn verify(dir: &str, log: &str) -> ExitCode {
             violations.push(format!("{id} was acknowledged at {} and is at {}", text(last), text(state)));
         }
     }
-    for entry in std::fs::read_dir(dir).expect("the directory can be read") {
-        let name = entry.expect("an entry can be read").file_name().to_string_lossy().into_owned();
-        if !name.ends_with(".json") {
-            violations.push(format!("{name} is left over"));
+    match kind {
+        Kind::Files => violations.extend(leftovers(dir)),
+        Kind::Sqlite => {
+            let connection = Connection::open(file(dir)).expect("the file can be opened");
+            let checked: String =
+                connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("the file can be checked");
+            if checked != "ok" {
+                violations.push(checked);
+            }
         }
     }
     for violation in &violations {
         say(violation);
     }
     if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn leftovers(dir: &str) -> Vec<String> {
+    let names = std::fs::read_dir(dir).expect("the directory can be read").map(|entry| {
+        let entry = entry.expect("an entry can be read");
+        entry.file_name().to_string_lossy().into_owned()
+    });
+    names.filter(|name| !name.ends_with(".json")).map(|name| format!("{name} is left over")).collect()
 }

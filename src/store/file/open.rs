@@ -9,6 +9,8 @@ use rustix::io::Errno;
 
 use crate::store::file::FileError;
 use crate::store::file::fs::Directory;
+#[cfg(target_os = "linux")]
+use crate::store::file_system;
 
 /// Why a directory cannot be used. Nothing in it was changed, but for leftovers of a crash.
 #[derive(Debug, thiserror::Error)]
@@ -105,19 +107,7 @@ fn make(dir: &Path) -> rustix::io::Result<()> {
 /// What this directory's file system is called, if other machines or programs may be behind it.
 #[cfg(target_os = "linux")]
 fn shared_file_system(directory: &Directory) -> rustix::io::Result<Option<&'static str>> {
-    let kind = match directory.file_system()? {
-        0x6969 => "NFS",
-        0x517b | 0xff53_4d42 | 0xfe53_4d42 => "SMB",
-        0x6573_5546 => "FUSE",
-        0x0102_1997 => "9P",
-        0x00c3_6400 => "Ceph",
-        0x5346_414f | 0x6b41_4653 => "AFS",
-        0x7375_7245 => "Coda",
-        0x0bd0_0bd0 => "Lustre",
-        0x786f_4256 => "a shared folder of VirtualBox",
-        _ => return Ok(None),
-    };
-    Ok(Some(kind))
+    directory.file_system().map(file_system::shared)
 }
 
 #[cfg(not(target_os = "linux"))]

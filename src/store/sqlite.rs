@@ -1,0 +1,467 @@
+//! Records as rows of one SQLite file: the store for load, without a server.
+//!
+//! Changes that come at the same time share one transaction and one sync, and each is acknowledged only after that
+//! (group commit). So the more conversations are answered at once, the less each of them costs. Several processes may
+//! use one file. A business row of the host and a conversation can be committed together: see
+//! [`SqliteStore::save_in`].
+//!
+//! This file is the way in from asynchronous code. `open` gets hold of the file, `schema` knows its tables, `rows` the
+//! statements; `writer` is the one thread that writes, `reader` those that read, and `queue` leads to them.
+//!
+//! ```
+//! # let scratch = tempfile::tempdir()?;
+//! # let path = scratch.path().join("conversations.db");
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn run(path: std::path::PathBuf) -> Result<(), Box<dyn std::error::Error>> {
+//! use stube::{Runtime, SqliteStore};
+//!
+//! let runtime = Runtime::open(SqliteStore::open(&path)?)?;
+//! # Ok(())
+//! # }
+//! # run(path)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The tables
+//!
+//! They may be read by anybody, for example by `sqlite3 -readonly conversations.db`; to change a row by hand makes it
+//! unreadable here.
+//!
+//! `stube_conversation` has a row for each conversation:
+//!
+//! | Column | Type | Holds |
+//! |---|---|---|
+//! | `id` | text, the key | the conversation, for example `cv-0c9nq1vg2t0m7k0s6l0f3u8h1k` |
+//! | `revision` | integer | how many changes have been committed, from 1 |
+//! | `flow` | text | the component or flow that it was started with |
+//! | `state` | text or null | the await at which that flow is |
+//! | `waits_for` | text or null | the component that it waits for; null once it has ended |
+//! | `owner` | text or null | whom it belongs to |
+//! | `due` | integer or null | when it is due, in milliseconds since 1970 |
+//! | `touched` | integer | when it last changed, in milliseconds since 1970 |
+//! | `record` | blob | the whole record with its checksum, JSON in UTF-8 |
+//!
+//! ```sql
+//! -- Who is waiting at payment, and since when?
+//! SELECT id, owner, datetime(touched / 1000, 'unixepoch') FROM stube_conversation WHERE waits_for = 'payment';
+//! -- What does it hold?
+//! SELECT json_extract(CAST(record AS TEXT), '$.body') FROM stube_conversation WHERE id = 'cv-…';
+//! ```
+//!
+//! `stube_store` has one row: the `version` of these tables, which is 1, and `settled`, how often a commit had failed so
+//! that its outcome was not certain and was settled. The version is there and not in `user_version`, which belongs to
+//! the host if it keeps tables of its own in the file. A file that this store has made carries the application id
+//! `0x73747562`. Opening an older version brings it to this one in one transaction; a newer one is refused.
+
+mod open;
+mod queue;
+mod reader;
+mod rows;
+mod schema;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, Transaction};
+use tokio::sync::oneshot;
+
+use crate::error::BoxError;
+use crate::id::ConversationId;
+use crate::record::{Record, Revision};
+use crate::store::{BoxFuture, Count, Each, LoadError, Page, Query, Saved, Store};
+
+pub use open::OpenError;
+/// The crate whose transactions [`SqliteStore::save_in`] takes.
+pub use rusqlite;
+
+use queue::Queue;
+use reader::Read;
+use writer::{Change, Job, Writer};
+
+/// Keeps records in one SQLite file, durably. A cheap handle: clones are the same store.
+///
+/// What it answered with [`Saved::Applied`] survives a kill of the program at any moment and, on a local file system
+/// whose disk keeps what it says it keeps, a power cut. The file is in WAL mode with `synchronous` at `FULL`.
+///
+/// - Several processes may open one file. Of two that change one conversation, one gets a [`Saved::Conflict`].
+/// - A change that fails leaves the old record, and the next one may succeed: nothing need be opened again.
+/// - If a commit fails so that its outcome is not certain, the answer is [`Saved::Unknown`]. Then nothing is read or
+///   written until the log has been settled, which each further call tries first.
+/// - The work is done by threads of the store, so it needs no particular executor. A change whose future is dropped is
+///   carried out to its end.
+/// - Once the last handle is dropped, the threads finish what was brought, and close the file.
+#[derive(Clone)]
+pub struct SqliteStore {
+    handle: Arc<Handle>,
+}
+
+/// The threads end when this is gone.
+struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.changes.close();
+        self.shared.reads.close();
+    }
+}
+
+/// What the threads and the handles share.
+struct Shared {
+    /// With all links followed.
+    file: PathBuf,
+    settings: Settings,
+    changes: Queue<Job>,
+    reads: Queue<Read>,
+    /// A commit failed so that its outcome is not certain.
+    in_doubt: AtomicBool,
+}
+
+impl Shared {
+    fn connect(&self) -> Result<Connection, SqliteError> {
+        open::connect(&self.file, &self.settings).map_err(|error| match error {
+            OpenError::Sqlite { source, .. } => source,
+            other => SqliteError { doing: "opening the file again", source: other.into() },
+        })
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("file", &self.handle.shared.file).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Settings {
+    patience: Duration,
+    readers: usize,
+    queue: usize,
+    /// The length of the log, in pages of 4 KiB, at which it is copied into the file.
+    checkpoint_pages: u32,
+    network: bool,
+    share: bool,
+}
+
+/// How a [`SqliteStore`] is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    settings: Settings,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let settings = Settings {
+            patience: Duration::from_secs(5),
+            readers: 2,
+            queue: 1024,
+            checkpoint_pages: 1000,
+            network: false,
+            share: false,
+        };
+        Self { settings }
+    }
+}
+
+impl Options {
+    /// How long a change waits for another process that writes, or for its turn; then it is [`Saved::NotApplied`]. 5
+    /// seconds unless set.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.settings.patience = patience;
+        self
+    }
+
+    /// How many threads read. 2 unless set, and never less than 1.
+    #[must_use]
+    pub fn readers(mut self, readers: usize) -> Self {
+        self.settings.readers = readers.max(1);
+        self
+    }
+
+    /// How many changes, and how many reads, may wait for a thread. Whoever brings another one waits for room. 1024
+    /// unless set, and never less than 1.
+    #[must_use]
+    pub fn queue(mut self, changes: usize) -> Self {
+        self.settings.queue = changes.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// Uses the file even if it is on NFS, SMB, FUSE or the like. Whether locks lock there, whether the log can be
+    /// shared and whether a save is durable is then for whoever runs that file system to say.
+    #[must_use]
+    pub fn allow_network(mut self, allow: bool) -> Self {
+        self.settings.network = allow;
+        self
+    }
+
+    /// Makes the tables in a file that has others already, so that the host can commit its rows and a conversation
+    /// together. A file that this store has made may get other tables at any time.
+    #[must_use]
+    pub fn share(mut self, share: bool) -> Self {
+        self.settings.share = share;
+        self
+    }
+
+    /// Opens the store in this file. It is made if it is missing, for nobody but this user; its directory must exist.
+    ///
+    /// This call blocks; it is for the start of a program.
+    ///
+    /// # Errors
+    ///
+    /// The file is another application's, of a newer version, not to be written to, or on a network file system; the
+    /// engine is of a version that can damage it; or the system refuses.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
+        let settings = self.settings.clone();
+        let (file, connection) = open::open(path.as_ref(), &settings)?;
+        let shared = Arc::new(Shared {
+            file: file.clone(),
+            changes: Queue::new(settings.queue),
+            reads: Queue::new(settings.queue),
+            settings,
+            in_doubt: AtomicBool::new(false),
+        });
+        // From here on an early return closes the queues, and with them the threads.
+        let store = SqliteStore { handle: Arc::new(Handle { shared: Arc::clone(&shared) }) };
+        let unspawned = |source| OpenError::System { path: file.clone(), doing: "beginning a thread", source };
+        for _ in 0..shared.settings.readers {
+            let connection = open::connect(&file, &shared.settings)?;
+            reader::spawn(&shared, connection).map_err(unspawned)?;
+        }
+        let writer = Writer::new(shared, connection);
+        let builder = std::thread::Builder::new().name("stube-sqlite-write".to_owned());
+        builder.spawn(move || writer.run()).map_err(unspawned)?;
+        Ok(store)
+    }
+}
+
+impl SqliteStore {
+    /// Opens the store in this file, as [`Options::open`] does.
+    ///
+    /// # Errors
+    ///
+    /// The file is another application's, of a newer version, not to be written to, or on a network file system; the
+    /// engine is of a version that can damage it; or the system refuses.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::options().open(path)
+    }
+
+    /// For opening in another way.
+    pub fn options() -> Options {
+        Options::default()
+    }
+
+    /// The file, with all links followed.
+    pub fn file(&self) -> &Path {
+        &self.shared().file
+    }
+
+    /// A connection of the host's own to the file, with the settings that [`save_in`](Self::save_in) asks for.
+    ///
+    /// This call blocks.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened any more.
+    pub fn connect(&self) -> Result<Connection, OpenError> {
+        open::connect(&self.shared().file, &self.shared().settings)
+    }
+
+    /// Puts `record` in place of the one of revision `replaces` in a transaction of the host's, so that whatever else is
+    /// in it is committed with the conversation, or nothing is. It is durable once that transaction is committed.
+    ///
+    /// The record comes from [`Runtime::prepare`](crate::Runtime::prepare), which shows the whole way.
+    ///
+    /// This call blocks.
+    ///
+    /// # Errors
+    ///
+    /// The transaction is to be rolled back: somebody else has changed the conversation, the transaction is of another
+    /// file, its connection does not make a commit durable, or the engine refuses.
+    pub fn save_in(
+        &self,
+        transaction: &Transaction<'_>,
+        record: &Record,
+        replaces: Option<Revision>,
+    ) -> Result<(), SaveInError> {
+        self.check(transaction)?;
+        let saved = rows::save(transaction, record, replaces);
+        match saved.map_err(|error| SaveInError::Sqlite(SqliteError::new("changing a row", error)))? {
+            Saved::Applied => Ok(()),
+            Saved::Conflict { stored } => Err(SaveInError::Conflict { stored }),
+            Saved::NotApplied(source) | Saved::Unknown(source) => {
+                Err(SaveInError::Sqlite(SqliteError { doing: "changing a row", source }))
+            }
+        }
+    }
+
+    /// Whether a commit of this connection is a durable change of our file.
+    fn check(&self, connection: &Connection) -> Result<(), SaveInError> {
+        let failed = |error| SaveInError::Sqlite(SqliteError::new("asking for the settings", error));
+        let is_ours = |path: &str| Path::new(path).canonicalize().is_ok_and(|path| path == self.shared().file);
+        if !connection.path().is_some_and(is_ours) {
+            return Err(SaveInError::OtherFile);
+        }
+        let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(failed)?;
+        if synchronous < 2 {
+            return Err(SaveInError::NotDurable);
+        }
+        Ok(())
+    }
+
+    /// Makes certain what is in the file after a commit that failed, of this store or of the host's transaction. Then
+    /// what a load returns is durable, and what it does not return is gone for good.
+    ///
+    /// # Errors
+    ///
+    /// It is still not certain. The same call may be made again.
+    pub async fn settle(&self) -> Result<(), BoxError> {
+        self.shared().in_doubt.store(true, Ordering::SeqCst);
+        self.settled().await
+    }
+
+    async fn settled(&self) -> Result<(), BoxError> {
+        if !self.shared().in_doubt.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        match self.change(Change::Settle).await {
+            Saved::Applied => Ok(()),
+            Saved::NotApplied(error) | Saved::Unknown(error) => Err(error),
+            Saved::Conflict { .. } => unreachable!("BUG: nothing was compared"),
+        }
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.handle.shared
+    }
+
+    async fn change(&self, change: Change) -> Saved {
+        let (answer, answered) = oneshot::channel();
+        let job = Job { change, answer, since: Instant::now() };
+        if self.shared().changes.push(job).await.is_err() {
+            return Saved::NotApplied(SqliteError::gone().into());
+        }
+        answered.await.unwrap_or_else(|_| Saved::Unknown(SqliteError::gone().into()))
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> T + Send + 'static,
+    ) -> Result<T, BoxError> {
+        self.settled().await?;
+        let (answer, answered) = oneshot::channel();
+        let read: Read = Box::new(move |connection| {
+            // Whoever asked may have given up.
+            let _ = answer.send(read(connection));
+        });
+        self.shared().reads.push(read).await.map_err(|_| SqliteError::gone())?;
+        Ok(answered.await.map_err(|_| SqliteError::panicked())?)
+    }
+}
+
+/// Why a transaction of the host's cannot carry a save. It is to be rolled back.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SaveInError {
+    /// Somebody else has changed the conversation. Preparing the change again may succeed.
+    #[error("somebody else changed the conversation at the same time")]
+    Conflict {
+        /// The stored revision; `None` if there is no record, or one that cannot be read.
+        stored: Option<Revision>,
+    },
+    /// The connection is not to the file of this store.
+    #[error("the transaction is of another file than the store's")]
+    OtherFile,
+    /// The connection does not wait until its commits are on the disk.
+    #[error("the connection's `synchronous` is below `FULL`, so its commits are not durable")]
+    NotDurable,
+    /// The engine said no.
+    #[error(transparent)]
+    Sqlite(SqliteError),
+}
+
+/// What the engine refused, and while doing what.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}: {source}")]
+pub struct SqliteError {
+    doing: &'static str,
+    source: BoxError,
+}
+
+impl SqliteError {
+    fn new(doing: &'static str, error: rusqlite::Error) -> Self {
+        Self { doing, source: error.into() }
+    }
+
+    fn gone() -> Self {
+        Self { doing: "handing over work", source: "the threads of the store have ended".into() }
+    }
+
+    fn panicked() -> Self {
+        Self { doing: "working", source: "BUG: it panicked".into() }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.source.downcast_ref().is_some_and(open::is_busy)
+    }
+}
+
+/// How many entries are read at once: at most 32 MiB.
+const PAGE: usize = 32;
+
+impl Store for SqliteStore {
+    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async move {
+            let mut after = Some(Vec::new());
+            while let Some(last) = after {
+                let read = self.read(move |connection| rows::load_some(connection, &last, PAGE)).await?;
+                let (entries, last) = read.map_err(|error| SqliteError::new("reading rows", error))?;
+                entries.into_iter().for_each(&mut *each);
+                after = last;
+            }
+            Ok(())
+        })
+    }
+
+    fn load(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<Record>, LoadError>> {
+        Box::pin(async move {
+            self.read(move |connection| rows::load(connection, id)).await.map_err(LoadError::Store).flatten()
+        })
+    }
+
+    /// From the columns alone: a record that is damaged is among them as long as its columns can be read.
+    fn list<'a>(
+        &'a self,
+        query: &'a Query,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, BoxError>> {
+        Box::pin(async move {
+            let query = query.clone();
+            let page = self.read(move |connection| rows::list(connection, &query, after, limit)).await?;
+            page.map_err(|error| SqliteError::new("listing rows", error).into())
+        })
+    }
+
+    /// From the columns alone: a record that is damaged is counted as long as its columns can be read.
+    fn count<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Count>, BoxError>> {
+        Box::pin(async move {
+            let query = query.clone();
+            let counts = self.read(move |connection| rows::count(connection, &query)).await?;
+            counts.map_err(|error| SqliteError::new("counting rows", error).into())
+        })
+    }
+
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+        Box::pin(self.change(Change::Save { record: Box::new(record.clone()), replaces }))
+    }
+
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+        Box::pin(self.change(Change::Delete { id, replaces }))
+    }
+}

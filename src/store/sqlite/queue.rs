@@ -1,0 +1,161 @@
+//! Work for a thread that may block: bounded, and handed over in batches.
+//!
+//! Whoever brings work waits without a thread while there is no room. The thread takes all that waits at once, and may
+//! ask to be left alone until a number of things has come together.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+
+pub(super) struct Queue<T> {
+    waiting: Mutex<Waiting<T>>,
+    arrived: Condvar,
+    room: Semaphore,
+    /// How much waits, to be looked at without the lock.
+    here: AtomicUsize,
+}
+
+struct Waiting<T> {
+    work: VecDeque<T>,
+    /// How many threads sleep.
+    asleep: usize,
+    /// They sleep until this much has come.
+    wanted: usize,
+    closed: bool,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(room: usize) -> Self {
+        let waiting = Waiting { work: VecDeque::new(), asleep: 0, wanted: 1, closed: false };
+        Self {
+            waiting: Mutex::new(waiting),
+            arrived: Condvar::new(),
+            room: Semaphore::new(room),
+            here: AtomicUsize::new(0),
+        }
+    }
+
+    /// Brings work, once there is room for it. Gives it back if nobody takes work any more.
+    pub(super) async fn push(&self, work: T) -> Result<(), T> {
+        match self.room.acquire().await {
+            // It is given back when the work is taken.
+            Ok(permit) => permit.forget(),
+            Err(_closed) => return Err(work),
+        }
+        let mut waiting = self.waiting();
+        if waiting.closed {
+            return Err(work);
+        }
+        waiting.work.push_back(work);
+        self.here.store(waiting.work.len(), Ordering::Relaxed);
+        if waiting.asleep > 0 && waiting.work.len() >= waiting.wanted {
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Waits for work and takes all of it, but not more than `most`. If fewer than `hoped` have come, waits for the
+    /// others no longer than `grace`. Does not fall asleep before it has looked out for work for as long as `awake`.
+    /// Nothing means that the queue was closed and is empty.
+    pub(super) fn take(&self, most: usize, hoped: usize, grace: Duration, awake: Duration) -> Vec<T> {
+        let asleep = Instant::now() + awake;
+        while !awake.is_zero() && self.here.load(Ordering::Relaxed) == 0 && Instant::now() < asleep {
+            // Whoever brings work may need this core.
+            std::thread::yield_now();
+        }
+        let mut waiting = self.waiting();
+        while waiting.work.is_empty() {
+            if waiting.closed {
+                return Vec::new();
+            }
+            waiting.asleep += 1;
+            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting.asleep -= 1;
+        }
+        let until = Instant::now() + grace;
+        while waiting.work.len() < hoped.min(most) && !waiting.closed {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            waiting.wanted = hoped.min(most);
+            waiting.asleep += 1;
+            waiting = self.arrived.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+            waiting.asleep -= 1;
+        }
+        waiting.wanted = 1;
+        let many = waiting.work.len().min(most);
+        let taken: Vec<_> = waiting.work.drain(..many).collect();
+        self.here.store(waiting.work.len(), Ordering::Relaxed);
+        drop(waiting);
+        self.room.add_permits(taken.len());
+        taken
+    }
+
+    /// How much waits now.
+    pub(super) fn len(&self) -> usize {
+        self.waiting().work.len()
+    }
+
+    /// Takes no more work. What is there is still handed over.
+    pub(super) fn close(&self) {
+        self.waiting().closed = true;
+        self.room.close();
+        self.arrived.notify_all();
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting<T>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn what_finds_no_room_waits_until_something_is_taken() {
+        let queue = Queue::new(2);
+        for work in 0..2 {
+            assert_eq!(poll(std::pin::pin!(queue.push(work))), Poll::Ready(Ok(())));
+        }
+        let mut third = std::pin::pin!(queue.push(2));
+        assert_eq!(poll(third.as_mut()), Poll::Pending);
+        assert_eq!(queue.take(1, 1, Duration::ZERO, Duration::ZERO), [0]);
+        assert_eq!(poll(third.as_mut()), Poll::Ready(Ok(())));
+        assert_eq!(queue.take(9, 1, Duration::ZERO, Duration::ZERO), [1, 2]);
+    }
+
+    #[test]
+    fn what_was_brought_before_the_end_is_handed_over_and_nothing_after_it() {
+        let queue = Queue::new(2);
+        assert_eq!(poll(std::pin::pin!(queue.push(0))), Poll::Ready(Ok(())));
+        queue.close();
+        assert_eq!(poll(std::pin::pin!(queue.push(1))), Poll::Ready(Err(1)));
+        assert_eq!(queue.take(9, 5, Duration::from_secs(3600), Duration::ZERO), [0]);
+        assert!(queue.take(9, 1, Duration::ZERO, Duration::ZERO).is_empty());
+    }
+
+    #[test]
+    fn a_thread_that_hopes_for_more_is_woken_when_it_is_there() {
+        let queue = Queue::new(8);
+        std::thread::scope(|scope| {
+            // An hour: it ends because all have come, or the test does not end.
+            let taken = scope.spawn(|| queue.take(8, 3, Duration::from_secs(3600), Duration::ZERO));
+            for work in 0..3 {
+                assert_eq!(poll(std::pin::pin!(queue.push(work))), Poll::Ready(Ok(())));
+            }
+            assert_eq!(taken.join().expect("it does not panic"), [0, 1, 2]);
+        });
+    }
+}

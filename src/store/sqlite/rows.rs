@@ -1,0 +1,275 @@
+//! One row for each record: the statements, and what is believed of what they give.
+//!
+//! The columns beside the record repeat its header, so that they can be asked for. A row whose columns say something
+//! else than its record is damaged, like one whose record is. Such a row is never written over and never deleted.
+//! Nothing here begins or ends a transaction.
+
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, named_params};
+
+use crate::id::{ConversationId, Owner};
+use crate::record::{MAX_BYTES, Reason, Record, Revision, Unreadable};
+use crate::store::sqlite::SqliteError;
+use crate::store::{Count, LoadError, Page, Query, Saved, Summary};
+use crate::timestamp::Timestamp;
+
+/// A record that is too large to be one is not even read.
+const SELECT: &str = "SELECT rowid, revision, flow, state, waits_for, owner, due, touched, length(record),
+    CASE WHEN length(record) <= 1048576 THEN record END FROM stube_conversation WHERE id = ?1";
+const _: () = assert!(MAX_BYTES == 1_048_576);
+
+const INSERT: &str = "INSERT INTO stube_conversation
+    (id, revision, flow, state, waits_for, owner, due, touched, record)
+    VALUES (:id, :revision, :flow, :state, :waits_for, :owner, :due, :touched, :record)";
+
+const UPDATE: &str = "UPDATE stube_conversation SET revision = :revision, flow = :flow, state = :state,
+    waits_for = :waits_for, owner = :owner, due = :due, touched = :touched, record = :record WHERE rowid = :row";
+
+/// What there is of a conversation.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
+enum Found {
+    Nothing,
+    Record(i64, Record),
+    Unreadable(Reason),
+}
+
+/// Puts a record in place of the one of revision `replaces`, in the transaction that is open.
+pub(super) fn save(
+    connection: &Connection,
+    record: &Record,
+    replaces: Option<Revision>,
+) -> Result<Saved, rusqlite::Error> {
+    let row = match (find(connection, record.id())?, replaces) {
+        (Found::Nothing, None) => None,
+        (Found::Record(row, stored), Some(revision)) if stored.revision() == revision => Some(row),
+        (Found::Record(_, stored), _) => return Ok(Saved::Conflict { stored: Some(stored.revision()) }),
+        (Found::Nothing | Found::Unreadable(_), _) => return Ok(Saved::Conflict { stored: None }),
+    };
+    let header = record.header();
+    let (revision, touched) = (number(header.revision.number()), number(header.touched.as_millis()));
+    let owner = header.owner.as_ref().map(Owner::as_str);
+    let due = header.due.map(|due| number(due.as_millis()));
+    match row {
+        Some(row) => connection.prepare_cached(UPDATE)?.execute(named_params! {
+            ":row": row, ":revision": revision, ":flow": header.flow, ":state": header.state,
+            ":waits_for": header.waits_for, ":owner": owner, ":due": due, ":touched": touched,
+            ":record": record.bytes(),
+        })?,
+        None => connection.prepare_cached(INSERT)?.execute(named_params! {
+            ":id": header.id.to_string(), ":revision": revision, ":flow": header.flow, ":state": header.state,
+            ":waits_for": header.waits_for, ":owner": owner, ":due": due, ":touched": touched,
+            ":record": record.bytes(),
+        })?,
+    };
+    Ok(Saved::Applied)
+}
+
+/// Deletes the record of this id if it is of revision `replaces`, in the transaction that is open.
+pub(super) fn delete(
+    connection: &Connection,
+    id: ConversationId,
+    replaces: Revision,
+) -> Result<Saved, rusqlite::Error> {
+    match find(connection, id)? {
+        Found::Nothing => Ok(Saved::Applied),
+        Found::Record(row, stored) if stored.revision() == replaces => {
+            connection.prepare_cached("DELETE FROM stube_conversation WHERE rowid = ?1")?.execute([row])?;
+            Ok(Saved::Applied)
+        }
+        Found::Record(_, stored) => Ok(Saved::Conflict { stored: Some(stored.revision()) }),
+        Found::Unreadable(_) => Ok(Saved::Conflict { stored: None }),
+    }
+}
+
+/// The record of this id.
+pub(super) fn load(connection: &Connection, id: ConversationId) -> Result<Option<Record>, LoadError> {
+    let unreadable = |reason| LoadError::Unreadable(Unreadable { id: Some(id), entry: id.to_string(), reason });
+    match find(connection, id) {
+        Ok(Found::Nothing) => Ok(None),
+        Ok(Found::Record(_, record)) => Ok(Some(record)),
+        Ok(Found::Unreadable(reason)) => Err(unreadable(reason)),
+        // The pages of this row are damaged; others may be whole.
+        Err(error) if is_damage(&error) => Err(unreadable(Reason::Corrupt(error.to_string()))),
+        Err(error) => Err(LoadError::Store(SqliteError::new("reading a row", error).into())),
+    }
+}
+
+/// At most `limit` entries after the row called `after`, and the name of the last of them; `None` at the end. To be
+/// called in a transaction, so that no row goes away in between.
+#[allow(clippy::type_complexity, reason = "the entries and where they end are one answer")]
+pub(super) fn load_some(
+    connection: &Connection,
+    after: &[u8],
+    limit: usize,
+) -> Result<(Vec<Result<Record, Unreadable>>, Option<Vec<u8>>), rusqlite::Error> {
+    // The names come from the index, so that a damaged row keeps no other one from being read.
+    let mut names = connection.prepare_cached(
+        "SELECT CAST(id AS BLOB) FROM stube_conversation WHERE id > CAST(?1 AS TEXT) ORDER BY id LIMIT ?2",
+    )?;
+    let names: Vec<Vec<u8>> =
+        names.query_map((after, limit as i64), |row| row.get(0))?.collect::<Result<_, rusqlite::Error>>()?;
+    let mut entries = Vec::with_capacity(names.len());
+    for name in &names {
+        let id = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok());
+        let Some(id) = id else {
+            let reason = Reason::NotARecord("its id is not that of a conversation".to_owned());
+            entries.push(Err(Unreadable { id: None, entry: name.escape_ascii().to_string(), reason }));
+            continue;
+        };
+        let damaged = |reason| Unreadable { id: Some(id), entry: id.to_string(), reason };
+        entries.push(match find(connection, id) {
+            Ok(Found::Record(_, record)) => Ok(record),
+            Ok(Found::Unreadable(reason)) => Err(damaged(reason)),
+            Ok(Found::Nothing) => Err(damaged(Reason::Corrupt("its row is missing".to_owned()))),
+            // A bad place on the disk is one record's misfortune and must not keep the others from loading.
+            Err(error) if is_damage(&error) || error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
+                Err(damaged(Reason::Corrupt(error.to_string())))
+            }
+            Err(error) => return Err(error),
+        });
+    }
+    let last = names.into_iter().last();
+    Ok((entries, last))
+}
+
+/// A page of what matches, from the columns alone.
+pub(super) fn list(
+    connection: &Connection,
+    query: &Query,
+    after: Option<ConversationId>,
+    limit: usize,
+) -> Result<Page, rusqlite::Error> {
+    let (mut conditions, mut values) = conditions(query);
+    if let Some(after) = after {
+        conditions.push("id > ?");
+        values.push(Value::Text(after.to_string()));
+    }
+    values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let sql = format!(
+        "SELECT id, revision, flow, state, waits_for, owner, due, touched FROM stube_conversation {} ORDER BY id LIMIT ?",
+        clause(&conditions)
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+    let mut page = Page::new();
+    while let Some(row) = rows.next()? {
+        page.extend(summary(row));
+    }
+    Ok(page)
+}
+
+/// How many rows match, by flow and state.
+pub(super) fn count(connection: &Connection, query: &Query) -> Result<Vec<Count>, rusqlite::Error> {
+    let (conditions, values) = conditions(query);
+    let sql = format!(
+        "SELECT flow, state, count(*) FROM stube_conversation {} GROUP BY flow, state ORDER BY flow, state",
+        clause(&conditions)
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let counts = statement.query_map(rusqlite::params_from_iter(values), |row| {
+        let records: i64 = row.get(2)?;
+        Ok(Count { flow: row.get(0)?, state: row.get(1)?, records: records.unsigned_abs() })
+    })?;
+    counts.collect()
+}
+
+fn conditions(query: &Query) -> (Vec<&'static str>, Vec<Value>) {
+    let Query { flow, state, waits_for, owner, due_before, touched_before, ended } = query;
+    let text = |text: &Option<String>| text.clone().map(Value::Text);
+    let time = |time: &Option<Timestamp>| time.map(|time| Value::Integer(number(time.as_millis())));
+    let mut conditions = Vec::new();
+    let mut values = Vec::new();
+    for (condition, value) in [
+        ("flow = ?", text(flow)),
+        ("state = ?", text(state)),
+        ("waits_for = ?", text(waits_for)),
+        ("owner = ?", owner.as_ref().map(|owner| Value::Text(owner.as_str().to_owned()))),
+        ("due < ?", time(due_before)),
+        ("touched < ?", time(touched_before)),
+    ] {
+        if let Some(value) = value {
+            conditions.push(condition);
+            values.push(value);
+        }
+    }
+    conditions.extend(ended.map(|ended| if ended { "waits_for IS NULL" } else { "waits_for IS NOT NULL" }));
+    (conditions, values)
+}
+
+fn clause(conditions: &[&str]) -> String {
+    if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) }
+}
+
+/// What the columns say; `None` if they say what no record can.
+fn summary(row: &Row<'_>) -> Option<Summary> {
+    let time = |millis: i64| u64::try_from(millis).ok().map(Timestamp::from_millis);
+    let owner: Option<String> = row.get(5).ok()?;
+    let due: Option<i64> = row.get(6).ok()?;
+    Some(Summary {
+        id: row.get_ref(0).ok()?.as_str().ok()?.parse().ok()?,
+        revision: Revision::from_number(u64::try_from(row.get::<_, i64>(1).ok()?).ok()?)?,
+        flow: row.get(2).ok()?,
+        state: row.get(3).ok()?,
+        waits_for: row.get(4).ok()?,
+        owner: owner.map(Owner::new).transpose().ok()?,
+        due: due.map(|due| time(due).ok_or(())).transpose().ok()?,
+        touched: time(row.get(7).ok()?)?,
+    })
+}
+
+fn find(connection: &Connection, id: ConversationId) -> Result<Found, rusqlite::Error> {
+    let found = connection.prepare_cached(SELECT)?.query_row([id.to_string()], |row| {
+        Ok(match read(id, row)? {
+            Ok(record) => Found::Record(row.get(0)?, record),
+            Err(reason) => Found::Unreadable(reason),
+        })
+    });
+    Ok(found.optional()?.unwrap_or(Found::Nothing))
+}
+
+/// The record of a row, if it is whole and the columns say what it says.
+fn read(id: ConversationId, row: &Row<'_>) -> Result<Result<Record, Reason>, rusqlite::Error> {
+    let bytes = match row.get_ref(9)? {
+        ValueRef::Blob(bytes) => bytes.to_vec(),
+        ValueRef::Null => return Ok(Err(Reason::TooLarge(row.get::<_, i64>(8)?.unsigned_abs()))),
+        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) => {
+            return Ok(Err(Reason::NotARecord("its record is no bytes".to_owned())));
+        }
+    };
+    let record = match Record::parse(bytes) {
+        Ok(record) => record,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let header = record.header();
+    let is_text = |column: usize, text: Option<&str>| {
+        row.get_ref(column).map(|found| found == text.map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes())))
+    };
+    let is_number = |column: usize, value: Option<u64>| {
+        row.get_ref(column).map(|found| found == value.map_or(ValueRef::Null, |value| ValueRef::Integer(number(value))))
+    };
+    for (column, fits) in [
+        ("id", header.id == id),
+        ("revision", is_number(1, Some(header.revision.number()))?),
+        ("flow", is_text(2, Some(&header.flow))?),
+        ("state", is_text(3, header.state.as_deref())?),
+        ("waits_for", is_text(4, header.waits_for.as_deref())?),
+        ("owner", is_text(5, header.owner.as_ref().map(Owner::as_str))?),
+        ("due", is_number(6, header.due.map(Timestamp::as_millis))?),
+        ("touched", is_number(7, Some(header.touched.as_millis()))?),
+    ] {
+        if !fits {
+            return Ok(Err(Reason::Corrupt(format!("its column `{column}` says something else than the record"))));
+        }
+    }
+    Ok(Ok(record))
+}
+
+/// Whether the engine found bytes that cannot be.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// Revisions and times are far below the limit.
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,717 @@
+//! The SQLite store on a real file: the contract of a store, which files it takes, what it makes of damaged rows,
+//! several processes on one file, and the host's transaction.
+//!
+//! Some tests start this program again and kill it; what such a process does is behind an environment variable.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use stube::error::{BoxError, ErrorKind};
+use stube::kernel::{self, Outcome};
+use stube::record::{MAX_BYTES, Reason, Record, Revision, Unreadable};
+use stube::runtime::{Prepared, Reply, Runtime};
+use stube::store::contract::{self, Harness, Promise};
+use stube::store::sqlite::rusqlite::{self, Connection, TransactionBehavior};
+use stube::store::sqlite::{OpenError, SaveInError};
+use stube::store::{LoadError, Query, Saved};
+use stube::{Confirm, ConversationId, Event, SqliteStore, Store, Timestamp, Turn, flow};
+use tempfile::TempDir;
+
+fn scratch() -> TempDir {
+    tempfile::tempdir().expect("a temporary directory can be made")
+}
+
+fn open(path: &Path) -> SqliteStore {
+    SqliteStore::open(path).unwrap_or_else(|error| panic!("the store can be opened: {error}"))
+}
+
+fn id(number: u8) -> ConversationId {
+    ConversationId::from_bits([number; 16])
+}
+
+fn revision(number: u64) -> Revision {
+    Revision::from_number(number).expect("there is such a revision")
+}
+
+/// A conversation that asks something, as its change number `number`.
+fn record(conversation: u8, number: u64) -> Record {
+    let question = Confirm::new(format!("Is this change {number} of conversation {conversation}?"));
+    match kernel::start(id(conversation), Box::new(question), Timestamp::from_millis(number)) {
+        Ok(Outcome::Waits(conversation)) => Record::encode(&conversation, revision(number)).expect("it can be saved"),
+        Ok(Outcome::Ended(_)) | Err(_) => panic!("a question waits"),
+    }
+}
+
+#[track_caller]
+fn applied(saved: Saved) {
+    assert!(matches!(saved, Saved::Applied), "{saved:?}");
+}
+
+#[track_caller]
+fn conflict(saved: Saved, with: Option<Revision>) {
+    assert!(matches!(saved, Saved::Conflict { stored } if stored == with), "{saved:?}");
+}
+
+async fn load_all(store: &SqliteStore) -> (Vec<Record>, Vec<Unreadable>) {
+    let (mut records, mut bad) = (Vec::new(), Vec::new());
+    let mut each = |entry| match entry {
+        Ok(record) => records.push(record),
+        Err(unreadable) => bad.push(unreadable),
+    };
+    store.load_all(&mut each).await.expect("the file can be read");
+    (records, bad)
+}
+
+// ---- The contract -------------------------------------------------------------------------------------------------
+
+struct Files(TempDir);
+
+impl Files {
+    fn path(&self) -> PathBuf {
+        self.0.path().join("conversations.db")
+    }
+}
+
+impl Harness for Files {
+    type Store = SqliteStore;
+
+    async fn fresh(&mut self) -> Result<SqliteStore, BoxError> {
+        self.0 = TempDir::new()?;
+        Ok(SqliteStore::open(self.path())?)
+    }
+
+    async fn reopen(&mut self) -> Result<Option<SqliteStore>, BoxError> {
+        Ok(Some(SqliteStore::open(self.path())?))
+    }
+
+    async fn overwrite(&mut self, id: ConversationId, bytes: &[u8]) -> Result<bool, BoxError> {
+        let changed = Connection::open(self.path())?
+            .execute("UPDATE stube_conversation SET record = ?2 WHERE id = ?1", (id.to_string(), bytes))?;
+        Ok(changed == 1)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_of_stores_is_kept() {
+    let report = contract::run(Files(scratch())).await;
+    report.assert();
+    use Promise::{CutAfterDelete, CutAfterFault, CutAfterKill, CutAfterSave, CutInside, Faults, Recovery, Unknown};
+    // Calls fail and the power is cut in tests/faults/.
+    let outside = [Faults, Recovery, Unknown, CutAfterSave, CutAfterDelete, CutInside, CutAfterFault, CutAfterKill];
+    assert_eq!(report.not_checked(), outside, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_together_is_committed_together_and_each_is_answered_for_itself() {
+    let dir = scratch();
+    let store = open(&dir.path().join("db"));
+    for number in 0..50 {
+        applied(store.save(&record(number, 1), None).await);
+    }
+    // While this is open nothing is written, so all of them are in the queue when it ends.
+    let mut other = store.connect().expect("a connection");
+    let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).expect("the lock");
+    let tasks: Vec<_> = (0..100)
+        .map(|number| {
+            let store = store.clone();
+            // The first 50 are there already; of those, every third save names the wrong revision.
+            let replaces = (number < 50).then(|| revision(if number % 3 == 0 { 7 } else { 1 }));
+            tokio::spawn(async move { store.save(&record(number, 2), replaces).await })
+        })
+        .collect();
+    lock.rollback().expect("the lock is given back");
+    for (number, task) in tasks.into_iter().enumerate() {
+        match task.await.expect("it does not panic") {
+            saved if number < 50 && number % 3 == 0 => conflict(saved, Some(revision(1))),
+            saved => applied(saved),
+        }
+    }
+    let (records, bad) = load_all(&store).await;
+    assert_eq!((records.len(), bad.len()), (100, 0));
+    for (number, found) in records.iter().enumerate() {
+        let is_old = number < 50 && number % 3 == 0;
+        assert_eq!(*found, record(number as u8, if is_old { 1 } else { 2 }));
+    }
+}
+
+#[tokio::test]
+async fn a_change_whose_caller_has_given_up_is_made_all_the_same() {
+    let dir = scratch();
+    let path = dir.path().join("db");
+    let store = open(&path);
+    let saved = record(1, 1);
+    let mut save = store.save(&saved, None);
+    // It is brought to the thread, and nobody waits for it.
+    let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(save.as_mut().poll(cx).is_ready())).await;
+    drop(save);
+    if !polled {
+        // One after the other: this is answered after it.
+        applied(store.save(&record(2, 1), None).await);
+    }
+    assert_eq!(store.load(id(1)).await.expect("it can be read"), Some(record(1, 1)));
+}
+
+// ---- Files --------------------------------------------------------------------------------------------------------
+
+#[test]
+fn another_applications_file_is_refused_and_left_as_it_is() {
+    let dir = scratch();
+    let path = dir.path().join("invoices.db");
+    let theirs = Connection::open(&path).expect("a database");
+    theirs.execute_batch("PRAGMA user_version = 9; CREATE TABLE invoice (id)").expect("a table");
+    drop(theirs);
+    let before = std::fs::read(&path).expect("its bytes");
+    let error = SqliteStore::open(&path).expect_err("it is not ours");
+    assert!(matches!(&error, OpenError::Foreign(refused) if refused.ends_with("invoices.db")), "{error}");
+    assert_eq!(std::fs::read(&path).expect("its bytes"), before);
+
+    // Unless the host says that it is meant.
+    let store = SqliteStore::options().share(true).open(&path).expect("both are in one file");
+    drop(store);
+    open(&path);
+    let both = Connection::open(&path).expect("a database");
+    assert_eq!(both.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)), Ok(9));
+    assert_eq!(both.query_row("SELECT count(*) FROM invoice", [], |row| row.get::<_, i64>(0)), Ok(0));
+}
+
+#[test]
+fn what_is_no_database_and_what_is_newer_are_refused() {
+    let dir = scratch();
+    let path = dir.path().join("text.db");
+    std::fs::write(&path, "This is a text, and it is long enough to have been a header of a database. ".repeat(20))
+        .expect("a file");
+    let error = SqliteStore::open(&path).expect_err("it is a text");
+    assert!(matches!(error, OpenError::NotADatabase(_)), "{error}");
+    let error = SqliteStore::open(dir.path()).expect_err("it is a directory");
+    assert!(matches!(error, OpenError::NotADatabase(_)), "{error}");
+    let error = SqliteStore::open(dir.path().join("missing/db")).expect_err("there is no such directory");
+    assert!(matches!(error, OpenError::System { .. }), "{error}");
+
+    let path = dir.path().join("newer.db");
+    drop(open(&path));
+    let later = Connection::open(&path).expect("a database");
+    later.execute_batch("UPDATE stube_store SET version = 2").expect("a later version");
+    let error = SqliteStore::open(&path).expect_err("it is of a later version");
+    assert!(error.to_string().ends_with("are of version 2, and this program knows versions up to 1"), "{error}");
+}
+
+#[tokio::test]
+async fn a_name_with_a_meaning_for_the_engine_is_a_file_like_others() {
+    let dir = scratch();
+    for name in [":memory:", "file:x?mode=memory", "a b%20c"] {
+        let store = open(&dir.path().join(name));
+        applied(store.save(&record(1, 1), None).await);
+        drop(store);
+        assert!(dir.path().join(name).metadata().expect("it is there").is_file());
+        assert_eq!(load_all(&open(&dir.path().join(name))).await.0, [record(1, 1)]);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_may_read_the_file_or_its_log() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = scratch();
+    let store = open(&dir.path().join("db"));
+    applied(store.save(&record(1, 1), None).await);
+    for name in ["db", "db-wal", "db-shm"] {
+        let mode = dir.path().join(name).metadata().expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_columns_can_be_asked_for_in_sql() {
+    let dir = scratch();
+    let store = open(&dir.path().join("db"));
+    applied(store.save(&record(1, 1), None).await);
+    applied(store.save(&record(1, 2), Some(revision(1))).await);
+    let sql = "SELECT id, revision, flow, waits_for, touched, state IS NULL AND owner IS NULL AND due IS NULL,
+        json_extract(CAST(record AS TEXT), '$.revision') FROM stube_conversation";
+    let row = store.connect().expect("a connection").query_row(sql, [], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
+    });
+    let confirm = || record(1, 1).header().flow.clone();
+    let expected: (String, i64, String, String, i64, bool, i64) =
+        (id(1).to_string(), 2, confirm(), confirm(), 2, true, 2);
+    assert_eq!(row, Ok(expected));
+}
+
+// ---- Damage -------------------------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn every_flipped_byte_of_a_row_is_found_and_concerns_one_conversation() {
+    let dir = scratch();
+    let path = dir.path().join("db");
+    let store = open(&path);
+    let (good, bad) = (record(1, 1), record(2, 1));
+    applied(store.save(&good, None).await);
+    applied(store.save(&bad, None).await);
+    let by_hand = Connection::open(&path).expect("a database");
+    let put = |bytes: &[u8]| {
+        let update = "UPDATE stube_conversation SET record = ?2 WHERE id = ?1";
+        assert_eq!(by_hand.execute(update, (id(2).to_string(), bytes)), Ok(1));
+    };
+    for at in 0..bad.bytes().len() {
+        let mut bytes = bad.bytes().to_vec();
+        bytes[at] ^= 1 << (at % 8);
+        put(&bytes);
+        match store.load(id(2)).await {
+            Err(LoadError::Unreadable(unreadable)) => assert_eq!(unreadable.id, Some(id(2))),
+            other => panic!("byte {at}: {other:?}"),
+        }
+        if at % 64 > 0 {
+            continue;
+        }
+        assert_eq!(store.load(id(1)).await.expect("it is whole").as_ref(), Some(&good));
+        let (whole, damaged) = load_all(&store).await;
+        assert_eq!((whole, damaged.len()), (vec![good.clone()], 1));
+        // It is neither written over nor deleted, and its id is not given to another.
+        conflict(store.save(&record(2, 2), Some(revision(1))).await, None);
+        conflict(store.save(&record(2, 1), None).await, None);
+        conflict(store.delete(id(2), revision(1)).await, None);
+        let select = "SELECT record FROM stube_conversation WHERE id = ?1";
+        assert_eq!(by_hand.query_row(select, [id(2).to_string()], |row| row.get(0)), Ok(bytes));
+    }
+    put(bad.bytes());
+    assert_eq!(store.load(id(2)).await.expect("it is whole again").as_ref(), Some(&bad));
+}
+
+#[tokio::test]
+async fn a_column_that_says_something_else_than_the_record_is_damage() {
+    let dir = scratch();
+    let path = dir.path().join("db");
+    let store = open(&path);
+    let by_hand = Connection::open(&path).expect("a database");
+    for (number, column, value) in [
+        (1, "revision", "2"),
+        (2, "flow", "'other'"),
+        (3, "state", "'Room'"),
+        (4, "waits_for", "NULL"),
+        (5, "owner", "'eve'"),
+        (6, "due", "1"),
+        (7, "touched", "99"),
+        (8, "record", "zeroblob(2000000)"),
+    ] {
+        applied(store.save(&record(number, 1), None).await);
+        let set = format!("UPDATE stube_conversation SET {column} = {value} WHERE id = ?1");
+        assert_eq!(by_hand.execute(&set, [id(number).to_string()]), Ok(1));
+        match (column, store.load(id(number)).await) {
+            ("record", Err(LoadError::Unreadable(Unreadable { reason, .. }))) => {
+                assert_eq!(reason, Reason::TooLarge(2_000_000));
+                const { assert!(MAX_BYTES < 2_000_000) };
+            }
+            (_, Err(LoadError::Unreadable(Unreadable { reason: Reason::Corrupt(why), .. }))) => {
+                assert!(why.contains(&format!("`{column}`")), "{why}");
+            }
+            (_, other) => panic!("{column}: {other:?}"),
+        }
+    }
+    by_hand.execute("UPDATE stube_conversation SET id = 'nobody' WHERE id = ?1", [id(1).to_string()]).expect("changed");
+    let (whole, damaged) = load_all(&store).await;
+    assert_eq!((whole.len(), damaged.len()), (0, 8));
+    assert_eq!(damaged.iter().filter(|unreadable| unreadable.id.is_none()).count(), 1);
+    // What the columns say is listed, as long as it can be said.
+    assert_eq!(store.list(&Query::all(), None, 99).await.expect("a page").len(), 7);
+}
+
+#[tokio::test]
+async fn a_damaged_page_keeps_no_other_row_from_being_read() {
+    let dir = scratch();
+    let path = dir.path().join("db");
+    let store = open(&path);
+    for number in 0..200 {
+        applied(store.save(&record(number, 1), None).await);
+    }
+    let by_hand = store.connect().expect("a connection");
+    by_hand.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("all is in the file");
+    drop((by_hand, store));
+    let mut bytes = std::fs::read(&path).expect("the file");
+    // A leaf of a table begins with this byte, and records are in most of them.
+    let mut leaves = bytes.chunks(4096).enumerate().filter(|(_, page)| page[0] == 0x0d);
+    let (page, _) = leaves.next_back().expect("there are leaves");
+    bytes[page * 4096..][..4096].fill(0xa5);
+    std::fs::write(&path, bytes).expect("it is damaged");
+    let (whole, damaged) = load_all(&open(&path)).await;
+    assert_eq!(whole.len() + damaged.len(), 200);
+    assert!(!damaged.is_empty() && damaged.len() < 20, "{} of 200 rows are damaged", damaged.len());
+    assert!(damaged.iter().all(|unreadable| unreadable.id.is_some()));
+}
+
+// ---- Several processes --------------------------------------------------------------------------------------------
+
+/// What this program does when it is started again: `what path`.
+const ROLE: &str = "STUBE_SQLITE_ROLE";
+
+/// Starts this program again, as the process that `role` says.
+fn start(name: &str, role: &str, path: &Path) -> Child {
+    Command::new(std::env::current_exe().expect("this test is a program"))
+        .args([name, "--exact", "--nocapture"])
+        .env(ROLE, format!("{role} {}", path.display()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this test can be started again")
+}
+
+/// The file, if this is the process of this role.
+fn role(name: &str) -> Option<PathBuf> {
+    let role = std::env::var(ROLE).ok()?;
+    Some(role.strip_prefix(name)?.strip_prefix(' ')?.into())
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).expect("the other end listens");
+}
+
+/// Counts answers up to many.
+#[flow]
+async fn count() -> u64 {
+    let mut answers: u64 = 0;
+    while answers < 1_000_000 {
+        if Confirm::new(format!("{answers}")).await {
+            answers += 1;
+        }
+    }
+    answers
+}
+
+async fn question(runtime: &Runtime, id: ConversationId) -> (Turn, u64) {
+    let questions = runtime.questions(id).await.expect("it is there").waiting().expect("it waits");
+    let stube::View::Form(form) = &questions[0].view else { panic!("a form") };
+    let text = format!("{form:?}");
+    let digits: String = text.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+    (questions[0].turn, digits.parse().expect("it shows how many"))
+}
+
+#[tokio::test]
+async fn of_several_processes_on_one_file_each_answer_is_applied_exactly_once() {
+    const CONVERSATIONS: u8 = 3;
+    const ANSWERS: usize = 60;
+    if let Some(path) = role("answer") {
+        let runtime = Runtime::open(open(&path)).expect("a runtime");
+        let ids = runtime.list(&Query::all(), None, 9).await.expect("a page");
+        say("ready");
+        // All begin at once.
+        std::io::stdin().read_line(&mut String::new()).expect("the word to begin");
+        let (mut applied, mut lost) = (0, 0);
+        while applied < ANSWERS {
+            let id = ids[applied % ids.len()].id;
+            let (turn, _) = question(&runtime, id).await;
+            match runtime.dispatch(id, turn, Event::new("yes")).await {
+                Ok(Reply::Applied) => {
+                    say(&format!("ack {id} {turn}"));
+                    applied += 1;
+                }
+                // Somebody else has given this very answer, or another one.
+                Ok(Reply::Repeated | Reply::Stale) => lost += 1,
+                Err(error) if error.is_retryable() => lost += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        say(&format!("lost {lost}"));
+        return;
+    }
+    let dir = scratch();
+    let path = dir.path().join("db");
+    let runtime = Runtime::open(open(&path)).expect("a runtime");
+    let mut ids = Vec::new();
+    for _ in 0..CONVERSATIONS {
+        ids.push(runtime.start(count()).await.expect("it starts").id);
+    }
+    let name = "of_several_processes_on_one_file_each_answer_is_applied_exactly_once";
+    let mut children: Vec<_> = (0..4).map(|_| start(name, "answer", &path)).collect();
+    let mut outputs: Vec<_> =
+        children.iter_mut().map(|child| BufReader::new(child.stdout.take().expect("a pipe")).lines()).collect();
+    for output in &mut outputs {
+        assert!(output.any(|line| line.expect("a line") == "ready"));
+    }
+    for child in &mut children {
+        child.stdin.as_mut().expect("a pipe").write_all(b"go\n").expect("it listens");
+    }
+    let mut acknowledged = std::collections::BTreeSet::new();
+    let (mut all, mut lost) = (0, 0);
+    for (output, mut child) in outputs.into_iter().zip(children) {
+        for line in output {
+            match line.expect("a line").split(' ').collect::<Vec<_>>()[..] {
+                ["ack", id, turn] => {
+                    all += 1;
+                    assert!(acknowledged.insert((id.to_owned(), turn.to_owned())), "{id} {turn} is acknowledged twice");
+                }
+                ["lost", many] => lost += many.parse::<usize>().expect("a number"),
+                _ => {}
+            }
+        }
+        assert!(child.wait().expect("it ends").success());
+    }
+    assert_eq!(all, 4 * ANSWERS);
+    assert!(lost > 0, "they never met, so nothing was tried");
+    let mut counted = 0;
+    for id in ids {
+        counted += question(&runtime, id).await.1;
+    }
+    assert_eq!(counted, 4 * ANSWERS as u64);
+    assert_eq!(integrity(&path), "ok");
+}
+
+fn integrity(path: &Path) -> String {
+    let connection = Connection::open(path).expect("a database");
+    connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("it can be checked")
+}
+
+#[tokio::test]
+async fn while_another_process_holds_the_lock_a_save_is_not_applied_and_reading_goes_on() {
+    if let Some(path) = role("hold") {
+        let mut connection = Connection::open(path).expect("a database");
+        let _lock = connection.transaction_with_behavior(TransactionBehavior::Immediate).expect("the lock");
+        say("held");
+        // The other end is never closed before the kill.
+        let _ = std::io::stdin().read_line(&mut String::new());
+        return;
+    }
+    let dir = scratch();
+    let path = dir.path().join("db");
+    let store = SqliteStore::options().patience(Duration::from_millis(50)).open(&path).expect("a store");
+    applied(store.save(&record(1, 1), None).await);
+    let name = "while_another_process_holds_the_lock_a_save_is_not_applied_and_reading_goes_on";
+    let mut holder = start(name, "hold", &path);
+    let lines = BufReader::new(holder.stdout.take().expect("a pipe")).lines();
+    assert!(lines.map(|line| line.expect("a line")).any(|line| line == "held"));
+
+    let saved = store.save(&record(1, 2), Some(revision(1))).await;
+    let Saved::NotApplied(error) = saved else { panic!("{saved:?}") };
+    assert!(error.to_string().starts_with("beginning a transaction: "), "{error}");
+    assert_eq!(store.load(id(1)).await.expect("it can be read"), Some(record(1, 1)));
+
+    holder.kill().expect("it can be killed");
+    holder.wait().expect("it ends");
+    applied(store.save(&record(1, 2), Some(revision(1))).await);
+}
+
+#[tokio::test]
+async fn while_a_commit_is_in_doubt_nothing_is_read_or_written_until_the_log_is_written_over() {
+    let dir = scratch();
+    let store =
+        SqliteStore::options().patience(Duration::from_millis(50)).open(dir.path().join("db")).expect("a store");
+    applied(store.save(&record(1, 1), None).await);
+    let mut other = store.connect().expect("a connection");
+    let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).expect("the lock");
+    // Nobody can write, so nothing can be settled.
+    store.settle().await.expect_err("another connection has the lock");
+    let error = store.load(id(1)).await.expect_err("it is not certain what is stored");
+    assert!(matches!(error, LoadError::Store(_)), "{error}");
+    assert!(store.list(&Query::all(), None, 9).await.is_err());
+    let saved = store.save(&record(1, 2), Some(revision(1))).await;
+    assert!(matches!(saved, Saved::NotApplied(_)), "{saved:?}");
+
+    lock.rollback().expect("the lock is given back");
+    assert_eq!(store.load(id(1)).await.expect("it was settled first"), Some(record(1, 1)));
+    applied(store.save(&record(1, 2), Some(revision(1))).await);
+    let settled = other.query_row("SELECT settled FROM stube_store", [], |row| row.get::<_, i64>(0));
+    assert_eq!(settled, Ok(1));
+}
+
+#[tokio::test]
+async fn a_runtime_never_answers_from_what_another_one_has_changed() {
+    let dir = scratch();
+    let path = dir.path().join("db");
+    let (one, two) = (Runtime::open(open(&path)).expect("one"), Runtime::open(open(&path)).expect("two"));
+    let id = one.start(count()).await.expect("it starts").id;
+    let (first, _) = question(&two, id).await;
+    let yes = || Event::new("yes");
+    assert_eq!(two.dispatch(id, first, yes()).await.expect("it is saved"), Reply::Applied);
+    // The first one has seen the record before that.
+    assert_eq!(one.dispatch(id, first, yes()).await.expect("it is known"), Reply::Repeated);
+    let (second, counted) = question(&one, id).await;
+    assert_eq!(counted, 1);
+    assert_eq!(one.dispatch(id, second, yes()).await.expect("it is saved"), Reply::Applied);
+    assert_eq!(two.dispatch(id, first, yes()).await.expect("it is known"), Reply::Stale);
+    assert_eq!(question(&two, id).await.1, 2);
+    two.end(id).await.expect("it ends");
+    let error = one.dispatch(id, second, yes()).await.expect_err("it is gone");
+    assert!(matches!(error.kind, ErrorKind::NotFound), "{error}");
+}
+
+// ---- The host's transaction ---------------------------------------------------------------------------------------
+
+fn shop(store: &SqliteStore) -> Connection {
+    let connection = store.connect().expect("a connection");
+    connection
+        .execute_batch(
+            "CREATE TABLE IF NOT EXISTS shop (conversation TEXT, answers INTEGER, UNIQUE (conversation, answers))",
+        )
+        .expect("a table");
+    connection
+}
+
+/// Answers, with a row of the host's in the same transaction. Gives that transaction's fate.
+async fn answer_with_row(
+    store: &SqliteStore,
+    runtime: &Runtime,
+    shop: &mut Connection,
+    id: ConversationId,
+) -> Result<Reply, SaveInError> {
+    let (turn, counted) = question(runtime, id).await;
+    let prepared = runtime.prepare(id, turn, Event::new("yes")).await.expect("it is worked out");
+    let Prepared::Change(change) = prepared else { panic!("{prepared:?}") };
+    {
+        let transaction = shop.transaction_with_behavior(TransactionBehavior::Immediate).expect("it begins");
+        let row = (id.to_string(), counted as i64 + 1);
+        transaction.execute("INSERT INTO shop VALUES (?1, ?2)", row).expect("the host's row");
+        store.save_in(&transaction, change.record(), change.replaces())?;
+        transaction.commit().expect("it is committed");
+    }
+    Ok(change.committed().await)
+}
+
+fn rows(connection: &Connection) -> i64 {
+    connection.query_row("SELECT count(*) FROM shop", [], |row| row.get(0)).expect("they can be counted")
+}
+
+#[tokio::test]
+async fn a_row_of_the_hosts_and_an_answer_are_committed_together_or_not_at_all() {
+    let dir = scratch();
+    let path = dir.path().join("db");
+    let store = open(&path);
+    let runtime = Runtime::open(store.clone()).expect("a runtime");
+    let mut shop = shop(&store);
+    let id = runtime.start(count()).await.expect("it starts").id;
+    for answers in 1..=3 {
+        assert_eq!(answer_with_row(&store, &runtime, &mut shop, id).await.expect("both"), Reply::Applied);
+        assert_eq!((question(&runtime, id).await.1, rows(&shop)), (answers, answers as i64));
+    }
+
+    // Somebody else is faster: neither.
+    let (turn, _) = question(&runtime, id).await;
+    let Ok(Prepared::Change(change)) = runtime.prepare(id, turn, Event::new("yes")).await else { panic!("a change") };
+    let other = Runtime::open(open(&path)).expect("another process");
+    assert_eq!(other.dispatch(id, turn, Event::new("yes")).await.expect("it is saved"), Reply::Applied);
+    let transaction = shop.transaction().expect("it begins");
+    transaction.execute("INSERT INTO shop VALUES ('lost', 0)", []).expect("the host's row");
+    let error = store.save_in(&transaction, change.record(), change.replaces()).expect_err("it was changed");
+    assert!(matches!(error, SaveInError::Conflict { stored: Some(stored) } if stored == revision(5)), "{error}");
+    drop(transaction);
+    let error = change.settle().await.expect_err("it was not committed");
+    assert!(matches!(error.kind, ErrorKind::Conflict), "{error}");
+    assert_eq!((question(&runtime, id).await.1, rows(&shop)), (4, 3));
+
+    // The host changes its mind: neither.
+    let (turn, _) = question(&runtime, id).await;
+    let Ok(Prepared::Change(change)) = runtime.prepare(id, turn, Event::new("yes")).await else { panic!("a change") };
+    let transaction = shop.transaction().expect("it begins");
+    transaction.execute("INSERT INTO shop VALUES ('lost', 0)", []).expect("the host's row");
+    store.save_in(&transaction, change.record(), change.replaces()).expect("it is carried");
+    transaction.rollback().expect("it is given up");
+    store.settle().await.expect("nothing is in doubt");
+    let error = change.settle().await.expect_err("it was not committed");
+    assert!(matches!(error.kind, ErrorKind::NotSaved(_)) && error.is_retryable(), "{error}");
+    assert_eq!((question(&runtime, id).await.1, rows(&shop)), (4, 3));
+
+    // Nobody heard that it was committed: it was.
+    let (turn, _) = question(&runtime, id).await;
+    let Ok(Prepared::Change(change)) = runtime.prepare(id, turn, Event::new("yes")).await else { panic!("a change") };
+    let transaction = shop.transaction().expect("it begins");
+    store.save_in(&transaction, change.record(), change.replaces()).expect("it is carried");
+    transaction.commit().expect("it is committed");
+    store.settle().await.expect("nothing is in doubt");
+    assert_eq!(change.settle().await.expect("it is there"), Reply::Applied);
+    let Ok(Prepared::Reply(Reply::Repeated)) = runtime.prepare(id, turn, Event::new("yes")).await else {
+        panic!("it was applied before")
+    };
+}
+
+#[flow]
+async fn once() -> bool {
+    Confirm::new("Once?").await
+}
+
+#[tokio::test]
+async fn a_conversation_begins_and_ends_in_transactions_of_the_hosts() {
+    let dir = scratch();
+    let store = open(&dir.path().join("db"));
+    let runtime = Runtime::open(store.clone()).expect("a runtime");
+    let mut host = shop(&store);
+    let change = runtime.prepare_start(None, once()).await.expect("it is worked out");
+    let id = change.id();
+    let transaction = host.transaction().expect("it begins");
+    store.save_in(&transaction, change.record(), change.replaces()).expect("it is carried");
+    transaction.commit().expect("it is committed");
+    assert_eq!(change.committed().await, Reply::Applied);
+
+    let turn = runtime.questions(id).await.expect("it is there").waiting().expect("it waits")[0].turn;
+    let Ok(Prepared::Change(change)) = runtime.prepare(id, turn, Event::new("yes")).await else { panic!("a change") };
+    let transaction = host.transaction().expect("it begins");
+    store.save_in(&transaction, change.record(), change.replaces()).expect("it is carried");
+    transaction.commit().expect("it is committed");
+    assert_eq!(change.committed().await, Reply::Ended { result: "true".to_owned() });
+    assert_eq!(store.load(id).await.expect("it can be read"), None);
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_not_durable_or_of_another_file_carries_nothing() {
+    let dir = scratch();
+    let store = open(&dir.path().join("db"));
+    let mut other = Connection::open(dir.path().join("other")).expect("a database");
+    let transaction = other.transaction().expect("it begins");
+    let error = store.save_in(&transaction, &record(1, 1), None).expect_err("another file");
+    assert!(matches!(error, SaveInError::OtherFile), "{error}");
+    drop(transaction);
+
+    let mut careless = Connection::open(store.file()).expect("a connection");
+    careless.execute_batch("PRAGMA synchronous = NORMAL").expect("it is set");
+    let transaction = careless.transaction().expect("it begins");
+    let error = store.save_in(&transaction, &record(1, 1), None).expect_err("it does not sync");
+    assert!(matches!(error, SaveInError::NotDurable), "{error}");
+}
+
+#[tokio::test]
+async fn after_a_kill_at_any_moment_there_are_exactly_as_many_rows_as_answers() {
+    if let Some(path) = role("carry") {
+        let store = open(&path);
+        let runtime = Runtime::open(store.clone()).expect("a runtime");
+        let mut shop = shop(&store);
+        let id = runtime.list(&Query::all(), None, 1).await.expect("a page")[0].id;
+        loop {
+            answer_with_row(&store, &runtime, &mut shop, id).await.expect("nobody else answers");
+            say("ack");
+        }
+    }
+    let dir = scratch();
+    let path = dir.path().join("db");
+    let store = open(&path);
+    let runtime = Runtime::open(store.clone()).expect("a runtime");
+    let id = runtime.start(count()).await.expect("it starts").id;
+    let shop = shop(&store);
+    let mut acknowledged = 0;
+    for kill in 0..30 {
+        let mut child = start("after_a_kill_at_any_moment_there_are_exactly_as_many_rows_as_answers", "carry", &path);
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        // After so many answers, in the midst of the next.
+        for _ in 0..=kill % 5 {
+            let is_ack = |line: Result<String, std::io::Error>| line.expect("a line") == "ack";
+            assert!(lines.by_ref().any(is_ack), "it goes on until it is killed");
+            acknowledged += 1;
+        }
+        for _ in 0..kill * 997 {
+            std::hint::spin_loop();
+        }
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+        acknowledged += lines.filter(|line| line.as_ref().is_ok_and(|line| line == "ack")).count() as i64;
+        let counted = question(&runtime, id).await.1 as i64;
+        assert_eq!(rows(&shop), counted);
+        // The last one may have been committed and not acknowledged.
+        assert!((acknowledged..=acknowledged + 1).contains(&counted), "{acknowledged} {counted}");
+        acknowledged = counted;
+    }
+    assert_eq!(integrity(&path), "ok");
+}
+
+/// The crate that hosts are to use is the one that the store uses.
+#[test]
+fn the_engine_is_one_that_does_not_damage_its_log() {
+    assert!(rusqlite::version_number() >= 3_051_003);
+}
