@@ -218,6 +218,9 @@ pub enum Reason {
     /// The conversation went on in memory, and this is an older state of it.
     #[error("it went on in memory with `{0}`, which cannot be saved, and this is an older state of it")]
     Outlived(String),
+    /// Its body is sealed, and cannot be opened; or it is not, and should be.
+    #[error("{0}")]
+    Sealed(String),
 }
 
 impl Record {
@@ -239,6 +242,18 @@ impl Record {
     /// The whole record: what a store keeps, and [`parse`](Self::parse) takes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// All that comes before the body: the header, as it was written.
+    #[cfg(feature = "seal")]
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.bytes[..self.body.start]
+    }
+
+    /// The same conversation with another body, which is JSON.
+    #[cfg(feature = "seal")]
+    pub(crate) fn with_body(&self, body: &str) -> Result<Self, EncodeError> {
+        Self::assemble(self.header.clone(), body)
     }
 
     /// The body, as JSON.
@@ -276,7 +291,7 @@ impl Record {
             answered: conversation.answered.clone(),
             outlived_by: None,
         };
-        let record = Self::seal(header, &body)?;
+        let record = Self::assemble(header, &body)?;
         record.prove(conversation, &shape)?;
         Ok(record)
     }
@@ -308,7 +323,7 @@ impl Record {
             answered: ended.answered.clone(),
             outlived_by: None,
         };
-        Self::seal(header, &body)
+        Self::assemble(header, &body)
     }
 
     /// The same state, marked: the conversation goes on in memory with `component`, which cannot be saved.
@@ -320,10 +335,10 @@ impl Record {
         let mut header = self.header.clone();
         header.revision = header.revision.next();
         header.outlived_by = Some(component.to_owned());
-        Self::seal(header, self.body())
+        Self::assemble(header, self.body())
     }
 
-    pub(crate) fn seal(header: Header, body: &str) -> Result<Self, EncodeError> {
+    pub(crate) fn assemble(header: Header, body: &str) -> Result<Self, EncodeError> {
         let mut bytes = serde_json::to_vec(&header).expect("BUG: a header is plain JSON");
         assert_eq!(bytes.pop(), Some(b'}'), "BUG: a header is a map");
         bytes.extend_from_slice(b",\"body\":");

@@ -49,7 +49,7 @@ impl Draft {
 
     /// A newer format or a body that is too large makes a record that a store must not take for one.
     pub(super) fn bytes(&self) -> Option<Vec<u8>> {
-        Record::seal(self.header.clone(), &self.body()).ok().map(|record| record.bytes().to_vec())
+        Record::assemble(self.header.clone(), &self.body()).ok().map(|record| record.bytes().to_vec())
     }
 
     pub(super) fn seal(&self) -> Record {
