@@ -80,6 +80,8 @@ pub use questions::{Choose, ChooseOrCancel, Confirm, Info, Prompt, PromptOrCance
 pub use runtime::Runtime;
 #[cfg(unix)]
 pub use store::file::FileStore;
+#[cfg(feature = "postgres")]
+pub use store::postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite::SqliteStore;
 pub use store::{MemoryStore, Store};

@@ -1,6 +1,5 @@
 //! Which conversations there are: by flow, state, owner, what they wait for and when they are due; in pages, and counted.
 
-#[allow(dead_code, reason = "shared with other tests")]
 mod common;
 
 use std::sync::Arc;

@@ -25,6 +25,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, io};
@@ -158,8 +159,9 @@ impl Store for FileStore {
         Box::pin(async move {
             // Short, so that a slow reader does not let the records of a large directory pile up in memory.
             let (send, mut receive) = tokio::sync::mpsc::channel(16);
+            let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
             let reading =
-                self.blocking(move |records| records.load_all(&mut |entry| send.blocking_send(entry).is_ok()));
+                self.blocking(move |records| records.load_all(threads, &|entry| send.blocking_send(entry).is_ok()));
             while let Some(entry) = receive.recv().await {
                 each(entry);
             }

@@ -21,6 +21,8 @@ pub mod file;
 #[cfg(target_os = "linux")]
 mod file_system;
 mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod query;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

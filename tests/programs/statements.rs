@@ -39,7 +39,8 @@ impl Generator {
                     (3, 20),
                     (1, 21),
                     (3, 22),
-                    (3, 23),
+                    (4, 23),
+                    (3, 24),
                 ])
             };
             let depth = depth.max(1);
@@ -67,6 +68,7 @@ impl Generator {
                 20 => self.move_and_leave(depth, lines),
                 21 => self.leave_for_good(depth, lines),
                 22 => self.assertion(depth, lines),
+                23 => self.parts(depth, lines),
                 _ => self.fall_back(lines),
             };
             if done {
@@ -585,6 +587,67 @@ impl Generator {
                 format!("return {}", self.expr(&output, size.min(1)).text)
             }
         }
+    }
+
+    /// A local whose parts are moved out one by one, with awaits between.
+    fn parts(&mut self, depth: usize, lines: &mut Vec<String>) -> bool {
+        if self.awaits <= 0 || !self.may_await {
+            return false;
+        }
+        let (ty, [name, items, total]) = match self.random.below(2) {
+            0 => (Ty::Order, ["name", "items", "total"]),
+            _ => (Ty::pair(Ty::Str, Ty::pair(Ty::vec(Ty::I64), Ty::I64)), ["0", "1.0", "1.1"]),
+        };
+        let value = self.expr(&ty, depth.min(2)).text;
+        let whole = self.fresh("w");
+        lines.push("{".to_owned());
+        self.braced(lines, |this, lines| {
+            lines.push(format!("let mut {whole} = {value};"));
+            let (mut has_name, mut has_items) = (true, true);
+            for _ in 0..4 + this.random.below(5) {
+                let question = this.fresh("q");
+                match this.random.below(10) {
+                    0 if has_name => {
+                        lines.push(format!("log({whole}.{name});"));
+                        has_name = false;
+                    }
+                    1 if has_name => {
+                        lines.push(format!("if ask_bool(\"{question}\").await {{ drop({whole}.{name}); }}"));
+                        this.wait();
+                        has_name = false;
+                    }
+                    2 if has_name => {
+                        lines.push(format!("{whole}.{name} = ask_text({whole}.{name}).await;"));
+                        this.wait();
+                    }
+                    3 if has_items => {
+                        lines.push(format!("for n in {whole}.{items} {{ log(n); ask_unit(n).await; }}"));
+                        this.wait();
+                        has_items = false;
+                    }
+                    4 if has_items => {
+                        lines.push(format!("let {question} = {whole}.{items}; log({question}.len() as i64);"));
+                        has_items = false;
+                    }
+                    5 if has_items => lines.push(format!("{whole}.{items}.push({whole}.{total} % 9);")),
+                    6 if has_name => lines.push(format!("log(short(format!(\"{{}}\", &{whole}.{name})));")),
+                    7 => this.scoped(|this| {
+                        this.braced(lines, |this, lines| {
+                            lines.push("{".to_owned());
+                            this.statement(depth.saturating_sub(1), lines);
+                            lines.push("}".to_owned());
+                        })
+                    }),
+                    _ => {
+                        lines.push(format!("{whole}.{total} += signed(\"{question}\").await % 7;"));
+                        this.wait();
+                    }
+                }
+            }
+            lines.push(format!("log({whole}.{total});"));
+        });
+        lines.push("}".to_owned());
+        true
     }
 
     // ---- Pieces without an await ----------------------------------------------------------------------------------

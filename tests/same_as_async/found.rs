@@ -84,7 +84,7 @@ same! { [("ada".to_owned(), 3)] async fn what_is_lent_is_hidden(name: String, n:
 
 same! { [(1), (5)] async fn a_later_condition_lends_a_value(n: u32) -> u32 {
     let mut sum = 0;
-    if let Ok(3..) = Ok::<u32, ()>(n) && let Some(total) = &Some(log(n)) && let (a, [b, ..]) = (&(n + 1), &[log(sum), 2]) {
+    if let Ok(3..) = Ok::<u32, ()>(n) && let Some(total) = &Some(log(n)) && let (a @ 1.., [b, ..]) = (&(n + 1), &[log(sum), 2]) {
         sum += ask("then").await;
         log(*total + a + b);
     } else if n > 1 && let [first, rest @ ..] = vec![n, log(4)].as_slice() {

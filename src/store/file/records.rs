@@ -22,7 +22,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use data_encoding::BASE32_DNSSEC;
@@ -98,8 +99,12 @@ impl<F: Fs> Records<F> {
         Ok(records)
     }
 
-    /// Hands on every entry until `each` says that it wants no more.
-    pub(super) fn load_all(&self, each: &mut dyn FnMut(Result<Record, Unreadable>) -> bool) -> Result<(), FileError> {
+    /// Hands on every entry until `each` says that it wants no more. Reads with so many threads.
+    pub(super) fn load_all(
+        &self,
+        threads: usize,
+        each: &(dyn Fn(Result<Record, Unreadable>) -> bool + Sync),
+    ) -> Result<(), FileError> {
         let mut ids = Vec::new();
         let mut others = Vec::new();
         let listed = self.fs.list(&mut |name| match Name::of(name) {
@@ -108,20 +113,31 @@ impl<F: Fs> Records<F> {
             Name::Foreign => others.push((printable(name), None)),
         });
         listed.map_err(doing("listing the directory"))?;
-        for id in ids {
-            let entry = match self.visit(id) {
-                Ok(Found::Nothing) => continue,
-                Ok(Found::Record(record, _)) => Ok(record),
-                Ok(Found::Unreadable(reason)) => Err(unreadable(id, reason)),
-                // A bad place on the disk is one record's misfortune and must not keep the others from loading.
-                Err(error) if error.is(Errno::IO) && !self.is_unsettled(id) => {
-                    Err(unreadable(id, Reason::Corrupt(error.to_string())))
+        let next = AtomicUsize::new(0);
+        let read = || {
+            while let Some(&id) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let wants_more = match self.entry(id) {
+                    Ok(entry) => entry.is_none_or(each),
+                    Err(error) => {
+                        next.store(ids.len(), Ordering::Relaxed);
+                        return Err(error);
+                    }
+                };
+                if !wants_more {
+                    next.store(ids.len(), Ordering::Relaxed);
+                    return Ok(false);
                 }
-                Err(error) => return Err(error),
-            };
-            if !each(entry) {
-                return Ok(());
             }
+            Ok(true)
+        };
+        let wants_more = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads.min(ids.len())).map(|_| scope.spawn(read)).collect();
+            let mine = read();
+            let others = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            others.fold(mine, |all, one| Ok(all? & one?))
+        });
+        if !wants_more? {
+            return Ok(());
         }
         for (entry, temporary) in others {
             // The new file of a save that is going on is not an entry.
@@ -141,6 +157,20 @@ impl<F: Fs> Records<F> {
         Ok(())
     }
 
+    /// What there is of a conversation, to be handed on.
+    fn entry(&self, id: ConversationId) -> Result<Option<Result<Record, Unreadable>>, FileError> {
+        match self.visit(id) {
+            Ok(Found::Nothing) => Ok(None),
+            Ok(Found::Record(record, _)) => Ok(Some(Ok(record))),
+            Ok(Found::Unreadable(reason)) => Ok(Some(Err(unreadable(id, reason)))),
+            // A bad place on the disk is one record's misfortune and must not keep the others from loading.
+            Err(error) if error.is(Errno::IO) && !self.is_unsettled(id) => {
+                Ok(Some(Err(unreadable(id, Reason::Corrupt(error.to_string())))))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Hands on the records after `after`, in the order of their ids, until `each` says that it wants no more. What
     /// cannot be read is left out.
     pub(super) fn in_order(
@@ -156,13 +186,9 @@ impl<F: Fs> Records<F> {
         listed.map_err(doing("listing the directory"))?;
         ids.sort_unstable();
         for id in ids {
-            let goes_on = match self.visit(id) {
-                Ok(Found::Record(record, _)) => each(record),
-                Ok(Found::Nothing | Found::Unreadable(_)) => true,
-                Err(error) if error.is(Errno::IO) && !self.is_unsettled(id) => true,
-                Err(error) => return Err(error),
-            };
-            if !goes_on {
+            if let Some(Ok(record)) = self.entry(id)?
+                && !each(record)
+            {
                 break;
             }
         }

@@ -93,15 +93,16 @@ impl Subject {
     }
 
     pub(super) fn load_all(&self) -> std::result::Result<(Vec<Record>, Vec<Unreadable>), FileError> {
-        let (mut records, mut bad) = (Vec::new(), Vec::new());
-        self.records.load_all(&mut |entry| {
+        let found = Mutex::new((Vec::new(), Vec::new()));
+        self.records.load_all(1, &|entry| {
+            let mut found = found.lock().expect("no test panics in here");
             match entry {
-                Ok(record) => records.push(record),
-                Err(unreadable) => bad.push(unreadable),
+                Ok(record) => found.0.push(record),
+                Err(unreadable) => found.1.push(unreadable),
             }
             true
         })?;
-        Ok((records, bad))
+        Ok(found.into_inner().expect("no test panics in here"))
     }
 
     fn remember(&self, id: ConversationId, record: Option<Record>) {
@@ -118,15 +119,18 @@ impl fmt::Debug for Subject {
 impl Store for Subject {
     fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, std::result::Result<(), BoxError>> {
         Box::pin(async move {
-            let mut memory = self.memory.lock().expect("no test panics in here").clone();
-            self.records.load_all(&mut |entry| {
+            let memory = self.memory.lock().expect("no test panics in here").clone();
+            let state = Mutex::new((memory, &mut *each));
+            self.records.load_all(1, &|entry| {
+                let (memory, each) = &mut *state.lock().expect("no test panics in here");
                 let id = entry.as_ref().map_or_else(|unreadable| unreadable.id, |record| Some(record.id()));
                 match id.and_then(|id| memory.remove(&id)) {
-                    Some(remembered) => remembered.into_iter().map(Ok).for_each(&mut *each),
+                    Some(remembered) => remembered.into_iter().map(Ok).for_each(&mut **each),
                     None => each(entry),
                 }
                 true
             })?;
+            let (memory, each) = state.into_inner().expect("no test panics in here");
             memory.into_values().flatten().map(Ok).for_each(each);
             Ok(())
         })

@@ -1,0 +1,242 @@
+//! The statements. No text of anybody's is ever a part of one; values are handed over apart from it.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use deadpool_postgres::ClientWrapper;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, GenericClient, Row, Statement};
+
+use crate::id::{ConversationId, Owner};
+use crate::record::{Reason, Record, Revision, Unreadable};
+use crate::store::postgres::writer::Change;
+use crate::store::{Count, Page, Query, Saved, Summary};
+use crate::timestamp::Timestamp;
+
+/// All changes at once: one statement, which is one transaction and one round trip.
+///
+/// Each change compares the revision that it replaces with the one in the row at the moment at which the row is locked,
+/// so it is applied once or not at all, whatever happens beside it. The rows are locked in the order of their ids, so
+/// that two processes never wait for each other in a circle. A record that is damaged is not replaced: its checksum, the
+/// last 75 bytes, is that of other bytes.
+pub(super) const CHANGE: &str = r#"
+    WITH change AS (
+        SELECT * FROM unnest(
+            $1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::timestamptz[],
+            $9::timestamptz[], $10::bytea[]
+        ) AS change (id, replaces, revision, flow, state, waits_for, owner, due, touched, record)
+    ), locked AS (
+        SELECT id, revision FROM stube_conversation WHERE id = ANY ($1) ORDER BY id FOR UPDATE
+    ), whole AS (
+        SELECT id FROM locked JOIN stube_conversation AS row USING (id)
+        WHERE substr(row.record, greatest(length(row.record) - 74, 1)) = convert_to(
+            ',"sum":"' || encode(sha256(substr(row.record, 1, greatest(length(row.record) - 75, 0))), 'hex')
+            || E'"}\n', 'UTF8')
+    ), updated AS (
+        UPDATE stube_conversation AS row
+        SET revision = change.revision, flow = change.flow, state = change.state, waits_for = change.waits_for,
+            owner = change.owner, due = change.due, touched = change.touched, record = change.record
+        FROM change JOIN whole USING (id)
+        WHERE row.id = change.id AND row.revision = change.replaces AND change.record IS NOT NULL
+        RETURNING row.id
+    ), deleted AS (
+        DELETE FROM stube_conversation AS row USING change JOIN whole USING (id)
+        WHERE row.id = change.id AND row.revision = change.replaces AND change.record IS NULL
+        RETURNING row.id
+    ), inserted AS (
+        INSERT INTO stube_conversation (id, revision, flow, state, waits_for, owner, due, touched, record)
+        SELECT id, revision, flow, state, waits_for, owner, due, touched, record FROM change
+        WHERE replaces IS NULL ORDER BY id
+        ON CONFLICT (id) DO NOTHING RETURNING id
+    )
+    SELECT id FROM updated UNION ALL SELECT id FROM deleted UNION ALL SELECT id FROM inserted
+"#;
+
+/// Makes changes of different conversations by [`CHANGE`]. Gives what became of each.
+pub(super) async fn change<C: GenericClient>(
+    client: &C,
+    statement: &Statement,
+    changes: &[&Change],
+) -> Result<Vec<Saved>, Error> {
+    let of = |change: &&Change| change.record.as_deref().map(Summary::of);
+    let summaries: Vec<_> = changes.iter().map(of).collect();
+    let text = |part: fn(&Summary) -> Option<&str>| -> Vec<Option<&str>> {
+        summaries.iter().map(|summary| summary.as_ref().and_then(part)).collect()
+    };
+    let time = |part: fn(&Summary) -> Option<Timestamp>| -> Vec<Option<SystemTime>> {
+        summaries.iter().map(|summary| summary.as_ref().and_then(part).map(SystemTime::from)).collect()
+    };
+    let ids: Vec<_> = changes.iter().map(|change| change.id.to_string()).collect();
+    let replaces: Vec<_> = changes.iter().map(|change| change.replaces.map(number)).collect();
+    let revisions: Vec<_> = summaries.iter().map(|summary| summary.as_ref().map(|it| number(it.revision))).collect();
+    let flows = text(|summary| Some(&summary.flow));
+    let states = text(|summary| summary.state.as_deref());
+    let waits_for = text(|summary| summary.waits_for.as_deref());
+    let owners = text(|summary| summary.owner.as_ref().map(Owner::as_str));
+    let owners: Vec<_> = owners.into_iter().map(|owner| owner.map(str::as_bytes)).collect();
+    let (due, touched) = (time(|summary| summary.due), time(|summary| Some(summary.touched)));
+    let records: Vec<_> = changes.iter().map(|change| change.record.as_ref().map(|record| record.bytes())).collect();
+    let applied = client
+        .query(
+            statement,
+            &[&ids, &replaces, &revisions, &flows, &states, &waits_for, &owners, &due, &touched, &records],
+        )
+        .await?;
+    let applied: Vec<String> = applied.iter().map(|row| row.get(0)).collect();
+    if applied.len() == changes.len() {
+        return Ok(changes.iter().map(|_| Saved::Applied).collect());
+    }
+    let others: Vec<_> = ids.iter().filter(|id| !applied.contains(id)).cloned().collect();
+    let rows = client.query(LOAD, &[&others]).await?;
+    let stored: BTreeMap<String, _> = rows.iter().map(|row| (row.get(0), entry(row))).collect();
+    let saved = changes.iter().zip(&ids).map(|(change, id)| match (&change.record, stored.get(id)) {
+        _ if applied.contains(id) => Saved::Applied,
+        // What is not there has been deleted.
+        (None, None) => Saved::Applied,
+        (_, stored) => {
+            let stored = stored.and_then(|stored| stored.as_ref().ok());
+            Saved::Conflict { stored: stored.map(Record::revision) }
+        }
+    });
+    Ok(saved.collect())
+}
+
+const LOAD: &str = "SELECT id, revision, record FROM stube_conversation WHERE id = ANY ($1)";
+
+/// What there is of these conversations.
+pub(super) async fn load(
+    client: &ClientWrapper,
+    ids: &[ConversationId],
+) -> Result<BTreeMap<ConversationId, Result<Record, Unreadable>>, Error> {
+    let names: Vec<_> = ids.iter().map(ConversationId::to_string).collect();
+    let statement = client.prepare_cached(LOAD).await?;
+    let rows = client.query(&statement, &[&names]).await?;
+    let entries = rows.iter().map(entry).filter_map(|entry| {
+        let id = entry.as_ref().map_or_else(|left| left.id, |record| Some(record.id()));
+        id.map(|id| (id, entry))
+    });
+    Ok(entries.collect())
+}
+
+/// A page of all rows, with the id to go on from.
+pub(super) async fn page_of_all(
+    client: &ClientWrapper,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<(String, Result<Record, Unreadable>)>, Error> {
+    let sql = "SELECT id, revision, record FROM stube_conversation WHERE id > $1 ORDER BY id LIMIT $2";
+    let statement = client.prepare_cached(sql).await?;
+    let rows = client.query(&statement, &[&after, &limit]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), entry(row))).collect())
+}
+
+fn entry(row: &Row) -> Result<Record, Unreadable> {
+    let (name, revision, bytes): (String, i64, &[u8]) = (row.get(0), row.get(1), row.get(2));
+    let id = name.parse().ok();
+    let unreadable = |reason| Unreadable { id, entry: name.escape_debug().to_string(), reason };
+    let Some(id) = id else { return Err(unreadable(Reason::NotARecord("its id is not one".to_owned()))) };
+    let record = Record::parse(bytes.to_vec()).map_err(unreadable)?;
+    if record.id() != id {
+        return Err(unreadable(Reason::Corrupt(format!("it is the record of {}", record.id()))));
+    }
+    if number(record.revision()) != revision {
+        return Err(unreadable(Reason::Corrupt("its column `revision` is not that of the record".to_owned())));
+    }
+    Ok(record)
+}
+
+pub(super) async fn list(
+    client: &ClientWrapper,
+    query: &Query,
+    after: Option<ConversationId>,
+    limit: usize,
+) -> Result<Page, Error> {
+    let mut conditions = Conditions::of(query);
+    conditions.add("id >", after.map(|after| after.to_string()));
+    conditions.values.push(Box::new(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let sql = format!(
+        "SELECT id, revision, flow, state, waits_for, owner, due, touched FROM stube_conversation {} ORDER BY id LIMIT ${}",
+        conditions.clause(),
+        conditions.values.len()
+    );
+    let statement = client.prepare_cached(&sql).await?;
+    let rows = client.query(&statement, &conditions.parameters()).await?;
+    Ok(rows.iter().filter_map(summary).collect())
+}
+
+pub(super) async fn count(client: &ClientWrapper, query: &Query) -> Result<Vec<Count>, Error> {
+    let conditions = Conditions::of(query);
+    let sql = format!(
+        "SELECT flow, state, count(*) FROM stube_conversation {} GROUP BY flow, state ORDER BY flow, state NULLS FIRST",
+        conditions.clause()
+    );
+    let statement = client.prepare_cached(&sql).await?;
+    let rows = client.query(&statement, &conditions.parameters()).await?;
+    let count = |row: &Row| Count { flow: row.get(0), state: row.get(1), records: row.get::<_, i64>(2).unsigned_abs() };
+    Ok(rows.iter().map(count).collect())
+}
+
+/// What the columns say; `None` if they say what no record can.
+fn summary(row: &Row) -> Option<Summary> {
+    let owner: Option<&[u8]> = row.get(5);
+    let owner = match owner {
+        Some(owner) => Some(Owner::new(std::str::from_utf8(owner).ok()?).ok()?),
+        None => None,
+    };
+    let due: Option<SystemTime> = row.get(6);
+    Some(Summary {
+        id: row.get::<_, &str>(0).parse().ok()?,
+        revision: revision(row.get(1))?,
+        flow: row.get(2),
+        state: row.get(3),
+        waits_for: row.get(4),
+        owner,
+        due: due.map(Timestamp::from),
+        touched: row.get::<_, SystemTime>(7).into(),
+    })
+}
+
+/// `WHERE` with its values.
+struct Conditions {
+    texts: Vec<String>,
+    values: Vec<Box<dyn ToSql + Sync + Send>>,
+}
+
+impl Conditions {
+    fn of(query: &Query) -> Self {
+        let Query { flow, state, waits_for, owner, due_before, touched_before, ended } = query;
+        let mut conditions = Self { texts: Vec::new(), values: Vec::new() };
+        conditions.add("flow =", flow.clone());
+        conditions.add("state =", state.clone());
+        conditions.add("waits_for =", waits_for.clone());
+        conditions.add("owner =", owner.as_ref().map(|owner| owner.as_str().as_bytes().to_vec()));
+        conditions.add("due <", due_before.map(SystemTime::from));
+        conditions.add("touched <", touched_before.map(SystemTime::from));
+        let ended = ended.map(|ended| if ended { "waits_for IS NULL" } else { "waits_for IS NOT NULL" });
+        conditions.texts.extend(ended.map(str::to_owned));
+        conditions
+    }
+
+    fn add<T: ToSql + Sync + Send + 'static>(&mut self, condition: &str, value: Option<T>) {
+        if let Some(value) = value {
+            self.values.push(Box::new(value));
+            self.texts.push(format!("{condition} ${}", self.values.len()));
+        }
+    }
+
+    fn clause(&self) -> String {
+        if self.texts.is_empty() { String::new() } else { format!("WHERE {}", self.texts.join(" AND ")) }
+    }
+
+    fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
+        self.values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect()
+    }
+}
+
+fn number(revision: Revision) -> i64 {
+    i64::try_from(revision.number()).expect("BUG: a revision is at most 2^53")
+}
+
+fn revision(number: i64) -> Option<Revision> {
+    Revision::from_number(u64::try_from(number).ok()?)
+}

@@ -1,0 +1,238 @@
+//! The tasks that write. Each takes all changes that wait, at most one of each conversation, and makes them in one
+//! statement; what comes meanwhile is for the next one.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::Pool;
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+
+use crate::id::ConversationId;
+use crate::record::{Record, Revision};
+use crate::store::Saved;
+use crate::store::postgres::connect::{self, Backend, Connection};
+use crate::store::postgres::{PostgresError, rows};
+
+/// A change of one conversation.
+pub(super) struct Change {
+    pub(super) id: ConversationId,
+    pub(super) replaces: Option<Revision>,
+    /// What is saved; `None` to delete.
+    pub(super) record: Option<Arc<Record>>,
+}
+
+/// A change, and who waits for what becomes of it.
+pub(super) struct Job {
+    pub(super) change: Change,
+    pub(super) answer: oneshot::Sender<Saved>,
+}
+
+/// How many changes are made in one statement.
+const AT_ONCE: usize = 256;
+
+/// How many bytes of records are sent in one statement.
+const BYTES_AT_ONCE: usize = 8 << 20;
+
+/// How long a task waits before it asks again whether a lost backend is gone.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What the tasks and the store share.
+pub(super) struct Shared {
+    pub(super) pool: Pool,
+    pub(super) timeout: Duration,
+    /// What waits. Taken by one task at a time.
+    jobs: AsyncMutex<Waiting>,
+    /// The conversations of which it is not known what became of their last change, with the backend that was told.
+    in_doubt: Mutex<HashMap<ConversationId, Backend>>,
+    /// The conversations that a task is at work on.
+    in_work: Mutex<HashSet<ConversationId>>,
+}
+
+struct Waiting {
+    receiver: mpsc::Receiver<Job>,
+    /// Those that could not be taken yet, because an earlier change of the same conversation was.
+    held: VecDeque<Job>,
+}
+
+impl Shared {
+    pub(super) fn new(pool: Pool, timeout: Duration, receiver: mpsc::Receiver<Job>) -> Self {
+        let jobs = AsyncMutex::new(Waiting { receiver, held: VecDeque::new() });
+        Self { pool, timeout, jobs, in_doubt: Mutex::default(), in_work: Mutex::default() }
+    }
+
+    fn in_doubt(&self) -> MutexGuard<'_, HashMap<ConversationId, Backend>> {
+        self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn in_work(&self) -> MutexGuard<'_, HashSet<ConversationId>> {
+        self.in_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes sure that nothing can happen any more to a conversation of which it is not known what became of its last
+    /// change. After this, what can be read is durable.
+    pub(super) async fn clear(&self, id: ConversationId) -> Result<(), PostgresError> {
+        let Some(backend) = self.in_doubt().get(&id).copied() else { return Ok(()) };
+        let connection = connect::connect(&self.pool).await?;
+        connect::end(&connection.client, backend, self.timeout).await?;
+        self.in_doubt().remove(&id);
+        Ok(())
+    }
+
+    /// Waits for changes and takes them, as many as may be made at once. `None` when the store is gone.
+    async fn take(&self) -> Option<Vec<Job>> {
+        let mut waiting = self.jobs.lock().await;
+        loop {
+            let (mut taken, mut bytes) = (Vec::new(), 0);
+            let mut held = std::mem::take(&mut waiting.held);
+            while let Ok(job) = waiting.receiver.try_recv() {
+                held.push_back(job);
+            }
+            for job in held {
+                let size = job.change.record.as_ref().map_or(0, |record| record.bytes().len());
+                let fits = taken.len() < AT_ONCE && (taken.is_empty() || bytes + size <= BYTES_AT_ONCE);
+                if fits && self.in_work().insert(job.change.id) {
+                    bytes += size;
+                    taken.push(job);
+                } else {
+                    waiting.held.push_back(job);
+                }
+            }
+            if !taken.is_empty() {
+                return Some(taken);
+            }
+            if waiting.held.is_empty() {
+                let job = waiting.receiver.recv().await?;
+                waiting.held.push_back(job);
+            } else {
+                // All that waits is for conversations that another task is at work on.
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+/// Makes changes until the store is gone.
+pub(super) async fn write(shared: Arc<Shared>) {
+    let mut connection: Option<Connection> = None;
+    while let Some(jobs) = shared.take().await {
+        let ids: Vec<_> = jobs.iter().map(|job| job.change.id).collect();
+        make(&shared, &mut connection, jobs).await;
+        let mut in_work = shared.in_work();
+        ids.iter().for_each(|id| {
+            in_work.remove(id);
+        });
+    }
+}
+
+async fn make(shared: &Shared, connection: &mut Option<Connection>, jobs: Vec<Job>) {
+    let mut ready = Vec::new();
+    for job in jobs {
+        match shared.clear(job.change.id).await {
+            Ok(()) => ready.push(job),
+            Err(error) => answer(job, Saved::NotApplied(error.into())),
+        }
+    }
+    if ready.is_empty() {
+        return;
+    }
+    if connection.as_ref().is_none_or(|connection| connection.client.is_closed()) {
+        *connection = match connect::connect(&shared.pool).await {
+            Ok(connection) => Some(connection),
+            Err(error) => {
+                return ready.into_iter().for_each(|job| answer(job, Saved::NotApplied(error.again().into())));
+            }
+        };
+    }
+    let Some(open) = connection.as_ref() else { return };
+    match attempt(shared, open, &ready).await {
+        Ok(saved) => ready.into_iter().zip(saved).for_each(|(job, saved)| answer(job, saved)),
+        Err(Failed::Refused(error)) if ready.len() == 1 => {
+            ready.into_iter().for_each(|job| answer(job, Saved::NotApplied(error.again().into())));
+        }
+        // One of them may be the reason, so each is tried by itself.
+        Err(Failed::Refused(_)) => {
+            for job in ready {
+                Box::pin(make(shared, connection, vec![job])).await;
+            }
+        }
+        Err(Failed::Lost(error)) => {
+            let backend = open.backend;
+            // Not handed back to the pool.
+            drop(connection.take().map(|lost| deadpool_postgres::Object::take(lost.client)));
+            settle(shared, backend, ready, &error).await;
+        }
+    }
+}
+
+/// Why changes were not made.
+enum Failed {
+    /// The server said no, and nothing changed.
+    Refused(PostgresError),
+    /// The server did not say what became of them.
+    Lost(PostgresError),
+}
+
+async fn attempt(shared: &Shared, connection: &Connection, jobs: &[Job]) -> Result<Vec<Saved>, Failed> {
+    let changes: Vec<_> = jobs.iter().map(|job| &job.change).collect();
+    // The server gives up first, so this is a server that cannot be heard.
+    let limit = shared.timeout * 2;
+    let made = async {
+        let statement = connection.client.prepare_cached(rows::CHANGE).await?;
+        rows::change(&**connection.client, &statement, &changes).await
+    };
+    match tokio::time::timeout(limit, made).await {
+        Ok(Ok(saved)) => Ok(saved),
+        Ok(Err(error)) => {
+            let refused = error.as_db_error().is_some_and(|error| {
+                use tokio_postgres::error::Severity;
+                !matches!(error.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
+            });
+            let error = PostgresError::new("changing rows", &error);
+            Err(if refused && !connection.client.is_closed() { Failed::Refused(error) } else { Failed::Lost(error) })
+        }
+        Err(_) => Err(Failed::Lost(PostgresError::message("changing rows", "the server does not answer"))),
+    }
+}
+
+/// Finds out what became of changes whose connection was lost: ends the backend that was told, so that it cannot make
+/// them any more, and looks.
+async fn settle(shared: &Shared, backend: Backend, jobs: Vec<Job>, error: &PostgresError) {
+    let until = Instant::now() + shared.timeout;
+    loop {
+        match look(shared, backend, &jobs).await {
+            Ok(saved) => return jobs.into_iter().zip(saved).for_each(|(job, saved)| answer(job, saved)),
+            Err(_) if Instant::now() < until => tokio::time::sleep(PAUSE).await,
+            Err(_) => break,
+        }
+    }
+    for job in jobs {
+        shared.in_doubt().insert(job.change.id, backend);
+        answer(job, Saved::Unknown(error.again().into()));
+    }
+}
+
+async fn look(shared: &Shared, backend: Backend, jobs: &[Job]) -> Result<Vec<Saved>, PostgresError> {
+    let connection = connect::connect(&shared.pool).await?;
+    connect::end(&connection.client, backend, shared.timeout).await?;
+    let ids: Vec<_> = jobs.iter().map(|job| job.change.id).collect();
+    let found = rows::load(&connection.client, &ids).await;
+    let found = found.map_err(|error| PostgresError::new("looking at rows", &error))?;
+    let not_applied = || Saved::NotApplied(PostgresError::message("changing rows", "the connection was lost").into());
+    let saved = jobs.iter().map(|Job { change, .. }| match (found.get(&change.id), &change.record) {
+        (None, None) => Saved::Applied,
+        (None, Some(_)) if change.replaces.is_none() => not_applied(),
+        (Some(Ok(stored)), Some(record)) if *stored == **record => Saved::Applied,
+        (Some(Ok(stored)), _) if Some(stored.revision()) == change.replaces => not_applied(),
+        (found, _) => {
+            let stored = found.and_then(|found| found.as_ref().ok()).map(Record::revision);
+            Saved::Conflict { stored }
+        }
+    });
+    Ok(saved.collect())
+}
+
+/// Whoever asked may have gone; the change is made all the same.
+fn answer(job: Job, saved: Saved) {
+    let _ = job.answer.send(saved);
+}

@@ -1,0 +1,344 @@
+//! The Postgres store on servers of its own, which are killed, stopped and cut off.
+//!
+//! `tests/postgres.sh` runs it, and installs a server where there is none.
+
+mod common;
+#[path = "postgres/proxy.rs"]
+mod proxy;
+#[path = "postgres/server.rs"]
+mod server;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use common::Counter;
+use proxy::Proxy;
+use server::Server;
+use stube::error::BoxError;
+use stube::runtime::{Reply, Runtime};
+use stube::store::contract::{self, Harness};
+use stube::store::postgres::tokio_postgres::Config;
+use stube::store::postgres::{OpenError, SaveInError};
+use stube::store::{Query, Saved};
+use stube::{ConversationId, Event, PostgresStore, Store};
+use tokio::task::JoinSet;
+
+const SHORT: Duration = Duration::from_secs(2);
+
+async fn open(config: &Config) -> PostgresStore {
+    PostgresStore::options().timeout(SHORT).connect(config.clone()).await.expect("it opens")
+}
+
+// ---- The contract -------------------------------------------------------------------------------------------------
+
+struct Databases {
+    server: Server,
+    config: Config,
+}
+
+impl Harness for Databases {
+    type Store = PostgresStore;
+
+    async fn fresh(&mut self) -> Result<PostgresStore, BoxError> {
+        self.config = self.server.database().await;
+        Ok(open(&self.config).await)
+    }
+
+    async fn reopen(&mut self) -> Result<Option<PostgresStore>, BoxError> {
+        Ok(Some(open(&self.config).await))
+    }
+
+    async fn overwrite(&mut self, id: ConversationId, bytes: &[u8]) -> Result<bool, BoxError> {
+        let sql = "UPDATE stube_conversation SET record = $2 WHERE id = $1";
+        Ok(self.server.client(&self.config).await.execute(sql, &[&id.to_string(), &bytes]).await? == 1)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_the_contract() {
+    let server = Server::start(&[]).await;
+    let config = server.config("postgres");
+    let report = contract::run(Databases { server, config }).await;
+    report.assert();
+    eprintln!("{report}");
+}
+
+// ---- Opening ------------------------------------------------------------------------------------------------------
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_keep_what_it_acknowledges_is_refused() {
+    for (setting, name) in [("fsync=off", "fsync"), ("full_page_writes=off", "full_page_writes")] {
+        let server = Server::start(&[setting]).await;
+        let error = PostgresStore::connect(server.config("postgres")).await.expect_err("it is refused");
+        assert!(error.to_string().contains(&format!("has `{name}` set to `off`")), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_is_waited_for_whatever_the_server_says() {
+    let server = Server::start(&["synchronous_commit=off"]).await;
+    let config = server.database().await;
+    let store = open(&config).await;
+    let runtime = Runtime::open(store).expect("it opens");
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(runtime.start(Counter::new()).await.expect("it starts").id);
+    }
+    server.kill();
+    server.begin().await;
+    let found = open(&config).await.list(&Query::all(), None, 100).await.expect("it can be read");
+    assert_eq!(found.len(), ids.len(), "what was acknowledged is there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_a_newer_version_are_refused_and_many_may_make_them_at_once() {
+    let server = Server::start(&[]).await;
+    let config = server.database().await;
+    let mut opening = JoinSet::new();
+    for _ in 0..8 {
+        let config = config.clone();
+        opening.spawn(async move { PostgresStore::connect(config).await.map(drop) });
+    }
+    while let Some(opened) = opening.join_next().await {
+        opened.expect("no panic").expect("it opens");
+    }
+    server.client(&config).await.batch_execute("UPDATE stube_store SET version = 2").await.expect("it can be changed");
+    let error = PostgresStore::connect(config).await.expect_err("it is newer");
+    assert!(matches!(error, OpenError::Newer { found: 2, known: 1 }), "{error}");
+}
+
+// ---- What fails ---------------------------------------------------------------------------------------------------
+
+/// Answers conversations one after the other, again and again, and remembers what was acknowledged.
+struct Load {
+    runtimes: Vec<Runtime>,
+    ids: Vec<ConversationId>,
+    acknowledged: Vec<AtomicU64>,
+    refused: AtomicU64,
+    stops: AtomicBool,
+}
+
+impl Load {
+    async fn start(configs: &[Config], conversations: usize) -> Arc<Self> {
+        let mut runtimes = Vec::new();
+        for config in configs {
+            runtimes.push(Runtime::open(open(config).await).expect("it opens"));
+        }
+        let mut ids = Vec::new();
+        for _ in 0..conversations {
+            ids.push(runtimes[0].start(Counter::new()).await.expect("it starts").id);
+        }
+        let acknowledged = ids.iter().map(|_| AtomicU64::new(0)).collect();
+        Arc::new(Self { runtimes, ids, acknowledged, refused: AtomicU64::new(0), stops: AtomicBool::new(false) })
+    }
+
+    /// One person at one conversation, who sends an answer again until it is acknowledged.
+    async fn person(self: Arc<Self>, runtime: usize, conversation: usize) {
+        let (runtime, id) = (&self.runtimes[runtime], self.ids[conversation]);
+        while !self.stops.load(Ordering::SeqCst) {
+            let Ok(shown) = runtime.questions(id).await else { continue };
+            let turn = shown.waiting().expect("it goes on")[0].turn;
+            loop {
+                match runtime.dispatch(id, turn, Event::new("up")).await {
+                    Ok(Reply::Applied) => {
+                        self.acknowledged[conversation].fetch_add(1, Ordering::SeqCst);
+                        break;
+                    }
+                    // By this person, whose answer was lost on the way.
+                    Ok(Reply::Repeated) if self.runtimes.len() == 1 => {
+                        self.acknowledged[conversation].fetch_add(1, Ordering::SeqCst);
+                        break;
+                    }
+                    // By another one.
+                    Ok(Reply::Repeated | Reply::Stale) => break,
+                    Ok(other) => panic!("{other:?}"),
+                    Err(error) => {
+                        assert!(error.is_retryable(), "{error}");
+                        self.refused.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            }
+        }
+    }
+
+    fn acknowledged(&self) -> u64 {
+        self.acknowledged.iter().map(|count| count.load(Ordering::SeqCst)).sum()
+    }
+
+    async fn until(&self, acknowledged: u64) {
+        while self.acknowledged() < acknowledged {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// That each answer was applied once: what was acknowledged is what each has counted.
+    async fn check(&self, config: &Config) {
+        let runtime = Runtime::open(open(config).await).expect("it opens");
+        for (id, acknowledged) in self.ids.iter().zip(&self.acknowledged) {
+            let (_, text) = common::open(&runtime, *id).await;
+            let counted: u64 = text.split(' ').next().and_then(|count| count.parse().ok()).expect("a count");
+            assert_eq!(counted, acknowledged.load(Ordering::SeqCst), "of {id}");
+        }
+    }
+}
+
+async fn finish(load: &Load, mut people: JoinSet<()>) {
+    load.stops.store(true, Ordering::SeqCst);
+    while let Some(person) = people.join_next().await {
+        person.expect("no panic");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
+    let server = Server::start(&[]).await;
+    let config = server.database().await;
+    let load = Load::start(std::slice::from_ref(&config), 16).await;
+    let mut people = JoinSet::new();
+    for conversation in 0..16 {
+        people.spawn(Arc::clone(&load).person(0, conversation));
+    }
+    for kill in 1..=5 {
+        load.until(kill * 300).await;
+        server.kill();
+        server.begin().await;
+    }
+    load.until(1_800).await;
+    finish(&load, people).await;
+    assert!(load.refused.load(Ordering::SeqCst) > 0, "the kills have been noticed");
+    load.check(&config).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_that_is_ended_in_the_middle_of_a_save_loses_nothing() {
+    let server = Server::start(&[]).await;
+    let config = server.database().await;
+    let load = Load::start(std::slice::from_ref(&config), 8).await;
+    let mut people = JoinSet::new();
+    for conversation in 0..8 {
+        people.spawn(Arc::clone(&load).person(0, conversation));
+    }
+    let client = server.client(&config).await;
+    for round in 1..=20 {
+        load.until(round * 50).await;
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'stube'";
+        client.execute(sql, &[]).await.expect("they are ended");
+    }
+    load.until(1_200).await;
+    finish(&load, people).await;
+    load.check(&config).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_whose_reply_is_lost_is_applied_once() {
+    let server = Server::start(&[]).await;
+    let config = server.database().await;
+    let proxy = Proxy::start(server.port()).await;
+    let mut through = config.clone();
+    // The first port is the server's.
+    through = {
+        let mut other = Config::new();
+        other.host("127.0.0.1").port(proxy.port()).user("stube").dbname(through.get_dbname().expect("it has a name"));
+        other
+    };
+    let load = Load::start(&[through], 4).await;
+    let mut people = JoinSet::new();
+    for conversation in 0..4 {
+        people.spawn(Arc::clone(&load).person(0, conversation));
+    }
+    for round in 1..=60 {
+        load.until(round * 20).await;
+        proxy.lose_the_next_answer();
+    }
+    load.until(1_300).await;
+    finish(&load, people).await;
+    assert!(proxy.lost() >= 50, "{} answers were lost", proxy.lost());
+    load.check(&config).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_processes_that_answer_the_same_conversations_apply_each_answer_once() {
+    const PROCESSES: usize = 4;
+    let server = Server::start(&[]).await;
+    let config = server.database().await;
+    let configs: Vec<_> = (0..PROCESSES).map(|_| config.clone()).collect();
+    let load = Load::start(&configs, 10).await;
+    let mut people = JoinSet::new();
+    for process in 0..PROCESSES {
+        for conversation in 0..10 {
+            people.spawn(Arc::clone(&load).person(process, conversation));
+        }
+    }
+    load.until(3_000).await;
+    finish(&load, people).await;
+    load.check(&config).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_somebody_holds_is_not_waited_for_without_end() {
+    let server = Server::start(&[]).await;
+    let config = server.database().await;
+    let store =
+        PostgresStore::options().timeout(Duration::from_millis(300)).connect(config.clone()).await.expect("opens");
+    let runtime = Runtime::open(store).expect("it opens");
+    let [held, free] = [
+        runtime.start(Counter::new()).await.expect("it starts").id,
+        runtime.start(Counter::new()).await.expect("it starts").id,
+    ];
+    let mut client = server.client(&config).await;
+    let lock = client.transaction().await.expect("it begins");
+    let sql = "SELECT FROM stube_conversation WHERE id = $1 FOR UPDATE";
+    lock.execute(sql, &[&held.to_string()]).await.expect("it is locked");
+    let error = common::send(&runtime, held, Event::new("up")).await.expect_err("the row is locked");
+    assert!(error.is_retryable(), "{error}");
+    let _ = common::send(&runtime, free, Event::new("up")).await.expect("others are served");
+    lock.rollback().await.expect("it ends");
+    let _ = common::send(&runtime, held, Event::new("up")).await.expect("it works again");
+    assert_eq!(common::open(&runtime, held).await.1, "1 0 ");
+}
+
+// ---- With the host's own rows -------------------------------------------------------------------------------------
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_of_the_hosts_is_committed_with_the_conversation_or_not_at_all() {
+    let server = Server::start(&[]).await;
+    let config = server.database().await;
+    let runtime = Runtime::open(open(&config).await).expect("it opens");
+    let store = open(&config).await;
+    let id = runtime.start(Counter::new()).await.expect("it starts").id;
+    let mut client = server.client(&config).await;
+    client.batch_execute("CREATE TABLE booked (room text)").await.expect("it is made");
+    let rooms = async |client: &stube::store::postgres::tokio_postgres::Client| -> i64 {
+        client.query_one("SELECT count(*) FROM booked", &[]).await.expect("it can be read").get(0)
+    };
+    // What the next answer makes of the conversation, saved elsewhere and taken from there.
+    let other = server.database().await;
+    let elsewhere = open(&other).await;
+    let first = store.load(id).await.expect("it can be read").expect("it is there");
+    assert!(matches!(elsewhere.save(&first, None).await, Saved::Applied));
+    let _ = common::send(&Runtime::open(elsewhere.clone()).expect("it opens"), id, Event::new("up"))
+        .await
+        .expect("applied");
+    let second = elsewhere.load(id).await.expect("it can be read").expect("it is there");
+
+    for commits in [false, true] {
+        let transaction = client.transaction().await.expect("it begins");
+        transaction.execute("INSERT INTO booked VALUES ('12')", &[]).await.expect("booked");
+        PostgresStore::save_in(&transaction, &second, Some(first.revision())).await.expect("it is carried");
+        match commits {
+            true => transaction.commit().await.expect("it is committed"),
+            false => transaction.rollback().await.expect("it is rolled back"),
+        }
+        assert_eq!(rooms(&client).await, i64::from(commits));
+        let expected = if commits { &second } else { &first };
+        assert_eq!(store.load(id).await.expect("it can be read").as_ref(), Some(expected));
+    }
+    let transaction = client.transaction().await.expect("it begins");
+    transaction.execute("INSERT INTO booked VALUES ('12')", &[]).await.expect("booked");
+    let conflict =
+        PostgresStore::save_in(&transaction, &second, Some(first.revision())).await.expect_err("it was saved");
+    assert!(matches!(conflict, SaveInError::Conflict { stored: Some(stored) } if stored == second.revision()));
+    drop(transaction);
+    assert_eq!(rooms(&client).await, 1);
+}

@@ -1,0 +1,129 @@
+//! A Postgres server of a test's own: in a directory that is removed with it, as a user without rights, on a free port
+//! of this machine.
+
+use std::net::TcpListener;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use stube::store::postgres::tokio_postgres::{Client, Config, NoTls};
+use tempfile::TempDir;
+
+/// Whom the server runs as if this is root, which it refuses: nobody.
+const NOBODY: u32 = 65_534;
+
+pub(crate) struct Server {
+    bin: PathBuf,
+    dir: TempDir,
+    port: u16,
+    settings: Vec<String>,
+    process: Mutex<Option<Child>>,
+    databases: AtomicU32,
+}
+
+impl Server {
+    /// Starts one with these settings on top of its defaults.
+    pub(crate) async fn start(settings: &[&str]) -> Self {
+        let bin = bin();
+        let dir = TempDir::new().expect("a directory");
+        let data = dir.path().join("data");
+        let mut initdb = command(&bin.join("initdb"), dir.path());
+        initdb
+            .args(["--auth=trust", "--username=stube", "--encoding=UTF8", "--no-locale", "--no-sync", "-D"])
+            .arg(&data);
+        let made = initdb.output().expect("initdb runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
+        let server = Self { bin, dir, port, settings, process: Mutex::new(None), databases: AtomicU32::new(0) };
+        server.begin().await;
+        server
+    }
+
+    /// Starts it again, after [`kill`](Self::kill).
+    pub(crate) async fn begin(&self) {
+        let mut postgres = command(&self.bin.join("postgres"), self.dir.path());
+        postgres.arg("-D").arg(self.dir.path().join("data")).arg("-p").arg(self.port.to_string());
+        postgres.args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=120", "-c", "autovacuum=off", "-k"]);
+        postgres.arg(self.dir.path());
+        for setting in &self.settings {
+            postgres.arg("-c").arg(setting);
+        }
+        let child = postgres.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres runs");
+        *self.process.lock().expect("no test panics in here") = Some(child);
+        let until = Instant::now() + Duration::from_secs(60);
+        while let Err(error) = self.config("postgres").connect(NoTls).await {
+            assert!(Instant::now() < until, "the server does not start: {error}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Kills the server without warning. Its backends notice and go too.
+    pub(crate) fn kill(&self) {
+        let child = self.process.lock().expect("no test panics in here").take();
+        if let Some(mut child) = child {
+            child.kill().and_then(|()| child.wait()).expect("it can be killed");
+        }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn config(&self, database: &str) -> Config {
+        let mut config = Config::new();
+        config.host("127.0.0.1").port(self.port).user("stube").dbname(database);
+        config
+    }
+
+    /// Makes a database with nothing in it.
+    pub(crate) async fn database(&self) -> Config {
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::SeqCst));
+        self.client(&self.config("postgres"))
+            .await
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .expect("made");
+        self.config(&name)
+    }
+
+    /// A connection of the test's own.
+    pub(crate) async fn client(&self, config: &Config) -> Client {
+        let (client, connection) = config.connect(NoTls).await.expect("a connection");
+        tokio::spawn(connection);
+        client
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Where the server's programs are: the newest of those that Debian installs, or those on the path.
+fn bin() -> PathBuf {
+    let version = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
+    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path());
+    let newest = installed.filter(|path| path.join("bin/initdb").exists()).max_by_key(version);
+    let on_path = || {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path).find(|dir| dir.join("initdb").exists())
+    };
+    let found = newest.map(|path| path.join("bin")).or_else(on_path);
+    found.expect("no Postgres server is installed; `tests/postgres.sh` installs one and runs these tests")
+}
+
+fn command(program: &Path, dir: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(dir);
+    if rustix::process::geteuid().is_root() {
+        chown(dir, Some(NOBODY), Some(NOBODY)).expect("root may give it away");
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
