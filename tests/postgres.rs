@@ -5,6 +5,7 @@
 mod common;
 #[path = "postgres/proxy.rs"]
 mod proxy;
+#[allow(dead_code, reason = "the benchmark uses more of it")]
 #[path = "postgres/server.rs"]
 mod server;
 
@@ -16,11 +17,11 @@ use common::Counter;
 use proxy::Proxy;
 use server::Server;
 use stube::error::BoxError;
-use stube::runtime::{Reply, Runtime};
+use stube::runtime::{Prepared, Reply, Runtime};
+use stube::store::Query;
 use stube::store::contract::{self, Harness};
-use stube::store::postgres::tokio_postgres::Config;
+use stube::store::postgres::tokio_postgres::{Client, Config};
 use stube::store::postgres::{OpenError, SaveInError};
-use stube::store::{Query, Saved};
 use stube::{ConversationId, Event, PostgresStore, Store};
 use tokio::task::JoinSet;
 
@@ -305,40 +306,43 @@ async fn a_row_of_the_hosts_is_committed_with_the_conversation_or_not_at_all() {
     let server = Server::start(&[]).await;
     let config = server.database().await;
     let runtime = Runtime::open(open(&config).await).expect("it opens");
-    let store = open(&config).await;
+    let other = Runtime::open(open(&config).await).expect("it opens");
     let id = runtime.start(Counter::new()).await.expect("it starts").id;
     let mut client = server.client(&config).await;
     client.batch_execute("CREATE TABLE booked (room text)").await.expect("it is made");
-    let rooms = async |client: &stube::store::postgres::tokio_postgres::Client| -> i64 {
-        client.query_one("SELECT count(*) FROM booked", &[]).await.expect("it can be read").get(0)
+    let both = async |client: &Client| -> (i64, String) {
+        let rooms = client.query_one("SELECT count(*) FROM booked", &[]).await.expect("it can be read").get(0);
+        (rooms, common::open(&other, id).await.1)
     };
-    // What the next answer makes of the conversation, saved elsewhere and taken from there.
-    let other = server.database().await;
-    let elsewhere = open(&other).await;
-    let first = store.load(id).await.expect("it can be read").expect("it is there");
-    assert!(matches!(elsewhere.save(&first, None).await, Saved::Applied));
-    let _ = common::send(&Runtime::open(elsewhere.clone()).expect("it opens"), id, Event::new("up"))
-        .await
-        .expect("applied");
-    let second = elsewhere.load(id).await.expect("it can be read").expect("it is there");
-
-    for commits in [false, true] {
+    let booked = "INSERT INTO booked VALUES ('12')";
+    for (commits, expected) in [(false, (0, "0 0 ")), (true, (1, "1 0 "))] {
+        let (turn, _) = common::open(&runtime, id).await;
+        let prepared = runtime.prepare(id, turn, Event::new("up")).await.expect("it is worked out");
+        let Prepared::Change(change) = prepared else { panic!("{prepared:?}") };
         let transaction = client.transaction().await.expect("it begins");
-        transaction.execute("INSERT INTO booked VALUES ('12')", &[]).await.expect("booked");
-        PostgresStore::save_in(&transaction, &second, Some(first.revision())).await.expect("it is carried");
+        transaction.execute(booked, &[]).await.expect("booked");
+        PostgresStore::save_in(&transaction, change.record(), change.replaces()).await.expect("it is carried");
         match commits {
-            true => transaction.commit().await.expect("it is committed"),
+            true => {
+                transaction.commit().await.expect("it is committed");
+                assert_eq!(change.committed().await, Reply::Applied);
+            }
             false => transaction.rollback().await.expect("it is rolled back"),
         }
-        assert_eq!(rooms(&client).await, i64::from(commits));
-        let expected = if commits { &second } else { &first };
-        assert_eq!(store.load(id).await.expect("it can be read").as_ref(), Some(expected));
+        let (rooms, text) = both(&client).await;
+        assert_eq!((rooms, text.as_str()), expected);
     }
+    // Somebody else is faster.
+    let (turn, _) = common::open(&runtime, id).await;
+    let prepared = runtime.prepare(id, turn, Event::new("up")).await.expect("it is worked out");
+    let Prepared::Change(change) = prepared else { panic!("{prepared:?}") };
+    assert_eq!(common::send(&other, id, Event::new("up")).await.expect("it is saved"), Reply::Applied);
     let transaction = client.transaction().await.expect("it begins");
-    transaction.execute("INSERT INTO booked VALUES ('12')", &[]).await.expect("booked");
+    transaction.execute(booked, &[]).await.expect("booked");
     let conflict =
-        PostgresStore::save_in(&transaction, &second, Some(first.revision())).await.expect_err("it was saved");
-    assert!(matches!(conflict, SaveInError::Conflict { stored: Some(stored) } if stored == second.revision()));
-    drop(transaction);
-    assert_eq!(rooms(&client).await, 1);
+        PostgresStore::save_in(&transaction, change.record(), change.replaces()).await.expect_err("it is old");
+    assert!(matches!(conflict, SaveInError::Conflict { stored: Some(stored) } if stored == change.record().revision()));
+    drop((transaction, change));
+    let (rooms, text) = both(&client).await;
+    assert_eq!((rooms, text.as_str()), (1, "2 0 "));
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use stube::error::{BoxError, ErrorKind};
 use stube::kernel::{self, Outcome};
-use stube::record::{Reason, Record, Revision, Unreadable};
+use stube::record::{MAX_BYTES, Reason, Record, Revision, Unreadable};
 use stube::runtime::{Prepared, Reply, Runtime};
 use stube::store::contract::{self, Harness, Promise};
 use stube::store::sqlite::rusqlite::{self, Connection, TransactionBehavior};
@@ -301,6 +301,7 @@ async fn a_column_that_says_something_else_than_the_record_is_damage() {
         match (column, store.load(id(number)).await) {
             ("record", Err(LoadError::Unreadable(Unreadable { reason, .. }))) => {
                 assert_eq!(reason, Reason::TooLarge(2_000_000));
+                const { assert!(MAX_BYTES < 2_000_000) };
             }
             (_, Err(LoadError::Unreadable(Unreadable { reason: Reason::Corrupt(why), .. }))) => {
                 assert!(why.contains(&format!("`{column}`")), "{why}");
@@ -329,8 +330,8 @@ async fn a_damaged_page_keeps_no_other_row_from_being_read() {
     drop((by_hand, store));
     let mut bytes = std::fs::read(&path).expect("the file");
     // A leaf of a table begins with this byte, and records are in most of them.
-    let leaves = bytes.chunks(4096).enumerate().filter(|(_, page)| page[0] == 0x0d);
-    let (page, _) = leaves.max_by_key(|(page, _)| *page).expect("there are leaves");
+    let mut leaves = bytes.chunks(4096).enumerate().filter(|(_, page)| page[0] == 0x0d);
+    let (page, _) = leaves.next_back().expect("there are leaves");
     bytes[page * 4096..][..4096].fill(0xa5);
     std::fs::write(&path, bytes).expect("it is damaged");
     let (whole, damaged) = load_all(&open(&path)).await;

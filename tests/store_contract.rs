@@ -126,7 +126,7 @@ fn broken(flaw: Flaw) -> &'static [Promise] {
         Flaw::KeepsHalfOfAnId => &[Ids, Unreadable],
         Flaw::LastSaveWins => &[Revisions, LargeRevisions, DeletedIsGone, OneWinner, RevisionsReopened],
         Flaw::SmallRevisions => &[LargeRevisions, DeleteNamesRevision],
-        Flaw::DeletesWhateverIsThere => &[DeleteNamesRevision, RevisionsReopened],
+        Flaw::DeletesWhateverIsThere => &[DeleteNamesRevision, OneWinner, RevisionsReopened],
         Flaw::NothingToDeleteIsAConflict => &[DeleteTwice, Faults, Recovery, Unknown],
         Flaw::ListsTheDeleted => &[DeletedIsGone],
         Flaw::NothingIsAnError => &[Nothing, ManyTasks, LoadAllMeanwhile, GivenUp, Faults, Recovery, Unknown],
@@ -157,6 +157,15 @@ async fn each_store_with_a_flaw_breaks_the_promises_that_it_should() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Where tasks run beside each other, they must meet all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn races_are_found_on_several_threads_too() {
+    for (flaw, promise) in [(Flaw::ComparesBefore, OneWinner), (Flaw::OneDocument, ManyTasks)] {
+        let report = contract::run(Site::new(flaw)).await;
+        assert!(report.broken().contains(&promise), "{flaw:?}:\n{report}");
+    }
 }
 
 #[test]

@@ -41,8 +41,9 @@
 //! # }
 //! ```
 //!
-//! It must be called within a tokio runtime. Promises about many tasks mean more where the runtime has several threads.
-//! Nothing here waits for a time to pass, and nothing is random: two runs make the same calls.
+//! It must be called within a tokio runtime. Callers that are to meet do so at every await, in one task; beside that they
+//! run in tasks of their own, which means more where the runtime has several threads. Nothing here waits for a time to
+//! pass, and nothing is random.
 //!
 //! The suite looks at a store from outside, so it finds a missing `fsync` only if the harness cuts the power.
 
@@ -169,7 +170,7 @@ impl<H: Harness> Suite<H> {
             Promise::Counts => plain::counts(&self.fresh().await?).await,
             Promise::OneWinner => tasks::one_winner(self.fresh().await?).await,
             Promise::ManyTasks => tasks::many(self.fresh().await?).await,
-            Promise::LoadAllMeanwhile => tasks::load_all_meanwhile(self.fresh().await?).await,
+            Promise::LoadAllMeanwhile => tasks::load_all_meanwhile(&self.fresh().await?).await,
             Promise::GivenUp => tasks::given_up(&self.fresh().await?).await,
             Promise::Unreadable => self.unreadable().await,
             Promise::Reopened => self.reopened().await,

@@ -204,14 +204,11 @@ impl PostgresStore {
     ) -> Result<(), SaveInError> {
         let change = Change { id: record.id(), replaces, record: Some(Arc::new(record.clone())) };
         let doing = |error| SaveInError::Postgres(PostgresError::new("changing rows", &error));
-        let statement = transaction.prepare(rows::CHANGE).await.map_err(doing)?;
-        let saved = rows::change(transaction, &statement, &[&change]).await.map_err(doing)?;
-        match saved.into_iter().next() {
-            Some(Saved::Applied) => Ok(()),
-            Some(Saved::Conflict { stored }) => Err(SaveInError::Conflict { stored }),
-            Some(Saved::NotApplied(_) | Saved::Unknown(_)) | None => {
-                unreachable!("BUG: a statement applies a change or conflicts")
-            }
+        let statement = transaction.prepare(rows::statement(&change)).await.map_err(doing)?;
+        match rows::change_one(transaction, &statement, &change).await.map_err(doing)? {
+            Saved::Applied => Ok(()),
+            Saved::Conflict { stored } => Err(SaveInError::Conflict { stored }),
+            Saved::NotApplied(_) | Saved::Unknown(_) => unreachable!("BUG: a statement changes a row or none"),
         }
     }
 

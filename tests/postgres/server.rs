@@ -70,6 +70,16 @@ impl Server {
         }
     }
 
+    /// A program that comes with the server.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+
+    /// The directory of the server, which goes with it.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }

@@ -44,7 +44,7 @@ promises! {
     11 Pages "A page has those records that match, in the order of their ids, after the given one, and no more than asked for."
     12 PagesGoOn "What is not changed between two pages is in one of them, once."
     13 Counts "The counts are those of the records that match, by flow and state, in the order of the names."
-    14 OneWinner "Of many saves over one revision at once, one is applied."
+    14 OneWinner "Of many changes of one revision at once, one is applied."
     15 ManyTasks "Many conversations are changed at once, and none harms another."
     16 LoadAllMeanwhile "`load_all` hands on what is not changed meanwhile, once."
     17 GivenUp "A change that nobody waits for any more is made whole or not at all, and the store works on."

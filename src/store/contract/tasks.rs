@@ -14,53 +14,103 @@ use crate::store::contract::report::{Checked, Stop, must};
 use crate::store::contract::yardstick::{delete, holds, load, loads, name, page, save, text};
 use crate::store::{BoxFuture, Query, Saved, Store};
 
-/// How many callers there are at once.
-const CALLERS: u64 = 8;
+/// How many callers race for one revision.
+const RACERS: u64 = 8;
+
+/// Runs these beside each other in one task, a step of each in turn: so they meet at every await, whatever the runtime
+/// makes of tasks.
+async fn in_turn<T>(mut futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    let mut done: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+    poll_fn(|cx| {
+        for (future, done) in futures.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                *done = Some(output);
+            }
+        }
+        if done.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+/// Runs these in tasks of their own, on as many threads as the runtime has.
+async fn in_tasks<T: Send + 'static>(futures: Vec<BoxFuture<'static, T>>) -> Result<Vec<T>, Stop> {
+    let mut tasks = JoinSet::new();
+    for future in futures {
+        tasks.spawn(future);
+    }
+    let mut done = Vec::new();
+    while let Some(output) = tasks.join_next().await {
+        done.push(output.map_err(|error| Stop::broken(format!("a task ended with {error}")))?);
+    }
+    Ok(done)
+}
 
 pub(super) async fn one_winner(store: impl Store) -> Checked {
     let store = Arc::new(store);
     let mut before = None;
     for round in 1..=20 {
         let now = record(id(0), revision(round));
-        let mut racers = JoinSet::new();
-        for _ in 0..CALLERS {
-            let (store, now) = (Arc::clone(&store), now.clone());
-            racers.spawn(async move {
-                yield_now().await;
-                store.save(&now, before).await
-            });
-        }
-        let mut winners = 0;
-        while let Some(saved) = racers.join_next().await {
-            match saved.map_err(|error| Stop::broken(format!("a save ended with {error}")))? {
-                Saved::Applied => winners += 1,
+        // In every other pair of rounds one of them deletes.
+        let deleting = before.filter(|_| round % 4 > 1);
+        let racers =
+            (0..RACERS).map(|racer| race(Arc::clone(&store), now.clone(), before, deleting.filter(|_| racer == 3)));
+        let racers = racers.collect();
+        let raced = if round % 2 == 0 { in_turn(racers).await } else { in_tasks(racers).await? };
+        let (mut winners, mut losers) = (Vec::new(), Vec::new());
+        for (new, saved) in raced {
+            match saved {
+                Saved::Applied => winners.push(new),
                 // Whoever did not begin may begin again.
                 Saved::NotApplied(_) => {}
-                Saved::Conflict { stored } if stored == Some(now.revision()) => {}
-                other @ (Saved::Conflict { .. } | Saved::Unknown(_)) => {
-                    return Err(Stop::broken(format!("of many saves at once, one was answered with {other:?}")));
+                Saved::Conflict { stored } => losers.push(stored),
+                other @ Saved::Unknown(_) => {
+                    return Err(Stop::broken(format!("of many changes at once, one was answered with {other:?}")));
                 }
             }
         }
-        must(winners == 1, || format!("of {CALLERS} saves over {} at once {winners} were applied", text(before)))?;
-        loads(&*store, id(0), Some(&now)).await?;
-        before = Some(now.revision());
+        let [winner] = winners[..] else {
+            let (many, from) = (winners.len(), text(before));
+            return Err(Stop::broken(format!("of {RACERS} changes over {from} at once {many} were applied")));
+        };
+        must(losers.iter().all(|stored| *stored == winner), || {
+            format!("{} has won, and those who lost were told of {losers:?}", text(winner))
+        })?;
+        loads(&*store, id(0), winner.map(|_| &now)).await?;
+        before = winner;
     }
     Ok(20)
 }
 
+/// One of many who change the same revision. Gives what was to be there afterwards, and the answer.
+fn race(
+    store: Arc<impl Store>,
+    now: Record,
+    before: Option<Revision>,
+    deleting: Option<Revision>,
+) -> BoxFuture<'static, (Option<Revision>, Saved)> {
+    Box::pin(async move {
+        yield_now().await;
+        match deleting {
+            Some(stored) => (None, store.delete(id(0), stored).await),
+            None => (Some(now.revision()), store.save(&now, before).await),
+        }
+    })
+}
+
 pub(super) async fn many(store: impl Store) -> Checked {
     let store = Arc::new(store);
-    let mut callers = JoinSet::new();
-    for caller in 0..64 {
-        let store = Arc::clone(&store);
-        callers.spawn(async move { live(&*store, caller).await });
-    }
-    let mut kept = Vec::new();
-    while let Some(lived) = callers.join_next().await {
-        kept.extend(lived.map_err(|error| Stop::broken(format!("a caller ended with {error}")))??);
-    }
-    holds(&*store, &kept).await?;
+    let lives = |numbers: std::ops::Range<u64>| {
+        let life = |number| -> BoxFuture<'static, Result<Option<Record>, Stop>> {
+            let store = Arc::clone(&store);
+            Box::pin(async move { live(&*store, number).await })
+        };
+        numbers.map(life).collect::<Vec<_>>()
+    };
+    let mut lived = in_turn(lives(0..32)).await;
+    lived.extend(in_tasks(lives(32..64)).await?);
+    let kept: Vec<_> = lived.into_iter().collect::<Result<_, _>>()?;
+    holds(&*store, kept.iter().flatten()).await?;
     Ok(64)
 }
 
@@ -87,40 +137,40 @@ async fn live(store: &impl Store, caller: u64) -> Result<Option<Record>, Stop> {
     Ok(last.map(|revision| record(id, revision)))
 }
 
-pub(super) async fn load_all_meanwhile(store: impl Store) -> Checked {
-    let store = Arc::new(store);
+pub(super) async fn load_all_meanwhile(store: &impl Store) -> Checked {
     let quiet: Vec<_> = (0..100).map(|number| record(id(number), Revision::FIRST)).collect();
     for record in &quiet {
-        save(&*store, record, None).await?;
+        save(store, record, None).await?;
     }
-    let done = Arc::new(AtomicBool::new(false));
-    let mut changes = JoinSet::new();
-    for caller in 0..4 {
-        let (store, done) = (Arc::clone(&store), Arc::clone(&done));
-        changes.spawn(async move {
-            let mut round = 0;
+    let done = AtomicBool::new(false);
+    let change = |caller: u64| -> BoxFuture<'_, Result<(), Stop>> {
+        let done = &done;
+        Box::pin(async move {
+            let mut round = 0_u64;
             // At least one round each, so that a load of all has something to meet.
             while round == 0 || !done.load(Ordering::SeqCst) {
-                live(&*store, 1_000 + 4 * round + caller).await?;
+                live(store, 1_000 + 4 * round + caller).await?;
                 round += 1;
                 yield_now().await;
             }
-            Ok::<_, Stop>(())
-        });
-    }
-    let mut read = Ok(());
-    for _ in 0..10 {
-        read = read_quiet(&*store, &quiet).await;
-        if read.is_err() {
-            break;
+            Ok(())
+        })
+    };
+    let read = async {
+        let mut read = Ok(());
+        for _ in 0..10 {
+            if read.is_ok() {
+                read = read_quiet(store, &quiet).await;
+            }
+            yield_now().await;
         }
-        yield_now().await;
-    }
-    done.store(true, Ordering::SeqCst);
-    while let Some(changed) = changes.join_next().await {
-        changed.map_err(|error| Stop::broken(format!("a caller ended with {error}")))??;
-    }
-    read.map(|()| 10 * quiet.len())
+        done.store(true, Ordering::SeqCst);
+        read
+    };
+    let mut callers: Vec<BoxFuture<'_, Result<(), Stop>>> = (0..4).map(change).collect();
+    callers.push(Box::pin(read));
+    in_turn(callers).await.into_iter().collect::<Result<(), _>>()?;
+    Ok(10 * quiet.len())
 }
 
 async fn read_quiet(store: &impl Store, quiet: &[Record]) -> Result<(), Stop> {

@@ -13,13 +13,83 @@ use crate::store::postgres::writer::Change;
 use crate::store::{Count, Page, Query, Saved, Summary};
 use crate::timestamp::Timestamp;
 
+/// Whether a record is whole: its checksum, the last 75 bytes, is that of its other bytes.
+macro_rules! whole {
+    () => {
+        r#"substr(row.record, greatest(length(row.record) - 74, 1)) = convert_to(
+            ',"sum":"' || encode(sha256(substr(row.record, 1, greatest(length(row.record) - 75, 0))), 'hex')
+            || E'"}\n', 'UTF8')"#
+    };
+}
+
+const INSERT: &str = "
+    INSERT INTO stube_conversation (id, revision, flow, state, waits_for, owner, due, touched, record)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING
+";
+
+const UPDATE: &str = concat!(
+    "UPDATE stube_conversation AS row SET revision = $2, flow = $3, state = $4, waits_for = $5, owner = $6, due = $7, ",
+    "touched = $8, record = $9 WHERE id = $1 AND revision = $10 AND ",
+    whole!()
+);
+
+const DELETE: &str = concat!("DELETE FROM stube_conversation AS row WHERE id = $1 AND revision = $2 AND ", whole!());
+
+/// The statement that makes a change by itself.
+pub(super) fn statement(change: &Change) -> &'static str {
+    match (&change.record, change.replaces) {
+        (Some(_), None) => INSERT,
+        (Some(_), Some(_)) => UPDATE,
+        (None, _) => DELETE,
+    }
+}
+
+/// Makes a change by its [`statement`]. Gives what became of it.
+pub(super) async fn change_one<C: GenericClient>(
+    client: &C,
+    statement: &Statement,
+    change: &Change,
+) -> Result<Saved, Error> {
+    let (id, replaces) = (change.id.to_string(), change.replaces.map(number));
+    let changed = match &change.record {
+        None => client.execute(statement, &[&id, &replaces]).await?,
+        Some(record) => {
+            let summary = Summary::of(record);
+            let (revision, owner) = (number(summary.revision), summary.owner.as_ref().map(|it| it.as_str().as_bytes()));
+            let (due, touched) = (summary.due.map(SystemTime::from), SystemTime::from(summary.touched));
+            let bytes = record.bytes();
+            let mut values: Vec<&(dyn ToSql + Sync)> =
+                vec![&id, &revision, &summary.flow, &summary.state, &summary.waits_for, &owner, &due, &touched, &bytes];
+            values.extend(replaces.as_ref().map(|replaces| replaces as &(dyn ToSql + Sync)));
+            client.execute(statement, &values).await?
+        }
+    };
+    if changed == 1 {
+        return Ok(Saved::Applied);
+    }
+    let rows = client.query(LOAD, &[&vec![id]]).await?;
+    Ok(not_applied(change, rows.first().map(entry).as_ref()))
+}
+
+/// What became of a change that no row was changed for.
+fn not_applied(change: &Change, stored: Option<&Result<Record, Unreadable>>) -> Saved {
+    match (&change.record, stored) {
+        // What is not there has been deleted.
+        (None, None) => Saved::Applied,
+        (_, stored) => {
+            let stored = stored.and_then(|stored| stored.as_ref().ok());
+            Saved::Conflict { stored: stored.map(Record::revision) }
+        }
+    }
+}
+
 /// All changes at once: one statement, which is one transaction and one round trip.
 ///
 /// Each change compares the revision that it replaces with the one in the row at the moment at which the row is locked,
 /// so it is applied once or not at all, whatever happens beside it. The rows are locked in the order of their ids, so
-/// that two processes never wait for each other in a circle. A record that is damaged is not replaced: its checksum, the
-/// last 75 bytes, is that of other bytes.
-pub(super) const CHANGE: &str = r#"
+/// that two processes never wait for each other in a circle. A record that is damaged is not replaced.
+pub(super) const CHANGE: &str = concat!(
+    r#"
     WITH change AS (
         SELECT * FROM unnest(
             $1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::timestamptz[],
@@ -29,9 +99,9 @@ pub(super) const CHANGE: &str = r#"
         SELECT id, revision FROM stube_conversation WHERE id = ANY ($1) ORDER BY id FOR UPDATE
     ), whole AS (
         SELECT id FROM locked JOIN stube_conversation AS row USING (id)
-        WHERE substr(row.record, greatest(length(row.record) - 74, 1)) = convert_to(
-            ',"sum":"' || encode(sha256(substr(row.record, 1, greatest(length(row.record) - 75, 0))), 'hex')
-            || E'"}\n', 'UTF8')
+        WHERE "#,
+    whole!(),
+    r#"
     ), updated AS (
         UPDATE stube_conversation AS row
         SET revision = change.revision, flow = change.flow, state = change.state, waits_for = change.waits_for,
@@ -50,7 +120,8 @@ pub(super) const CHANGE: &str = r#"
         ON CONFLICT (id) DO NOTHING RETURNING id
     )
     SELECT id FROM updated UNION ALL SELECT id FROM deleted UNION ALL SELECT id FROM inserted
-"#;
+"#
+);
 
 /// Makes changes of different conversations by [`CHANGE`]. Gives what became of each.
 pub(super) async fn change<C: GenericClient>(
@@ -89,14 +160,9 @@ pub(super) async fn change<C: GenericClient>(
     let others: Vec<_> = ids.iter().filter(|id| !applied.contains(id)).cloned().collect();
     let rows = client.query(LOAD, &[&others]).await?;
     let stored: BTreeMap<String, _> = rows.iter().map(|row| (row.get(0), entry(row))).collect();
-    let saved = changes.iter().zip(&ids).map(|(change, id)| match (&change.record, stored.get(id)) {
-        _ if applied.contains(id) => Saved::Applied,
-        // What is not there has been deleted.
-        (None, None) => Saved::Applied,
-        (_, stored) => {
-            let stored = stored.and_then(|stored| stored.as_ref().ok());
-            Saved::Conflict { stored: stored.map(Record::revision) }
-        }
+    let saved = changes.iter().zip(&ids).map(|(change, id)| match applied.contains(id) {
+        true => Saved::Applied,
+        false => not_applied(change, stored.get(id)),
     });
     Ok(saved.collect())
 }

@@ -178,6 +178,10 @@ async fn attempt(shared: &Shared, connection: &Connection, jobs: &[Job]) -> Resu
     // The server gives up first, so this is a server that cannot be heard.
     let limit = shared.timeout * 2;
     let made = async {
+        if let [change] = changes[..] {
+            let statement = connection.client.prepare_cached(rows::statement(change)).await?;
+            return Ok(vec![rows::change_one(&**connection.client, &statement, change).await?]);
+        }
         let statement = connection.client.prepare_cached(rows::CHANGE).await?;
         rows::change(&**connection.client, &statement, &changes).await
     };
