@@ -52,10 +52,10 @@ impl Runtime {
     /// # let scratch = tempfile::tempdir()?;
     /// # let path = scratch.path().join("shop.db");
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn run(path: std::path::PathBuf) -> Result<(), Box<dyn std::error::Error>> {
+    /// # async fn run(path: std::path::PathBuf) -> Result<(), stube::error::BoxError> {
     /// # use stube::{Confirm, flow};
     /// # #[flow]
-    /// # async fn order() -> bool { Confirm::new("Order it?").await }
+    /// # async fn buy() -> bool { Confirm::new("Order it?").await }
     /// use stube::runtime::Prepared;
     /// use stube::store::sqlite::rusqlite::TransactionBehavior::Immediate;
     /// use stube::{Event, Runtime, SqliteStore};
@@ -64,7 +64,7 @@ impl Runtime {
     /// let runtime = Runtime::open(store.clone())?;
     /// let mut shop = store.connect()?;
     /// shop.execute_batch("CREATE TABLE shop_order (conversation TEXT PRIMARY KEY)")?;
-    /// # let id = runtime.start(order()).await?.id;
+    /// # let id = runtime.start(buy()).await?.id;
     /// # let turn = runtime.questions(id).await?.waiting().expect("it waits")[0].turn;
     ///
     /// if let Prepared::Change(change) = runtime.prepare(id, turn, Event::new("yes")).await? {
@@ -85,7 +85,7 @@ impl Runtime {
     /// # }
     /// # run(path)?;
     /// # }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # Ok::<(), stube::error::BoxError>(())
     /// ```
     ///
     /// # Errors
