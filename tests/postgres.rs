@@ -312,10 +312,12 @@ async fn a_row_of_the_hosts_is_committed_with_the_conversation_or_not_at_all() {
     client.batch_execute("CREATE TABLE booked (room text)").await.expect("it is made");
     let both = async |client: &Client| -> (i64, String) {
         let rooms = client.query_one("SELECT count(*) FROM booked", &[]).await.expect("it can be read").get(0);
-        (rooms, common::open(&other, id).await.1)
+        // It is asleep to the other runtime, which wakes it for the eyes.
+        let (_, text) = common::open(&other, id).await;
+        (rooms, text.split(' ').next().expect("a count").to_owned())
     };
     let booked = "INSERT INTO booked VALUES ('12')";
-    for (commits, expected) in [(false, (0, "0 0 ")), (true, (1, "1 0 "))] {
+    for (commits, expected) in [(false, (0, "0")), (true, (1, "1"))] {
         let (turn, _) = common::open(&runtime, id).await;
         let prepared = runtime.prepare(id, turn, Event::new("up")).await.expect("it is worked out");
         let Prepared::Change(change) = prepared else { panic!("{prepared:?}") };
@@ -344,5 +346,5 @@ async fn a_row_of_the_hosts_is_committed_with_the_conversation_or_not_at_all() {
     assert!(matches!(conflict, SaveInError::Conflict { stored: Some(stored) } if stored == change.record().revision()));
     drop((transaction, change));
     let (rooms, text) = both(&client).await;
-    assert_eq!((rooms, text.as_str()), (1, "2 0 "));
+    assert_eq!((rooms, text.as_str()), (1, "2"));
 }

@@ -37,7 +37,7 @@ impl Server {
             .arg(&data);
         let made = initdb.output().expect("initdb runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let port = free_port();
         let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
         let server = Self { bin, dir, port, settings, process: Mutex::new(None), databases: AtomicU32::new(0) };
         server.begin().await;
@@ -53,13 +53,18 @@ impl Server {
         for setting in &self.settings {
             postgres.arg("-c").arg(setting);
         }
-        let child = postgres.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres runs");
-        *self.process.lock().expect("no test panics in here") = Some(child);
+        postgres.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = postgres.spawn().expect("postgres runs");
         let until = Instant::now() + Duration::from_secs(60);
         while let Err(error) = self.config("postgres").connect(NoTls).await {
             assert!(Instant::now() < until, "the server does not start: {error}");
+            // It does not start as long as a backend of the one before has not noticed that it is gone.
+            if child.try_wait().expect("it is our child").is_some() {
+                child = postgres.spawn().expect("postgres runs");
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        *self.process.lock().expect("no test panics in here") = Some(child);
     }
 
     /// Kills the server without warning. Its backends notice and go too.
@@ -113,6 +118,16 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// A port that nothing listens on, below those that the system gives to whoever connects: one of these could be taken
+/// while the server is down.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id() % 100 * 100;
+    let ports = std::iter::repeat_with(|| 20_000 + (first + NEXT.fetch_add(1, Ordering::SeqCst)) % 10_000);
+    let ports = ports.map(|port| u16::try_from(port).expect("it is below 30,000"));
+    ports.take(10_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
 
 /// Where the server's programs are: the newest of those that Debian installs, or those on the path.
