@@ -36,8 +36,15 @@
 //!
 //! # Features
 //!
-//! `terminal`: the front for a terminal. `sqlite`: the store for load, one SQLite file. `store-contract`: what a
-//! [`Store`] promises, as a suite for a store of one's own. None is on by default.
+//! | Feature | Adds |
+//! |---|---|
+//! | `terminal` | the front for a terminal |
+//! | `sqlite` | the store for load: one SQLite file, also for several processes |
+//! | `postgres` | the store for many processes: one Postgres database |
+//! | `seal` | encryption of what a store keeps, over any of them |
+//! | `store-contract` | what a [`Store`] promises, as a suite for a store of one's own |
+//!
+//! None is on by default.
 
 #![warn(clippy::print_stdout)]
 
