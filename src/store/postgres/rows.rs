@@ -9,6 +9,7 @@ use tokio_postgres::{Error, GenericClient, Row, Statement};
 
 use crate::id::{ConversationId, Owner};
 use crate::record::{Reason, Record, Revision, Unreadable};
+use crate::store::postgres::PostgresError;
 use crate::store::postgres::writer::Change;
 use crate::store::{Count, Page, Query, Saved, Summary};
 use crate::timestamp::Timestamp;
@@ -158,11 +159,13 @@ pub(super) async fn change<C: GenericClient>(
         return Ok(changes.iter().map(|_| Saved::Applied).collect());
     }
     let others: Vec<_> = ids.iter().filter(|id| !applied.contains(id)).cloned().collect();
-    let rows = client.query(LOAD, &[&others]).await?;
-    let stored: BTreeMap<String, _> = rows.iter().map(|row| (row.get(0), entry(row))).collect();
-    let saved = changes.iter().zip(&ids).map(|(change, id)| match applied.contains(id) {
-        true => Saved::Applied,
-        false => not_applied(change, stored.get(id)),
+    // The changes have been made: what fails from here on must not hide that.
+    let rows = client.query(LOAD, &[&others]).await;
+    let stored = rows.map(|rows| rows.iter().map(|row| (row.get(0), entry(row))).collect::<BTreeMap<String, _>>());
+    let saved = changes.iter().zip(&ids).map(|(change, id)| match &stored {
+        _ if applied.contains(id) => Saved::Applied,
+        Ok(stored) => not_applied(change, stored.get(id)),
+        Err(error) => Saved::NotApplied(PostgresError::new("looking at rows", error).into()),
     });
     Ok(saved.collect())
 }

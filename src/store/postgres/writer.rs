@@ -2,11 +2,14 @@
 //! statement; what comes meanwhile is for the next one.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::Pool;
-use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, oneshot};
 
 use crate::id::ConversationId;
 use crate::record::{Record, Revision};
@@ -47,6 +50,8 @@ pub(super) struct Shared {
     in_doubt: Mutex<HashMap<ConversationId, Backend>>,
     /// The conversations that a task is at work on.
     in_work: Mutex<HashSet<ConversationId>>,
+    /// A task has finished with one of these.
+    freed: Notify,
 }
 
 struct Waiting {
@@ -58,7 +63,7 @@ struct Waiting {
 impl Shared {
     pub(super) fn new(pool: Pool, timeout: Duration, receiver: mpsc::Receiver<Job>) -> Self {
         let jobs = AsyncMutex::new(Waiting { receiver, held: VecDeque::new() });
-        Self { pool, timeout, jobs, in_doubt: Mutex::default(), in_work: Mutex::default() }
+        Self { pool, timeout, jobs, in_doubt: Mutex::default(), in_work: Mutex::default(), freed: Notify::new() }
     }
 
     fn in_doubt(&self) -> MutexGuard<'_, HashMap<ConversationId, Backend>> {
@@ -101,14 +106,26 @@ impl Shared {
             if !taken.is_empty() {
                 return Some(taken);
             }
-            if waiting.held.is_empty() {
-                let job = waiting.receiver.recv().await?;
-                waiting.held.push_back(job);
-            } else {
-                // All that waits is for conversations that another task is at work on.
-                tokio::task::yield_now().await;
-            }
+            // All that waits is for conversations that another task is at work on.
+            let holds = !waiting.held.is_empty();
+            let mut freed = pin!(self.freed.notified());
+            let next = poll_fn(|cx| match (freed.as_mut().poll(cx), waiting.receiver.poll_recv(cx)) {
+                (_, Poll::Ready(Some(job))) => Poll::Ready(Some(Some(job))),
+                (Poll::Ready(()), _) => Poll::Ready(Some(None)),
+                (Poll::Pending, Poll::Ready(None)) if !holds => Poll::Ready(None),
+                (Poll::Pending, _) => Poll::Pending,
+            });
+            let next = next.await?;
+            waiting.held.extend(next);
         }
+    }
+
+    /// Says what became of a change. Whoever asked may have gone; it was made all the same.
+    fn answer(&self, job: Job, saved: Saved) {
+        // First, so that the next change of this conversation finds it free.
+        self.in_work().remove(&job.change.id);
+        self.freed.notify_one();
+        let _ = job.answer.send(saved);
     }
 }
 
@@ -116,12 +133,7 @@ impl Shared {
 pub(super) async fn write(shared: Arc<Shared>) {
     let mut connection: Option<Connection> = None;
     while let Some(jobs) = shared.take().await {
-        let ids: Vec<_> = jobs.iter().map(|job| job.change.id).collect();
         make(&shared, &mut connection, jobs).await;
-        let mut in_work = shared.in_work();
-        ids.iter().for_each(|id| {
-            in_work.remove(id);
-        });
     }
 }
 
@@ -130,7 +142,7 @@ async fn make(shared: &Shared, connection: &mut Option<Connection>, jobs: Vec<Jo
     for job in jobs {
         match shared.clear(job.change.id).await {
             Ok(()) => ready.push(job),
-            Err(error) => answer(job, Saved::NotApplied(error.into())),
+            Err(error) => shared.answer(job, Saved::NotApplied(error.into())),
         }
     }
     if ready.is_empty() {
@@ -140,15 +152,15 @@ async fn make(shared: &Shared, connection: &mut Option<Connection>, jobs: Vec<Jo
         *connection = match connect::connect(&shared.pool).await {
             Ok(connection) => Some(connection),
             Err(error) => {
-                return ready.into_iter().for_each(|job| answer(job, Saved::NotApplied(error.again().into())));
+                return ready.into_iter().for_each(|job| shared.answer(job, Saved::NotApplied(error.again().into())));
             }
         };
     }
     let Some(open) = connection.as_ref() else { return };
     match attempt(shared, open, &ready).await {
-        Ok(saved) => ready.into_iter().zip(saved).for_each(|(job, saved)| answer(job, saved)),
+        Ok(saved) => ready.into_iter().zip(saved).for_each(|(job, saved)| shared.answer(job, saved)),
         Err(Failed::Refused(error)) if ready.len() == 1 => {
-            ready.into_iter().for_each(|job| answer(job, Saved::NotApplied(error.again().into())));
+            ready.into_iter().for_each(|job| shared.answer(job, Saved::NotApplied(error.again().into())));
         }
         // One of them may be the reason, so each is tried by itself.
         Err(Failed::Refused(_)) => {
@@ -205,14 +217,14 @@ async fn settle(shared: &Shared, backend: Backend, jobs: Vec<Job>, error: &Postg
     let until = Instant::now() + shared.timeout;
     loop {
         match look(shared, backend, &jobs).await {
-            Ok(saved) => return jobs.into_iter().zip(saved).for_each(|(job, saved)| answer(job, saved)),
+            Ok(saved) => return jobs.into_iter().zip(saved).for_each(|(job, saved)| shared.answer(job, saved)),
             Err(_) if Instant::now() < until => tokio::time::sleep(PAUSE).await,
             Err(_) => break,
         }
     }
     for job in jobs {
         shared.in_doubt().insert(job.change.id, backend);
-        answer(job, Saved::Unknown(error.again().into()));
+        shared.answer(job, Saved::Unknown(error.again().into()));
     }
 }
 
@@ -234,9 +246,4 @@ async fn look(shared: &Shared, backend: Backend, jobs: &[Job]) -> Result<Vec<Sav
         }
     });
     Ok(saved.collect())
-}
-
-/// Whoever asked may have gone; the change is made all the same.
-fn answer(job: Job, saved: Saved) {
-    let _ = job.answer.send(saved);
 }
