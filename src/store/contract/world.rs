@@ -83,13 +83,17 @@ impl<H: Harness> Suite<H> {
     // ---- Calls fail -----------------------------------------------------------------------------------------------
 
     pub(super) async fn faults(&mut self) -> Checked {
+        self.each_fault(Self::one_fault).await
+    }
+
+    /// Does `one` with every fault in every sequence of two steps, until a sequence is too short for the fault.
+    async fn each_fault(&mut self, one: impl AsyncFn(&mut Self, &[Step], Fault) -> Result<bool, Stop>) -> Checked {
         let mut cases = 0;
         for steps in sequences(2) {
             for kind in [Fault::Refused, Fault::Lost, Fault::CutOff] {
                 for nth in 0.. {
                     let fault = kind(nth);
-                    let failed = self.one_fault(&steps, fault).await.map_err(|stop| stop.during(&(&steps, fault)))?;
-                    if !failed {
+                    if !one(self, &steps, fault).await.map_err(|stop| stop.during(&(&steps, fault)))? {
                         break;
                     }
                     cases += 1;
@@ -119,21 +123,7 @@ impl<H: Harness> Suite<H> {
     }
 
     pub(super) async fn recovery(&mut self) -> Checked {
-        let mut cases = 0;
-        for steps in sequences(2) {
-            for kind in [Fault::Refused, Fault::Lost, Fault::CutOff] {
-                for nth in 0.. {
-                    let fault = kind(nth);
-                    let failed =
-                        self.one_recovery(&steps, fault).await.map_err(|stop| stop.during(&(&steps, fault)))?;
-                    if !failed {
-                        break;
-                    }
-                    cases += 1;
-                }
-            }
-        }
-        Ok(cases)
+        self.each_fault(Self::one_recovery).await
     }
 
     async fn one_recovery(&mut self, steps: &[Step], fault: Fault) -> Result<bool, Stop> {
