@@ -18,7 +18,7 @@
 //! with the mark is refused.
 //!
 //! A value may come back as another one that is written as the same JSON, for instance `Id::Letter('a')` of an
-//! untagged enum that has `Text("a")` too. So both writings of a proof also give a [`Shape`], which tells them apart.
+//! untagged enum that has `Text("a")` too. So both writings of a proof also give a [`Told`], which tells them apart.
 //!
 //! A range that has come to its end is the exception: serde does not say so. See [`settle`](crate::iterate::settle).
 
@@ -31,7 +31,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _};
 
 pub(crate) use read::read;
-pub(crate) use write::{Shape, write};
+pub(crate) use write::{Told, write};
 
 /// What every marked key begins with.
 const MARK: &str = "$stube:";
@@ -55,7 +55,7 @@ pub(crate) const RESERVED: &str =
 /// A value as JSON.
 pub(crate) fn to_json(value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut json = Vec::with_capacity(128);
-    write(value, &mut serde_json::Serializer::new(&mut json), &Shape::default())?;
+    write(value, &mut serde_json::Serializer::new(&mut json), &Told::default())?;
     Ok(json)
 }
 

@@ -33,7 +33,7 @@ use sha2::{Digest, Sha256};
 
 use crate::component::{Answer, Answered, AnyAnswer, AnyComponent, Like};
 use crate::conversation::{Conversation, Instance, Slot};
-use crate::exact::{self, Shape};
+use crate::exact::{self, Told};
 use crate::id::{ConversationId, InstanceId, Owner, Turn};
 use crate::registry;
 use crate::timestamp::Timestamp;
@@ -275,8 +275,8 @@ impl Record {
     /// A value has no JSON form, does not read back, or makes the record larger or deeper than the limits.
     pub fn encode(conversation: &Conversation, revision: Revision) -> Result<Self, EncodeError> {
         debug_assert_eq!(conversation.check(), Ok(()));
-        let shape = Shape::default();
-        let body = encode_body(conversation, &shape)?;
+        let told = Told::default();
+        let body = encode_body(conversation, &told)?;
         let header = Header {
             format: FORMAT,
             id: conversation.id,
@@ -292,7 +292,7 @@ impl Record {
             outlived_by: None,
         };
         let record = Self::assemble(header, &body)?;
-        record.prove(conversation, &shape)?;
+        record.prove(conversation, &told)?;
         Ok(record)
     }
 
@@ -302,12 +302,12 @@ impl Record {
     ///
     /// The result has no JSON form, does not read back, or makes the record larger or deeper than the limits.
     pub fn encode_ended(ended: &Ended, revision: Revision) -> Result<Self, EncodeError> {
-        let shape = Shape::default();
-        let result = ended.result.as_ref().map(|answer| ValueRef(answer.erased(), &shape));
+        let told = Told::default();
+        let result = ended.result.as_ref().map(|answer| ValueRef(answer.erased(), &told));
         let body = serde_json::to_string(&EndedBody { result })
             .map_err(|error| EncodeError::NoJson { component: ended.flow.to_owned(), class: describe(&error) })?;
         if let Some(result) = &ended.result {
-            prove_result(result, &shape, &body, ended.flow)?;
+            prove_result(result, &told, &body, ended.flow)?;
         }
         let header = Header {
             format: FORMAT,
@@ -437,19 +437,19 @@ impl Record {
     }
 
     /// Decodes the bytes that are about to be saved, and encodes what came out once more. That must give the same bytes,
-    /// and the same `shape`: values of two types may have one JSON form.
-    fn prove(&self, conversation: &Conversation, shape: &Shape) -> Result<(), EncodeError> {
+    /// and serde must be told the same of them: values of two types may have one JSON form.
+    fn prove(&self, conversation: &Conversation, told: &Told) -> Result<(), EncodeError> {
         let lost = |what: String| EncodeError::NoRoundTrip(what);
         let parsed = Self::parse(self.bytes.clone()).map_err(|reason| lost(reason.to_string()))?;
         let again = parsed.decode_conversation().map_err(|reason| lost(reason.to_string()))?;
-        let again_shape = Shape::default();
-        let again_body = encode_body(&again, &again_shape)?;
-        if *shape == again_shape && (same(&again_body, self.body())) {
+        let again_told = Told::default();
+        let again_body = encode_body(&again, &again_told)?;
+        if *told == again_told && (same(&again_body, self.body())) {
             return Ok(());
         }
         let pairs = conversation.instances().into_iter().zip(again.instances());
         let differs = |(before, after): &(&Instance, &Instance)| match (written(before), written(after)) {
-            (Ok((before, shape)), Ok((after, again_shape))) => shape != again_shape || !same(&before, &after),
+            (Ok((before, told)), Ok((after, again_told))) => told != again_told || !same(&before, &after),
             (Err(_), _) | (_, Err(_)) => true,
         };
         let component = pairs.rev().find(differs).map_or("?", |(instance, _)| instance.name());
@@ -458,15 +458,15 @@ impl Record {
 }
 
 /// Reads the result from the body that is about to be saved, and encodes what came out once more.
-fn prove_result(result: &AnyAnswer, shape: &Shape, body: &str, flow: &str) -> Result<(), EncodeError> {
+fn prove_result(result: &AnyAnswer, told: &Told, body: &str, flow: &str) -> Result<(), EncodeError> {
     let lost =
         |error: serde_json::Error| EncodeError::NoRoundTrip(format!("the result of `{flow}`: {}", describe(&error)));
     let wire: EndedWire<'_> = serde_json::from_str(body).map_err(lost)?;
     let again = exact::read(Like(result), wire.result).map_err(lost)?;
-    let again_shape = Shape::default();
-    let again_result = Some(ValueRef(again.erased(), &again_shape));
+    let again_told = Told::default();
+    let again_result = Some(ValueRef(again.erased(), &again_told));
     let again_body = serde_json::to_string(&EndedBody { result: again_result }).map_err(lost)?;
-    if *shape == again_shape && same(&again_body, body) {
+    if *told == again_told && same(&again_body, body) {
         return Ok(());
     }
     Err(EncodeError::NoRoundTrip(format!("the result of `{flow}` came back as another one")))
@@ -691,8 +691,8 @@ impl<'de> Deserialize<'de> for Answered {
 
 // ---- The body on disk ---------------------------------------------------------------------------------------------
 
-fn encode_body(conversation: &Conversation, shape: &Shape) -> Result<String, EncodeError> {
-    let body = Body { next: conversation.next_instance, root: SlotRef(&conversation.root, shape) };
+fn encode_body(conversation: &Conversation, told: &Told) -> Result<String, EncodeError> {
+    let body = Body { next: conversation.next_instance, root: SlotRef(&conversation.root, told) };
     serde_json::to_string(&body).map_err(|error| {
         let unsavable = |instance: &&Instance| written(instance).is_err();
         let component = conversation.instances().into_iter().rev().find(unsavable).map_or("?", Instance::name);
@@ -700,14 +700,14 @@ fn encode_body(conversation: &Conversation, shape: &Shape) -> Result<String, Enc
     })
 }
 
-/// The state of one instance, and the shape of it.
-fn written(instance: &Instance) -> Result<(String, Shape), serde_json::Error> {
-    let shape = Shape::default();
+/// The state of one instance, and what serde was told of it.
+fn written(instance: &Instance) -> Result<(String, Told), serde_json::Error> {
+    let told = Told::default();
     let state = match instance.component.registration().transient {
         true => String::new(),
-        false => serde_json::to_string(&ValueRef(&*instance.component, &shape))?,
+        false => serde_json::to_string(&ValueRef(&*instance.component, &told))?,
     };
-    Ok((state, shape))
+    Ok((state, told))
 }
 
 #[derive(Serialize)]
@@ -716,7 +716,7 @@ struct Body<'a> {
     root: SlotRef<'a>,
 }
 
-struct SlotRef<'a>(&'a Slot, &'a Shape);
+struct SlotRef<'a>(&'a Slot, &'a Told);
 
 impl Serialize for SlotRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -724,11 +724,11 @@ impl Serialize for SlotRef<'_> {
     }
 }
 
-struct InstanceRef<'a>(&'a Instance, &'a Shape);
+struct InstanceRef<'a>(&'a Instance, &'a Told);
 
 impl Serialize for InstanceRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(instance, shape) = *self;
+        let Self(instance, told) = *self;
         let registration = instance.component.registration();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &instance.id)?;
@@ -747,17 +747,17 @@ impl Serialize for InstanceRef<'_> {
             // Only a checkpoint may hold one; a record is refused when it is read back.
             map.serialize_entry("state", &())?;
         } else {
-            map.serialize_entry("state", &ValueRef(&*instance.component, shape))?;
+            map.serialize_entry("state", &ValueRef(&*instance.component, told))?;
         }
         if !instance.slots.is_empty() {
-            map.serialize_entry("slots", &SlotsRef(&instance.slots, shape))?;
+            map.serialize_entry("slots", &SlotsRef(&instance.slots, told))?;
         }
         map.end()
     }
 }
 
 /// A value of the author's.
-struct ValueRef<'a>(&'a dyn erased_serde::Serialize, &'a Shape);
+struct ValueRef<'a>(&'a dyn erased_serde::Serialize, &'a Told);
 
 impl Serialize for ValueRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -765,7 +765,7 @@ impl Serialize for ValueRef<'_> {
     }
 }
 
-struct SlotsRef<'a>(&'a [(String, Slot)], &'a Shape);
+struct SlotsRef<'a>(&'a [(String, Slot)], &'a Told);
 
 impl Serialize for SlotsRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -854,7 +854,7 @@ pub(crate) struct Checkpoint {
 impl Checkpoint {
     pub(crate) fn take(conversation: &Conversation) -> Result<Self, EncodeError> {
         Ok(Self {
-            body: encode_body(conversation, &Shape::default())?,
+            body: encode_body(conversation, &Told::default())?,
             id: conversation.id,
             created: conversation.created,
             touched: conversation.touched,

@@ -1,5 +1,5 @@
 //! A value to JSON. What comes in is a value and serde_json's serializer; what goes out is what that one writes, with
-//! the marked forms in it, and the [`Shape`]. Never looks at JSON text, and never decides by a type's name.
+//! the marked forms in it, and the [`Told`]. Never looks at JSON text, and never decides by a type's name.
 //!
 //! `Some` writes nothing by itself, so a writer only counts how many of them stand around a value. If that turns out
 //! to be `null`, they are written: `Some(Some(()))` arrives as two and a unit, and leaves as
@@ -12,22 +12,22 @@ use serde::{Serialize, Serializer};
 
 use crate::exact::{FLOAT, FLOATS, KEY, MARK, RAW, RESERVED, SOME};
 
-/// Writes a value, and adds its shape to `shape`.
-pub(crate) fn write<T, S>(value: &T, serializer: S, shape: &Shape) -> Result<S::Ok, S::Error>
+/// Writes a value, and adds what serde was told to `told`.
+pub(crate) fn write<T, S>(value: &T, serializer: S, told: &Told) -> Result<S::Ok, S::Error>
 where
     T: ?Sized + Serialize,
     S: Serializer,
 {
-    value.serialize(Writer { inner: serializer, shape, somes: 0 })
+    value.serialize(Writer { inner: serializer, told, somes: 0 })
 }
 
 /// What serde was told about a value beyond its JSON: `5_u8` and `5_u64`, `'a'` and `"a"`, `Metres(1.0)` and
-/// `Feet(1.0)` are one text each and different shapes. Two shapes that differ are those of different values; the order
+/// `Feet(1.0)` are one text each and told differently. What is told differently is of different values; the order
 /// of a list or a map makes no difference, because that of a hash map is another one each time.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Shape(Cell<u64>);
+pub(crate) struct Told(Cell<u64>);
 
-impl Shape {
+impl Told {
     fn add(&self, kind: Kind) {
         self.mix(kind as u64 + 1);
     }
@@ -94,7 +94,7 @@ enum Kind {
 /// A serializer that marks what the one inside has no form for.
 struct Writer<'s, S> {
     inner: S,
-    shape: &'s Shape,
+    told: &'s Told,
     /// How many `Some` stand around the value, with nothing but newtype structs between.
     somes: usize,
 }
@@ -133,7 +133,7 @@ impl Serialize for Null {
 macro_rules! plain {
     ($($method:ident($ty:ty): $kind:ident;)*) => {$(
         fn $method(self, value: $ty) -> Result<S::Ok, S::Error> {
-            self.shape.add(Kind::$kind);
+            self.told.add(Kind::$kind);
             self.inner.$method(value)
         }
     )*};
@@ -168,37 +168,37 @@ impl<'s, S: Serializer> Serializer for Writer<'s, S> {
     }
 
     fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
-        self.shape.add(Kind::F32);
+        self.told.add(Kind::F32);
         if value.is_finite() { self.inner.serialize_f32(value) } else { self.float(value.into()) }
     }
 
     fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
-        self.shape.add(Kind::F64);
+        self.told.add(Kind::F64);
         if value.is_finite() { self.inner.serialize_f64(value) } else { self.float(value) }
     }
 
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
-        self.shape.add(Kind::None);
+        self.told.add(Kind::None);
         self.null()
     }
 
     fn serialize_some<T: ?Sized + Serialize>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.shape.add(Kind::Some);
+        self.told.add(Kind::Some);
         value.serialize(Self { somes: self.somes + 1, ..self })
     }
 
     fn serialize_unit(self) -> Result<S::Ok, S::Error> {
-        self.shape.add(Kind::Unit);
+        self.told.add(Kind::Unit);
         self.null()
     }
 
     fn serialize_unit_struct(self, name: &'static str) -> Result<S::Ok, S::Error> {
-        self.shape.named(Kind::UnitStruct, name);
+        self.told.named(Kind::UnitStruct, name);
         self.null()
     }
 
     fn serialize_unit_variant(self, name: &'static str, index: u32, variant: &'static str) -> Result<S::Ok, S::Error> {
-        self.shape.named(Kind::UnitVariant, name);
+        self.told.named(Kind::UnitVariant, name);
         self.inner.serialize_unit_variant(name, index, variant)
     }
 
@@ -207,7 +207,7 @@ impl<'s, S: Serializer> Serializer for Writer<'s, S> {
     where
         T: ?Sized + Serialize,
     {
-        self.shape.named(Kind::NewtypeStruct, name);
+        self.told.named(Kind::NewtypeStruct, name);
         value.serialize(self)
     }
 
@@ -222,23 +222,23 @@ impl<'s, S: Serializer> Serializer for Writer<'s, S> {
         T: ?Sized + Serialize,
     {
         unmarked(variant)?;
-        self.shape.named(Kind::NewtypeVariant, name);
-        self.inner.serialize_newtype_variant(name, index, variant, &Value { value, shape: self.shape })
+        self.told.named(Kind::NewtypeVariant, name);
+        self.inner.serialize_newtype_variant(name, index, variant, &Value { value, told: self.told })
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        self.shape.add(Kind::Seq);
-        Ok(Compound { inner: self.inner.serialize_seq(len)?, shape: self.shape, somes: 0 })
+        self.told.add(Kind::Seq);
+        Ok(Compound { inner: self.inner.serialize_seq(len)?, told: self.told, somes: 0 })
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
-        self.shape.add(Kind::Tuple);
-        Ok(Compound { inner: self.inner.serialize_tuple(len)?, shape: self.shape, somes: 0 })
+        self.told.add(Kind::Tuple);
+        Ok(Compound { inner: self.inner.serialize_tuple(len)?, told: self.told, somes: 0 })
     }
 
     fn serialize_tuple_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeTupleStruct, S::Error> {
-        self.shape.named(Kind::TupleStruct, name);
-        Ok(Compound { inner: self.inner.serialize_tuple_struct(name, len)?, shape: self.shape, somes: 0 })
+        self.told.named(Kind::TupleStruct, name);
+        Ok(Compound { inner: self.inner.serialize_tuple_struct(name, len)?, told: self.told, somes: 0 })
     }
 
     fn serialize_tuple_variant(
@@ -249,20 +249,20 @@ impl<'s, S: Serializer> Serializer for Writer<'s, S> {
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
         unmarked(variant)?;
-        self.shape.named(Kind::TupleVariant, name);
+        self.told.named(Kind::TupleVariant, name);
         let inner = self.inner.serialize_tuple_variant(name, index, variant, len)?;
-        Ok(Compound { inner, shape: self.shape, somes: 0 })
+        Ok(Compound { inner, told: self.told, somes: 0 })
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        self.shape.add(Kind::Map);
-        Ok(Compound { inner: self.inner.serialize_map(len)?, shape: self.shape, somes: 0 })
+        self.told.add(Kind::Map);
+        Ok(Compound { inner: self.inner.serialize_map(len)?, told: self.told, somes: 0 })
     }
 
     fn serialize_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeStruct, S::Error> {
-        self.shape.named(Kind::Struct, name);
+        self.told.named(Kind::Struct, name);
         // Raw JSON comes as a struct too, and may be `null`.
-        Ok(Compound { inner: self.inner.serialize_struct(name, len)?, shape: self.shape, somes: self.somes })
+        Ok(Compound { inner: self.inner.serialize_struct(name, len)?, told: self.told, somes: self.somes })
     }
 
     fn serialize_struct_variant(
@@ -273,9 +273,9 @@ impl<'s, S: Serializer> Serializer for Writer<'s, S> {
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
         unmarked(variant)?;
-        self.shape.named(Kind::StructVariant, name);
+        self.told.named(Kind::StructVariant, name);
         let inner = self.inner.serialize_struct_variant(name, index, variant, len)?;
-        Ok(Compound { inner, shape: self.shape, somes: 0 })
+        Ok(Compound { inner, told: self.told, somes: 0 })
     }
 
     fn is_human_readable(&self) -> bool {
@@ -292,19 +292,19 @@ fn unmarked<E: ser::Error>(name: &str) -> Result<(), E> {
 /// A value inside of another one.
 struct Value<'v, T: ?Sized> {
     value: &'v T,
-    shape: &'v Shape,
+    told: &'v Told,
 }
 
 impl<T: ?Sized + Serialize> Serialize for Value<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        write(self.value, serializer, self.shape)
+        write(self.value, serializer, self.told)
     }
 }
 
 /// A list, a map or a struct that has been begun.
 struct Compound<'s, C> {
     inner: C,
-    shape: &'s Shape,
+    told: &'s Told,
     /// How many `Some` stand around a struct.
     somes: usize,
 }
@@ -314,8 +314,8 @@ impl<C: ser::SerializeSeq> ser::SerializeSeq for Compound<'_, C> {
     type Error = C::Error;
 
     fn serialize_element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), C::Error> {
-        let value = Value { value, shape: self.shape };
-        self.shape.element(|| self.inner.serialize_element(&value))
+        let value = Value { value, told: self.told };
+        self.told.element(|| self.inner.serialize_element(&value))
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {
@@ -328,7 +328,7 @@ impl<C: ser::SerializeTuple> ser::SerializeTuple for Compound<'_, C> {
     type Error = C::Error;
 
     fn serialize_element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), C::Error> {
-        self.inner.serialize_element(&Value { value, shape: self.shape })
+        self.inner.serialize_element(&Value { value, told: self.told })
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {
@@ -341,7 +341,7 @@ impl<C: ser::SerializeTupleStruct> ser::SerializeTupleStruct for Compound<'_, C>
     type Error = C::Error;
 
     fn serialize_field<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), C::Error> {
-        self.inner.serialize_field(&Value { value, shape: self.shape })
+        self.inner.serialize_field(&Value { value, told: self.told })
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {
@@ -354,7 +354,7 @@ impl<C: ser::SerializeTupleVariant> ser::SerializeTupleVariant for Compound<'_, 
     type Error = C::Error;
 
     fn serialize_field<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), C::Error> {
-        self.inner.serialize_field(&Value { value, shape: self.shape })
+        self.inner.serialize_field(&Value { value, told: self.told })
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {
@@ -367,13 +367,13 @@ impl<C: SerializeMap> SerializeMap for Compound<'_, C> {
     type Error = C::Error;
 
     fn serialize_key<T: ?Sized + Serialize>(&mut self, key: &T) -> Result<(), C::Error> {
-        let key = Key { key, shape: self.shape };
-        self.shape.element(|| self.inner.serialize_key(&key))
+        let key = Key { key, told: self.told };
+        self.told.element(|| self.inner.serialize_key(&key))
     }
 
     fn serialize_value<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), C::Error> {
-        let value = Value { value, shape: self.shape };
-        self.shape.element(|| self.inner.serialize_value(&value))
+        let value = Value { value, told: self.told };
+        self.told.element(|| self.inner.serialize_value(&value))
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {
@@ -390,7 +390,7 @@ impl<C: ser::SerializeStruct> ser::SerializeStruct for Compound<'_, C> {
             return self.inner.serialize_field(key, &raw::<_, C::Error>(value, self.somes)?);
         }
         unmarked(key)?;
-        self.inner.serialize_field(key, &Value { value, shape: self.shape })
+        self.inner.serialize_field(key, &Value { value, told: self.told })
     }
 
     fn skip_field(&mut self, key: &'static str) -> Result<(), C::Error> {
@@ -408,7 +408,7 @@ impl<C: ser::SerializeStructVariant> ser::SerializeStructVariant for Compound<'_
 
     fn serialize_field<T: ?Sized + Serialize>(&mut self, key: &'static str, value: &T) -> Result<(), C::Error> {
         unmarked(key)?;
-        self.inner.serialize_field(key, &Value { value, shape: self.shape })
+        self.inner.serialize_field(key, &Value { value, told: self.told })
     }
 
     fn skip_field(&mut self, key: &'static str) -> Result<(), C::Error> {
@@ -437,18 +437,18 @@ fn raw<T: ?Sized + Serialize, E: ser::Error>(value: &T, somes: usize) -> Result<
 /// string is written as its JSON behind a mark.
 struct Key<'v, T: ?Sized> {
     key: &'v T,
-    shape: &'v Shape,
+    told: &'v Told,
 }
 
 impl<T: ?Sized + Serialize> Serialize for Key<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut inner = Some(serializer);
-        let plain = self.key.serialize(KeyWriter { inner: &mut inner, shape: self.shape });
+        let plain = self.key.serialize(KeyWriter { inner: &mut inner, told: self.told });
         // A serializer that is still there has written nothing.
         let Some(inner) = inner else { return plain };
         let mut text = KEY.as_bytes().to_vec();
         let json = &mut serde_json::Serializer::new(&mut text);
-        write(self.key, json, self.shape).map_err(S::Error::custom)?;
+        write(self.key, json, self.told).map_err(S::Error::custom)?;
         inner.serialize_str(std::str::from_utf8(&text).map_err(S::Error::custom)?)
     }
 }
@@ -456,7 +456,7 @@ impl<T: ?Sized + Serialize> Serialize for Key<'_, T> {
 /// Takes the serializer inside only for a key that needs no mark.
 struct KeyWriter<'s, S> {
     inner: &'s mut Option<S>,
-    shape: &'s Shape,
+    told: &'s Told,
 }
 
 impl<S: Serializer> KeyWriter<'_, S> {
@@ -473,7 +473,7 @@ fn marked<T, E: ser::Error>() -> Result<T, E> {
 macro_rules! plain_keys {
     ($($method:ident($ty:ty): $kind:ident;)*) => {$(
         fn $method(self, key: $ty) -> Result<S::Ok, S::Error> {
-            self.shape.add(Kind::$kind);
+            self.told.add(Kind::$kind);
             self.take().$method(key)
         }
     )*};
@@ -509,7 +509,7 @@ impl<S: Serializer> Serializer for KeyWriter<'_, S> {
         if key.starts_with(MARK) {
             return marked();
         }
-        self.shape.add(Kind::Str);
+        self.told.add(Kind::Str);
         self.take().serialize_str(key)
     }
 
@@ -517,7 +517,7 @@ impl<S: Serializer> Serializer for KeyWriter<'_, S> {
         if !key.is_finite() {
             return marked();
         }
-        self.shape.add(Kind::F32);
+        self.told.add(Kind::F32);
         self.take().serialize_f32(key)
     }
 
@@ -525,12 +525,12 @@ impl<S: Serializer> Serializer for KeyWriter<'_, S> {
         if !key.is_finite() {
             return marked();
         }
-        self.shape.add(Kind::F64);
+        self.told.add(Kind::F64);
         self.take().serialize_f64(key)
     }
 
     fn serialize_some<T: ?Sized + Serialize>(self, key: &T) -> Result<S::Ok, S::Error> {
-        self.shape.add(Kind::Some);
+        self.told.add(Kind::Some);
         key.serialize(self)
     }
 
@@ -538,7 +538,7 @@ impl<S: Serializer> Serializer for KeyWriter<'_, S> {
     where
         T: ?Sized + Serialize,
     {
-        self.shape.named(Kind::NewtypeStruct, name);
+        self.told.named(Kind::NewtypeStruct, name);
         key.serialize(self)
     }
 
@@ -546,7 +546,7 @@ impl<S: Serializer> Serializer for KeyWriter<'_, S> {
         if variant.starts_with(MARK) {
             return marked();
         }
-        self.shape.named(Kind::UnitVariant, name);
+        self.told.named(Kind::UnitVariant, name);
         self.take().serialize_unit_variant(name, index, variant)
     }
 
