@@ -15,6 +15,8 @@ use serde::{Deserializer, Serialize};
 
 use crate::error::Failure;
 use crate::id::{ConversationId, InstanceId, Turn};
+use crate::migration::Earlier;
+use crate::shape::Probed;
 use crate::timestamp::Timestamp;
 use crate::view::{Event, View};
 
@@ -372,6 +374,12 @@ pub struct Registration {
     pub answer: fn() -> &'static str,
     /// The name on disk.
     pub name: &'static str,
+    /// What it was called in earlier versions.
+    pub was: &'static [&'static str],
+    /// Reads a value of it, of a flow a state, and drops it.
+    pub probe: Probed,
+    /// Reads an answer of it, and drops it.
+    pub probe_answer: Probed,
     /// Whether it is a component written by hand or a flow.
     pub kind: Kind,
     /// Whether it holds something that cannot be saved.
@@ -395,25 +403,86 @@ pub enum Kind {
     Flow {
         /// Its states.
         describe: fn() -> Vec<Described>,
+        /// What is written beside it for a state of an earlier version.
+        migrate: fn(Earlier) -> AnyMigrated,
+        /// What the closures of that take.
+        takes: &'static [Probed],
+        /// Whether there are functions that take a state apart as JSON.
+        on_json: bool,
     },
 }
 
-/// One state of a flow. Written by `#[flow]`.
+/// The same with the types forgotten; or the state itself, if nothing is written of it.
+#[doc(hidden)]
+pub type AnyMigrated = Result<Migrated<Box<dyn AnyComponent>, AnyAnswer>, Earlier>;
+
+impl Kind {
+    /// Whether it is a flow.
+    pub(crate) const fn is_flow(&self) -> bool {
+        matches!(self, Self::Flow { .. })
+    }
+}
+
+/// What became of a state of an earlier version.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Migrated<S, R> {
+    /// The flow goes on here.
+    State(S),
+    /// The flow ends with this result.
+    Answer(R),
+    /// This goes on in its place.
+    HandTo(Box<dyn AnyComponent>),
+    /// The author's code could not do it.
+    Failed(Failure),
+}
+
+/// Where a state stands in the code, and what may come next.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct Site {
+    /// The name of the await.
+    pub name: &'static str,
+    /// Its line.
+    pub line: u32,
+    /// The states that may come next.
+    pub next: &'static [&'static str],
+    /// Whether the flow may end before.
+    pub ends: bool,
+    /// What it would be called if it were the only one; empty if the author named it.
+    pub wanted: &'static str,
+    /// What is awaited, in the author's words.
+    pub asks: &'static str,
+    /// What it was called in earlier versions.
+    pub was: &'static [&'static str],
+    /// What its locals were called.
+    pub locals_were: &'static [(&'static str, &'static [&'static str])],
+}
+
+/// What is known of one state of a flow.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Described {
-    /// The name of the await.
-    pub name: &'static str,
+    /// Where it stands.
+    pub site: Site,
     /// What it holds, with the names of the types.
     pub locals: Vec<(&'static str, &'static str)>,
     /// What it awaits; nothing before the first await.
     pub awaits: Option<DescribedAwait>,
-    /// Where the await stands.
-    pub line: u32,
-    /// The states that may come next.
-    pub next: &'static [&'static str],
-    /// Whether the flow may end before it waits again.
-    pub ends: bool,
+    /// What stands for locals that it did not have in earlier versions.
+    pub defaults: Vec<Defaulted>,
+}
+
+/// What stands for a local that a state of an earlier version does not have.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct Defaulted {
+    /// The state.
+    pub state: &'static str,
+    /// The local.
+    pub local: &'static str,
+    /// Its value, as JSON; nothing if it has no JSON form.
+    pub json: Option<String>,
 }
 
 /// What a state waits for.
@@ -426,6 +495,8 @@ pub struct DescribedAwait {
     pub type_name: &'static str,
     /// What Rust calls the type of its answer.
     pub answer: &'static str,
+    /// Reads an answer of it, and drops it.
+    pub probe_answer: Probed,
 }
 
 /// What a conversation keeps: a component whose type is forgotten and whose name is not.

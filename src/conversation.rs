@@ -7,7 +7,7 @@
 
 use std::any::Any;
 
-use crate::component::{Answered, AnyComponent, Component};
+use crate::component::{Answered, AnyAnswer, AnyComponent, Component};
 use crate::id::{ConversationId, InstanceId, Owner, Turn};
 use crate::timestamp::Timestamp;
 
@@ -28,6 +28,18 @@ pub struct Conversation {
     pub(crate) root: Slot,
     /// What the last step took away, kept until it is saved: a step that is undone gives back what has no form on disk.
     pub(crate) removed: Vec<Instance>,
+    /// What an earlier version left that ends or begins before anything else happens.
+    pub(crate) unsettled: Vec<Unsettled>,
+}
+
+/// A flow of an earlier version that does not go on: it has ended, or another one begins in its place.
+#[derive(Debug)]
+pub(crate) struct Unsettled {
+    pub(crate) instance: InstanceId,
+    /// What it was called.
+    pub(crate) flow: &'static str,
+    /// What it has ended with; nothing if another one begins in its place.
+    pub(crate) answer: Option<AnyAnswer>,
 }
 
 /// A stack of instances. Only the last is in front; each of the others waits for the one above it.
@@ -127,6 +139,11 @@ impl Conversation {
     /// The instance of this id.
     pub fn instance(&self, id: InstanceId) -> Option<&Instance> {
         self.instances().into_iter().find(|instance| instance.id == id)
+    }
+
+    /// Whether nothing of an earlier version is left that ends or begins before anything else happens.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.unsettled.is_empty()
     }
 
     /// The component that cannot be saved, if one is alive.

@@ -52,6 +52,24 @@ const RAW: &str = "$serde_json::private::RawValue";
 pub(crate) const RESERVED: &str =
     "the name of a field or a variant, or raw JSON, holds `$stube:`, which is the mark of our own forms";
 
+/// What serde_json has to say, without the values that it quotes.
+pub(crate) fn describe(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    if error.to_string() == RESERVED {
+        return RESERVED.to_owned();
+    }
+    let class = match error.classify() {
+        Category::Io => "it could not be written",
+        Category::Syntax => "it is not well-formed JSON",
+        Category::Data => "a value is missing or of another type",
+        Category::Eof => "it ends too early",
+    };
+    match (error.line(), error.column()) {
+        (0, _) => class.to_owned(),
+        (line, column) => format!("{class}, at line {line}, column {column}"),
+    }
+}
+
 /// A value as JSON.
 pub(crate) fn to_json(value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut json = Vec::with_capacity(128);

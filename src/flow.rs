@@ -12,8 +12,13 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::component::{Answer, AnyAnswer, AnyComponent, Component, Described, DescribedAwait, Effect, Handled, Next};
+use crate::component::{
+    Answer, AnyAnswer, AnyComponent, AnyMigrated, Component, Defaulted, Described, DescribedAwait, Effect, Handled,
+    Migrated, Next, Site,
+};
 use crate::error::Failure;
+use crate::migration::{Earlier, MigrationFn};
+use crate::shape;
 use crate::texts;
 
 /// A component whose code is one async function.
@@ -27,6 +32,9 @@ pub trait Flow: Component {
     /// The function, cut at its awaits.
     fn machine() -> impl Machine<Self::Args, Self::Answer>;
 
+    /// What brings states of earlier versions up to date, in the order in which it runs.
+    const MIGRATIONS: &'static [MigrationFn];
+
     /// Where the state of a value lies.
     fn held(&mut self) -> &mut State;
 }
@@ -39,11 +47,17 @@ pub trait Machine<A, R> {
     /// Runs from the await at which `state` is to the next one. If the code panics, the state is lost.
     fn step(&self, state: &mut State, answer: AnyAnswer) -> Result<Stepped<R>, Failure>;
 
-    /// What it awaits, in the order of the states.
-    fn awaits(&self) -> Vec<Option<DescribedAwait>>;
+    /// What is known of the states without a value.
+    fn description(&self) -> Description;
 
     /// What the states hold, in their order.
     fn locals(&self) -> Vec<Vec<(&'static str, &'static str)>>;
+
+    /// Reads a state and drops it.
+    fn probe(&self, from: &mut dyn erased_serde::Deserializer<'static>) -> Result<(), erased_serde::Error>;
+
+    /// What is written beside the flow for a state of an earlier version.
+    fn migrate(&self, earlier: Earlier) -> Result<Migrated<State, R>, Earlier>;
 
     /// Reads a state.
     fn read<'de, D: Deserializer<'de>>(&self, deserializer: D) -> Result<State, D::Error>;
@@ -65,6 +79,8 @@ pub enum Enter<A, S> {
     Begin(A),
     /// A state and the answer that it waits for.
     Resume(S, AnyAnswer),
+    /// A state of an earlier version: what becomes of it?
+    Migrate(Earlier),
     /// A question: what is awaited?
     Describe,
 }
@@ -78,8 +94,19 @@ pub enum Step<S, T> {
     Await(S, Box<dyn AnyComponent>),
     /// The end of the function.
     Done(T),
+    /// What is known without a value.
+    Described(Description),
+    /// What became of a state of an earlier version; or the state itself, if nothing is written of it.
+    Migrated(Result<Migrated<S, T>, Earlier>),
+}
+
+/// What is known of the states of a flow without a value.
+#[derive(Debug, Default)]
+pub struct Description {
     /// What is awaited, in the order of the states.
-    Described(Vec<Option<DescribedAwait>>),
+    pub awaits: Vec<Option<DescribedAwait>>,
+    /// What stands for locals that a state of an earlier version does not have.
+    pub defaults: Vec<Defaulted>,
 }
 
 /// The return type of a flow. In the closure, `?` and a `return Err(..)` that a macro hides must mean what they mean
@@ -95,16 +122,35 @@ pub trait Returns: Sized {
     /// What the closure returns.
     type Step<S>;
 
-    /// The first state.
-    fn ready<S>(state: S) -> Self::Step<S>;
-    /// An await.
-    fn awaits<S>(state: S, callee: Box<dyn AnyComponent>) -> Self::Step<S>;
-    /// The end of the function.
-    fn done<S>(output: Self::Output) -> Self::Step<S>;
-    /// What is awaited.
-    fn described<S>(awaits: Vec<Option<DescribedAwait>>) -> Self::Step<S>;
+    /// Where a step ended, as the closure returns it.
+    fn give<S>(step: Step<S, Self::Output>) -> Self::Step<S>;
     /// The same for all return types.
     fn step<S>(step: Self::Step<S>) -> Step<S, Self::Output>;
+
+    /// The first state.
+    fn ready<S>(state: S) -> Self::Step<S> {
+        Self::give(Step::Ready(state))
+    }
+
+    /// An await.
+    fn awaits<S>(state: S, callee: Box<dyn AnyComponent>) -> Self::Step<S> {
+        Self::give(Step::Await(state, callee))
+    }
+
+    /// The end of the function.
+    fn done<S>(output: Self::Output) -> Self::Step<S> {
+        Self::give(Step::Done(output))
+    }
+
+    /// What is known without a value.
+    fn described<S>(description: Description) -> Self::Step<S> {
+        Self::give(Step::Described(description))
+    }
+
+    /// What became of a state of an earlier version.
+    fn migrated<S>(migrated: Result<Migrated<S, Self::Output>, Earlier>) -> Self::Step<S> {
+        Self::give(Step::Migrated(migrated))
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -113,30 +159,19 @@ where
     Self: Answer,
 {
     type Output = Self;
-    type Step<S> = Result<Step<S, T>, E>;
+    type Step<S> = Result<Inner<S, T, Self>, E>;
 
-    fn ready<S>(state: S) -> Self::Step<S> {
-        Ok(Step::Ready(state))
-    }
-
-    fn awaits<S>(state: S, callee: Box<dyn AnyComponent>) -> Self::Step<S> {
-        Ok(Step::Await(state, callee))
-    }
-
-    fn done<S>(output: Self) -> Self::Step<S> {
-        output.map(Step::Done)
-    }
-
-    fn described<S>(awaits: Vec<Option<DescribedAwait>>) -> Self::Step<S> {
-        Ok(Step::Described(awaits))
+    fn give<S>(step: Step<S, Self>) -> Self::Step<S> {
+        match step {
+            Step::Done(output) => output.map(Inner::Done),
+            other => Ok(Inner::Other(other)),
+        }
     }
 
     fn step<S>(step: Self::Step<S>) -> Step<S, Self> {
         match step {
-            Ok(Step::Ready(state)) => Step::Ready(state),
-            Ok(Step::Await(state, callee)) => Step::Await(state, callee),
-            Ok(Step::Done(value)) => Step::Done(Ok(value)),
-            Ok(Step::Described(awaits)) => Step::Described(awaits),
+            Ok(Inner::Done(value)) => Step::Done(Ok(value)),
+            Ok(Inner::Other(step)) => step,
             Err(error) => Step::Done(Err(error)),
         }
     }
@@ -148,33 +183,31 @@ where
     Self: Answer,
 {
     type Output = Self;
-    type Step<S> = Option<Step<S, T>>;
+    type Step<S> = Option<Inner<S, T, Self>>;
 
-    fn ready<S>(state: S) -> Self::Step<S> {
-        Some(Step::Ready(state))
-    }
-
-    fn awaits<S>(state: S, callee: Box<dyn AnyComponent>) -> Self::Step<S> {
-        Some(Step::Await(state, callee))
-    }
-
-    fn done<S>(output: Self) -> Self::Step<S> {
-        output.map(Step::Done)
-    }
-
-    fn described<S>(awaits: Vec<Option<DescribedAwait>>) -> Self::Step<S> {
-        Some(Step::Described(awaits))
+    fn give<S>(step: Step<S, Self>) -> Self::Step<S> {
+        match step {
+            Step::Done(output) => output.map(Inner::Done),
+            other => Some(Inner::Other(other)),
+        }
     }
 
     fn step<S>(step: Self::Step<S>) -> Step<S, Self> {
         match step {
-            Some(Step::Ready(state)) => Step::Ready(state),
-            Some(Step::Await(state, callee)) => Step::Await(state, callee),
-            Some(Step::Done(value)) => Step::Done(Some(value)),
-            Some(Step::Described(awaits)) => Step::Described(awaits),
+            Some(Inner::Done(value)) => Step::Done(Some(value)),
+            Some(Inner::Other(step)) => step,
             None => Step::Done(None),
         }
     }
+}
+
+/// What is inside of the `Result` or `Option` that a closure returns: the value of the function, or another step.
+#[derive(Debug)]
+pub enum Inner<S, T, R> {
+    /// The end of the function.
+    Done(T),
+    /// Any other step.
+    Other(Step<S, R>),
 }
 
 /// Any other return type, on which `?` cannot be used.
@@ -185,23 +218,11 @@ impl<T: Answer> Returns for Plain<T> {
     type Output = T;
     type Step<S> = Step<S, T>;
 
-    fn ready<S>(state: S) -> Self::Step<S> {
-        Step::Ready(state)
+    fn give<S>(step: Step<S, T>) -> Step<S, T> {
+        step
     }
 
-    fn awaits<S>(state: S, callee: Box<dyn AnyComponent>) -> Self::Step<S> {
-        Step::Await(state, callee)
-    }
-
-    fn done<S>(output: T) -> Self::Step<S> {
-        Step::Done(output)
-    }
-
-    fn described<S>(awaits: Vec<Option<DescribedAwait>>) -> Self::Step<S> {
-        Step::Described(awaits)
-    }
-
-    fn step<S>(step: Self::Step<S>) -> Step<S, T> {
+    fn step<S>(step: Step<S, T>) -> Step<S, T> {
         step
     }
 }
@@ -234,7 +255,7 @@ impl<C: Component> Awaited for C {
     fn describe() -> DescribedAwait {
         let registration = C::REGISTRATION;
         let (type_name, answer) = ((registration.type_name)(), (registration.answer)());
-        DescribedAwait { component: registration.name, type_name, answer }
+        DescribedAwait { component: registration.name, type_name, answer, probe_answer: registration.probe_answer }
     }
 }
 
@@ -280,7 +301,7 @@ impl<A: Answer> Awaited for Boxed<A> {
 
     fn describe() -> DescribedAwait {
         let (type_name, answer) = (std::any::type_name::<Self>(), std::any::type_name::<A>());
-        DescribedAwait { component: "", type_name, answer }
+        DescribedAwait { component: "", type_name, answer, probe_answer: shape::probed::<A> }
     }
 }
 
@@ -584,16 +605,36 @@ where
     fn begin(&self, args: A) -> State {
         match R::step((self.code)(Enter::Begin(args))) {
             Step::Ready(state) => State::new(state),
-            Step::Await(..) | Step::Done(_) | Step::Described(_) => {
+            Step::Await(..) | Step::Done(_) | Step::Described(_) | Step::Migrated(_) => {
                 unreachable!("BUG: the first state runs no code")
             }
         }
     }
 
-    fn awaits(&self) -> Vec<Option<DescribedAwait>> {
+    fn description(&self) -> Description {
         match R::step((self.code)(Enter::Describe)) {
-            Step::Described(awaits) => awaits,
-            Step::Ready(_) | Step::Await(..) | Step::Done(_) => unreachable!("BUG: a description runs no code"),
+            Step::Described(description) => description,
+            Step::Ready(_) | Step::Await(..) | Step::Done(_) | Step::Migrated(_) => {
+                unreachable!("BUG: a description runs no code")
+            }
+        }
+    }
+
+    fn probe(&self, from: &mut dyn erased_serde::Deserializer<'static>) -> Result<(), erased_serde::Error> {
+        shape::probed::<S>(from)
+    }
+
+    fn migrate(&self, earlier: Earlier) -> Result<Migrated<State, R::Output>, Earlier> {
+        match R::step((self.code)(Enter::Migrate(earlier))) {
+            Step::Migrated(migrated) => Ok(match migrated? {
+                Migrated::State(state) => Migrated::State(State::new(state)),
+                Migrated::Answer(answer) => Migrated::Answer(answer),
+                Migrated::HandTo(callee) => Migrated::HandTo(callee),
+                Migrated::Failed(failure) => Migrated::Failed(failure),
+            }),
+            Step::Ready(_) | Step::Await(..) | Step::Done(_) | Step::Described(_) => {
+                unreachable!("BUG: a migration runs no step")
+            }
         }
     }
 
@@ -613,7 +654,7 @@ where
                 Ok(Stepped::Awaits(callee))
             }
             Step::Done(output) => Ok(Stepped::Done(output)),
-            Step::Described(_) => unreachable!("BUG: a step describes nothing"),
+            Step::Described(_) | Step::Migrated(_) => unreachable!("BUG: only a question is answered so"),
         }
     }
 
@@ -622,29 +663,73 @@ where
     }
 }
 
-/// Where a state stands in the code, and what may come next.
-#[derive(Debug, Clone, Copy)]
-pub struct Site {
-    /// The name of the await.
-    pub name: &'static str,
-    /// Its line.
-    pub line: u32,
-    /// The states that may come next.
-    pub next: &'static [&'static str],
-    /// Whether the flow may end before.
-    pub ends: bool,
-}
-
 /// Puts together what is known of the states of a flow.
 pub fn describe<F: Flow>() -> Vec<Described> {
     let machine = F::machine();
+    let Description { awaits, defaults } = machine.description();
     // Before the first await, nothing is awaited.
-    let awaits = std::iter::once(None).chain(machine.awaits());
+    let awaits = std::iter::once(None).chain(awaits);
     let described = F::SITES.iter().zip(machine.locals()).zip(awaits).map(|((site, locals), awaits)| {
-        let &Site { name, line, next, ends } = site;
-        Described { name, locals, awaits, line, next, ends }
+        let of_state = defaults.iter().filter(|default| default.state == site.name);
+        Described { site: *site, locals, awaits, defaults: of_state.cloned().collect() }
     });
     described.collect()
+}
+
+/// Reads a state of a flow and drops it.
+pub fn probe_states<F: Flow>(from: &mut dyn erased_serde::Deserializer<'static>) -> Result<(), erased_serde::Error> {
+    F::machine().probe(from)
+}
+
+/// Brings a state of an earlier version of a flow up to date.
+pub fn migrate<F: Flow + From<State>>(mut earlier: Earlier) -> AnyMigrated {
+    for migration in F::MIGRATIONS {
+        if let Err(failure) = migration(&mut earlier) {
+            return Ok(Migrated::Failed(failure));
+        }
+    }
+    Ok(match F::machine().migrate(earlier)? {
+        Migrated::State(state) => Migrated::State(Box::new(F::from(state))),
+        Migrated::Answer(answer) => Migrated::Answer(AnyAnswer::new(answer)),
+        Migrated::HandTo(callee) => Migrated::HandTo(callee),
+        Migrated::Failed(failure) => Migrated::Failed(failure),
+    })
+}
+
+/// What goes on in the place of a flow of an earlier version: it answers the same.
+pub fn hand_to<S, R: Answer, C: Component<Answer = R>>(callee: C) -> Migrated<S, R> {
+    Migrated::HandTo(Box::new(callee))
+}
+
+/// The end of a flow of an earlier version.
+pub const fn retire<S, R>(answer: R) -> Migrated<S, R> {
+    Migrated::Answer(answer)
+}
+
+/// Ties the default of a local to the type of the local.
+pub struct DefaultOf<T>(PhantomData<fn(T)>);
+
+impl<T: Savable> DefaultOf<T> {
+    /// Its type is inferred from [`of`](Self::of).
+    #[expect(clippy::new_without_default, reason = "a default would hide that the type is still to be inferred")]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+
+    /// The default is one of this local.
+    pub const fn of(&self, _: &T) {}
+
+    /// The value, for a state of an earlier version.
+    pub fn value(&self, state: &'static str, local: &'static str, value: T) -> Defaulted {
+        let json = crate::exact::to_json(&value).ok();
+        Defaulted { state, local, json: json.and_then(|json| String::from_utf8(json).ok()) }
+    }
+}
+
+impl<T> fmt::Debug for DefaultOf<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DefaultOf")
+    }
 }
 
 /// The machine of a flow that has an error.
@@ -659,8 +744,16 @@ pub fn broken<A, R>() -> impl Machine<A, R> {
             Err(Failure::bug("a flow with an error has been compiled"))
         }
 
-        fn awaits(&self) -> Vec<Option<DescribedAwait>> {
-            Vec::new()
+        fn description(&self) -> Description {
+            Description::default()
+        }
+
+        fn probe(&self, _: &mut dyn erased_serde::Deserializer<'static>) -> Result<(), erased_serde::Error> {
+            Ok(())
+        }
+
+        fn migrate(&self, earlier: Earlier) -> Result<Migrated<State, R>, Earlier> {
+            Err(earlier)
         }
 
         fn locals(&self) -> Vec<Vec<(&'static str, &'static str)>> {

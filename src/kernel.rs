@@ -13,7 +13,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::component::{Answered, AnyAnswer, AnyComponent, Context, Effect, Embedded};
-use crate::conversation::{Conversation, Instance, Slot};
+use crate::conversation::{Conversation, Instance, Slot, Unsettled};
 use crate::error::Failure;
 use crate::exact;
 use crate::id::{ConversationId, InstanceId, Owner, Turn};
@@ -100,6 +100,7 @@ pub fn start(id: ConversationId, root: Box<dyn AnyComponent>, now: Timestamp) ->
         answered: None,
         root: Slot::new(),
         removed: Vec::new(),
+        unsettled: Vec::new(),
     };
     let mut step = Step::new(conversation, root.registration().name, now);
     let flow = step.push(&Path::root(), root, None);
@@ -130,6 +131,32 @@ pub fn answer(conversation: Conversation, turn: Turn, answer: AnyAnswer, now: Ti
         step.carry_out(vec![(turn.instance, Effect::Answer(answer))])
     });
     step.finish(answered)
+}
+
+/// Ends what an earlier version left to end, and begins what begins in its place. Changes nothing if there is nothing
+/// of that kind.
+pub fn settle(mut conversation: Conversation, now: Timestamp) -> Result<Outcome, Rejected> {
+    let unsettled = std::mem::take(&mut conversation.unsettled);
+    let Some(bottom) = conversation.root.first().map(|instance| instance.id) else {
+        unreachable!("BUG: a conversation that goes on has an instance")
+    };
+    let ended = unsettled.iter().find(|ended| ended.instance == bottom).map(|ended| ended.flow);
+    let flow = ended.unwrap_or_else(|| conversation.bottom().name());
+    let mut step = Step::new(conversation, flow, now);
+    let mut wishes = Vec::new();
+    for Unsettled { instance, answer, .. } in unsettled {
+        let path = step.conversation.path(instance).expect("BUG: it was found as it was read");
+        let effect = match answer {
+            Some(answer) => Ok(Effect::Answer(answer)),
+            None => step.author(&path, |component, cx| component.on_start(cx)),
+        };
+        match effect {
+            Ok(effect) => wishes.push((instance, effect)),
+            Err(cause) => return Err(step.reject(cause)),
+        }
+    }
+    let settled = step.carry_out(wishes);
+    step.finish(settled)
 }
 
 /// Wakes the instances that a person sees, when a new process touches the conversation for the first time.

@@ -59,15 +59,20 @@ mod timestamp;
 
 pub mod component;
 pub mod conversation;
+mod entries;
 mod exact;
+mod fit;
 #[doc(hidden)]
 pub mod flow;
 mod iterate;
 pub mod kernel;
+pub mod lock;
 pub mod manifest;
+pub mod migration;
 pub mod record;
 pub mod registry;
 pub mod runtime;
+pub mod shape;
 pub mod store;
 #[cfg(feature = "terminal")]
 pub mod terminal;
@@ -98,6 +103,7 @@ pub use view::{Action, Event, Form, Input, InputKind, Refusal, Value, View};
 /// What the code that the macros write names. Not for anybody else; it changes without notice.
 #[doc(hidden)]
 pub mod __private {
+    pub use stube_macros::embed_lock;
     pub use {inventory, serde, typetag};
 
     pub use crate::component::{AnyAnswer, Kind, Registration};
@@ -105,11 +111,15 @@ pub mod __private {
         Steps, again, chain, enumerate, flatten, lent, place, scan, skip, skip_while, step_by, take, take_while, zip,
     };
     pub use crate::iterate::{iterate, settle};
+    pub use crate::migration::{Earlier, MigrationFn, earlier};
+    pub use crate::shape::probed;
 
+    pub use crate::component::{Described, Migrated, Site};
     use crate::error::Failure;
     pub use crate::flow::{
-        AwaitPoint, CopiedOut, Enter, Flow, Gone, Machine, Out, Plain, Returns, Savable, Site, State, States, Step,
-        TakenOut, Undescribed, borrowed, broken, describe, kept, machine, number, step,
+        AwaitPoint, CopiedOut, DefaultOf, Description, Enter, Flow, Gone, Machine, Out, Plain, Returns, Savable, State,
+        States, Step, TakenOut, Undescribed, borrowed, broken, describe, hand_to, kept, machine, migrate, number,
+        probe_states, retire, step,
     };
 
     pub fn no_resume(key: &str) -> Failure {

@@ -131,7 +131,7 @@ pub fn manifest() -> Manifest {
     for registration in registry::all() {
         let name = registration.name.to_owned();
         match registration.kind {
-            Kind::Flow { describe } => {
+            Kind::Flow { describe, .. } => {
                 manifest.flows.insert(name, flow(registration, describe));
             }
             Kind::Component { resumes } => {
@@ -146,7 +146,7 @@ pub fn manifest() -> Manifest {
 pub fn diagram(name: &str) -> Option<Diagram> {
     let registration = registry::lookup(name)?;
     match registration.kind {
-        Kind::Flow { describe } => {
+        Kind::Flow { describe, .. } => {
             Some(Diagram { name: registration.name.to_owned(), flow: flow(registration, describe) })
         }
         Kind::Component { .. } => None,
@@ -155,8 +155,8 @@ pub fn diagram(name: &str) -> Option<Diagram> {
 
 fn flow(registration: &Registration, describe: fn() -> Vec<crate::component::Described>) -> Flow {
     let states = describe().into_iter().map(|state| State {
-        name: state.name.to_owned(),
-        line: state.line,
+        name: state.site.name.to_owned(),
+        line: state.site.line,
         locals: state
             .locals
             .into_iter()
@@ -167,8 +167,8 @@ fn flow(registration: &Registration, describe: fn() -> Vec<crate::component::Des
             type_name: short(awaits.type_name),
             answer: short(awaits.answer),
         }),
-        next: state.next.iter().map(|&next| next.to_owned()).collect(),
-        ends: state.ends,
+        next: state.site.next.iter().map(|&next| next.to_owned()).collect(),
+        ends: state.site.ends,
     });
     Flow {
         type_name: short((registration.type_name)()),

@@ -21,7 +21,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 
 use data_encoding::HEXLOWER;
 use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
@@ -31,11 +30,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::component::{Answer, Answered, AnyAnswer, AnyComponent, Like};
-use crate::conversation::{Conversation, Instance, Slot};
-use crate::exact::{self, Told};
+use crate::component::{Answer, Answered, AnyAnswer, AnyComponent, Component, Kind, Like, Registration};
+use crate::conversation::{Conversation, Instance, Slot, Unsettled};
+use crate::entries::Entries;
+use crate::exact::{self, Told, describe};
+use crate::fit::{self, Fit, Known, Misfit};
 use crate::id::{ConversationId, InstanceId, Owner, Turn};
+use crate::lock;
 use crate::registry;
+use crate::shape::probed;
 use crate::timestamp::Timestamp;
 
 /// The format that this version writes. It reads this one and all before it.
@@ -214,6 +217,14 @@ pub enum Reason {
         name: String,
         /// What does not fit, without the value.
         class: String,
+    },
+    /// It waits in a state of an earlier version of the program, and what becomes of it is not said.
+    #[error("the flow or component `{name}`: {misfit}")]
+    Misfit {
+        /// The flow or component.
+        name: String,
+        /// What does not fit.
+        misfit: Box<Misfit>,
     },
     /// The conversation went on in memory, and this is an older state of it.
     #[error("it went on in memory with `{0}`, which cannot be saved, and this is an older state of it")]
@@ -418,6 +429,7 @@ impl Record {
     fn decode_conversation(&self) -> Result<Conversation, Reason> {
         let body: BodyWire<'_> =
             serde_json::from_str(self.body()).map_err(|error| Reason::Corrupt(describe(&error)))?;
+        let mut reader = Reader::default();
         let conversation = Conversation {
             id: self.header.id,
             created: self.header.created,
@@ -426,11 +438,14 @@ impl Record {
             due: self.header.due,
             next_instance: body.next,
             answered: self.header.answered.clone(),
-            root: decode_slot(body.root, &mut BTreeMap::new())?,
+            root: reader.slot(body.root, None)?,
             removed: Vec::new(),
+            unsettled: reader.unsettled,
         };
         conversation.check().map_err(Reason::Corrupt)?;
-        if conversation.bottom().name() != registry::current_name(&self.header.flow) {
+        let bottom = conversation.bottom();
+        let is_settled = conversation.unsettled.iter().all(|other| other.instance != bottom.id);
+        if is_settled && bottom.name() != registry::current_name(&self.header.flow) {
             return Err(Reason::Corrupt("its header names another flow than its body".to_owned()));
         }
         Ok(conversation)
@@ -524,24 +539,6 @@ fn checksum(content: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(content))
 }
 
-/// What serde_json has to say, without the values that it quotes.
-pub(crate) fn describe(error: &serde_json::Error) -> String {
-    use serde_json::error::Category;
-    if error.to_string() == exact::RESERVED {
-        return exact::RESERVED.to_owned();
-    }
-    let class = match error.classify() {
-        Category::Io => "it could not be written",
-        Category::Syntax => "it is not well-formed JSON",
-        Category::Data => "a value is missing or of another type",
-        Category::Eof => "it ends too early",
-    };
-    match (error.line(), error.column()) {
-        (0, _) => class.to_owned(),
-        (line, column) => format!("{class}, at line {line}, column {column}"),
-    }
-}
-
 /// How deep lists and maps are nested.
 fn depth(bytes: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
@@ -583,7 +580,7 @@ fn sorted(text: &str) -> Result<String, serde_json::Error> {
             ('[', items.into_iter().map(|item| sorted(item.get())).collect::<Result<Vec<_>, _>>()?, ']')
         }
         Some(b'{') => {
-            let Pairs(pairs) = serde_json::from_str(text)?;
+            let Entries(pairs) = serde_json::from_str::<Entries<&RawValue, &RawValue>>(text)?;
             let pair = |(key, value): (&RawValue, &RawValue)| Ok(format!("{key}:{}", sorted(value.get())?));
             ('{', pairs.into_iter().map(pair).collect::<Result<_, serde_json::Error>>()?, '}')
         }
@@ -591,34 +588,6 @@ fn sorted(text: &str) -> Result<String, serde_json::Error> {
     };
     items.sort_unstable();
     Ok(format!("{open}{}{close}", items.join(",")))
-}
-
-/// The entries of a map as they are written, those of one key too.
-struct Pairs<'a>(Vec<(&'a RawValue, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EntriesVisitor(PhantomData)).map(Self)
-    }
-}
-
-/// Takes the entries of a map in their order.
-struct EntriesVisitor<K, V>(PhantomData<(K, V)>);
-
-impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> de::Visitor<'de> for EntriesVisitor<K, V> {
-    type Value = Vec<(K, V)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map")
-    }
-
-    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(entries)
-    }
 }
 
 // ---- The header on disk -------------------------------------------------------------------------------------------
@@ -739,6 +708,18 @@ impl Serialize for InstanceRef<'_> {
             map.serialize_entry("resume", resume)?;
         }
         map.serialize_entry("type", registration.name)?;
+        if !registration.transient {
+            let known = fit::known(registration);
+            match instance.state().and_then(|state| known.state(state)) {
+                Some(state) => {
+                    map.serialize_entry("shape", &state.digest)?;
+                    if !state.asks.is_empty() {
+                        map.serialize_entry("asks", &state.asks)?;
+                    }
+                }
+                None => map.serialize_entry("shape", &known.digest)?,
+            }
+        }
         // Our own components are in every program.
         if registration.krate != registry::OWN_CRATE {
             map.serialize_entry("crate", registration.krate)?;
@@ -791,6 +772,10 @@ struct InstanceWire<'a> {
     resume: Option<String>,
     #[serde(rename = "type", borrow)]
     name: Cow<'a, str>,
+    #[serde(default, borrow)]
+    shape: Cow<'a, str>,
+    #[serde(default, borrow)]
+    asks: Cow<'a, str>,
     #[serde(rename = "crate", default = "own_crate", borrow)]
     krate: Cow<'a, str>,
     #[serde(borrow)]
@@ -804,38 +789,140 @@ fn own_crate() -> Cow<'static, str> {
 }
 
 /// The child slots in the order in which they are written.
-#[derive(Default)]
-struct SlotsWire<'a>(Vec<(String, Vec<InstanceWire<'a>>)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for SlotsWire<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EntriesVisitor(PhantomData)).map(Self)
-    }
-}
+type SlotsWire<'a> = Entries<String, Vec<InstanceWire<'a>>>;
 
 /// The components that cannot be saved, by the instances that they belong to.
 type Transient = BTreeMap<InstanceId, Box<dyn AnyComponent>>;
 
-fn decode_slot(wires: Vec<InstanceWire<'_>>, transient: &mut Transient) -> Result<Slot, Reason> {
-    wires.into_iter().map(|wire| decode_instance(wire, transient)).collect()
+/// Reads instances, and brings those of an earlier version up to date.
+#[derive(Default)]
+struct Reader {
+    transient: Transient,
+    unsettled: Vec<Unsettled>,
 }
 
-fn decode_instance(wire: InstanceWire<'_>, transient: &mut Transient) -> Result<Instance, Reason> {
-    let name = registry::current_name(&wire.name);
-    let Some(registration) = registry::lookup(name) else {
-        return Err(Reason::UnknownType { name: wire.name.into_owned(), krate: wire.krate.into_owned() });
+impl Reader {
+    /// A stack of instances. The lowest answers to `owner`, whose slot it is.
+    fn slot(&mut self, wires: Vec<InstanceWire<'_>>, owner: Option<&'static Known>) -> Result<Slot, Reason> {
+        let mut slot = Slot::new();
+        let mut below = owner;
+        for wire in wires {
+            // What it called is gone with it.
+            if slot.last().is_some_and(|last: &Instance| self.unsettled.iter().any(|other| other.instance == last.id)) {
+                break;
+            }
+            let instance = self.instance(wire)?;
+            if let Some(below) = below {
+                self.check_answer(below, slot.last(), &instance)?;
+            }
+            below = Some(fit::known(instance.component.registration()));
+            slot.push(instance);
+        }
+        Ok(slot)
+    }
+
+    fn instance(&mut self, wire: InstanceWire<'_>) -> Result<Instance, Reason> {
+        let name = registry::current_name(&wire.name);
+        let Some(registration) = registry::lookup(name) else {
+            return Err(Reason::UnknownType { name: wire.name.into_owned(), krate: wire.krate.into_owned() });
+        };
+        let unfit = |class: String| Reason::ChangedShape { name: name.to_owned(), class };
+        let (id, turn, resume) = (wire.id, wire.turn, wire.resume);
+        let plain = |component| Instance { id, turn, resume, component, slots: Vec::new() };
+        if registration.transient {
+            let component = self.transient.remove(&id).ok_or_else(|| unfit("it is never saved".to_owned()))?;
+            return self.with_slots(plain(component), wire.slots, registration);
+        }
+        let known = fit::known(registration);
+        let misfit = |misfit| Reason::Misfit { name: name.to_owned(), misfit: Box::new(misfit) };
+        let read = |state: &RawValue| {
+            Deserialize::deserialize(MapAccessDeserializer::new(Tagged { name, state }.entries()))
+                .map_err(|error: serde_json::Error| unfit(describe(&error)))
+        };
+        let mut unsettle = |answer| self.unsettled.push(Unsettled { instance: id, flow: registration.name, answer });
+        if fit::is_current(known, wire.state, &wire.shape, &wire.asks) {
+            return self.with_slots(plain(read(wire.state)?), wire.slots, registration);
+        }
+        let state = registration.kind.is_flow().then(|| fit::name_of(wire.state)).flatten().unwrap_or_default();
+        if !wire.shape.is_empty() && !lock::is_known(&wire.name, state, &wire.shape) {
+            return Err(misfit(Misfit::Newer(state.to_owned())));
+        }
+        let component = match fit::fit(known, wire.state, &wire.shape, &wire.asks).map_err(misfit)? {
+            Fit::AsIs => read(wire.state)?,
+            Fit::Changed(state) => read(&state)?,
+            Fit::Goes(component) => component,
+            Fit::HandedTo(component) => {
+                unsettle(None);
+                return Ok(plain(component));
+            }
+            Fit::Retired(answer) => {
+                unsettle(Some(answer));
+                return Ok(plain(Box::new(Retired)));
+            }
+        };
+        self.with_slots(plain(component), wire.slots, registration)
+    }
+
+    /// Whether what answers fits what waits for it: the instance below, or the one that embeds it.
+    fn check_answer(&self, below: &Known, waiting: Option<&Instance>, above: &Instance) -> Result<(), Reason> {
+        // What has ended answers as the flow that it was.
+        let ended = self.unsettled.iter().find(|other| other.instance == above.id && other.answer.is_some());
+        let ended = ended.and_then(|ended| registry::lookup(ended.flow));
+        let registration = ended.unwrap_or_else(|| above.component.registration());
+        let misfit = match (&below.registration.kind, waiting.and_then(Instance::state)) {
+            (Kind::Flow { .. }, Some(state)) => {
+                let takes = below.state(state).and_then(|state| state.described.awaits.as_ref());
+                let fits = takes.is_none_or(|takes| takes.answer == (registration.answer)());
+                let (state, waits_for) = (state.to_owned(), registration.name.to_owned());
+                (!fits).then_some(Misfit::AnotherAnswer { state, waits_for })
+            }
+            (Kind::Component { resumes }, _) => {
+                let gone = above.resume.as_ref().filter(|resume| !resumes.contains(&resume.as_str()));
+                gone.map(|resume| Misfit::NoResume(resume.clone()))
+            }
+            (Kind::Flow { .. }, None) => None,
+        };
+        misfit.map_or(Ok(()), |misfit| {
+            let name = below.registration.name.to_owned();
+            Err(Reason::Misfit { name, misfit: Box::new(misfit) })
+        })
+    }
+
+    fn with_slots(
+        &mut self,
+        mut instance: Instance,
+        slots: SlotsWire<'_>,
+        registration: &'static Registration,
+    ) -> Result<Instance, Reason> {
+        for (name, wires) in slots.0 {
+            instance.slots.push((name, self.slot(wires, Some(fit::known(registration)))?));
+        }
+        Ok(instance)
+    }
+}
+
+/// Stands where a flow of an earlier version has ended, until its answer is handed on.
+#[derive(Serialize, Deserialize)]
+struct Retired;
+
+#[typetag::serde(name = "stube:retired")]
+impl AnyComponent for Retired {}
+
+impl Component for Retired {
+    type Answer = ();
+
+    const REGISTRATION: &'static Registration = &Registration {
+        type_name: std::any::type_name::<Self>,
+        answer: std::any::type_name::<()>,
+        name: "stube:retired",
+        was: &[],
+        probe: probed::<Self>,
+        probe_answer: probed::<()>,
+        kind: Kind::Component { resumes: &[] },
+        transient: true,
+        krate: registry::OWN_CRATE,
+        defined: module_path!(),
     };
-    let unfit = |class: String| Reason::ChangedShape { name: name.to_owned(), class };
-    let component = if registration.transient {
-        transient.remove(&wire.id).ok_or_else(|| unfit("it is never saved".to_owned()))?
-    } else {
-        let state = Tagged { name, state: wire.state };
-        Deserialize::deserialize(MapAccessDeserializer::new(state.entries()))
-            .map_err(|error: serde_json::Error| unfit(describe(&error)))?
-    };
-    let slots = wire.slots.0.into_iter().map(|(name, slot)| Ok((name, decode_slot(slot, transient)?)));
-    let slots = slots.collect::<Result<_, Reason>>()?;
-    Ok(Instance { id: wire.id, turn: wire.turn, resume: wire.resume, component, slots })
 }
 
 /// A conversation with a component that cannot be saved, as it was before an event. The structure and all other
@@ -877,8 +964,9 @@ impl Checkpoint {
             due: self.due,
             next_instance: body.next,
             answered: self.answered,
-            root: decode_slot(body.root, &mut transient)?,
+            root: Reader { transient, ..Reader::default() }.slot(body.root, None)?,
             removed: Vec::new(),
+            unsettled: Vec::new(),
         })
     }
 }
@@ -899,18 +987,18 @@ struct Tagged<'a> {
 }
 
 impl<'a> Tagged<'a> {
-    fn entries(self) -> Entries<'a> {
-        Entries { keys: ["type", "state"].iter(), tagged: self, on_name: false }
+    fn entries(self) -> TaggedEntries<'a> {
+        TaggedEntries { keys: ["type", "state"].iter(), tagged: self, on_name: false }
     }
 }
 
-struct Entries<'a> {
+struct TaggedEntries<'a> {
     keys: std::slice::Iter<'static, &'static str>,
     tagged: Tagged<'a>,
     on_name: bool,
 }
 
-impl<'de> de::MapAccess<'de> for Entries<'de> {
+impl<'de> de::MapAccess<'de> for TaggedEntries<'de> {
     type Error = serde_json::Error;
 
     fn next_key_seed<K: de::DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {

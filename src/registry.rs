@@ -36,9 +36,18 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Registration> {
     TABLE.values().filter_map(|found| found.first().copied())
 }
 
+/// The names that components and flows had in earlier versions, and those that they have now.
+static RENAMED: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| {
+    let renamed = all().flat_map(|registration| registration.was.iter().map(|was| (*was, registration.name)));
+    renamed.collect()
+});
+
 /// The name by which this program knows what was saved as `name`.
 pub(crate) fn current_name(name: &str) -> &str {
-    name
+    match RENAMED.get(name) {
+        Some(current) if !TABLE.contains_key(name) => current,
+        Some(_) | None => name,
+    }
 }
 
 /// Checks that every name on disk belongs to one type.

@@ -834,13 +834,27 @@ impl Runtime {
     }
 
     fn decode(&self, record: &Record) -> Result<Stored, Error> {
-        record.decode().map_err(|reason| {
-            let kind = ErrorKind::Unreadable(reason.to_string());
+        let id = record.id();
+        let stored = record.decode().map_err(|reason| {
             if let Reason::Outlived(_) = reason {
-                tracing::debug!(conversation = %record.id(), "an older state is not served");
+                tracing::debug!(conversation = %id, "an older state is not served");
             }
-            Error::new(record.id(), kind)
-        })
+            Error::new(id, ErrorKind::Unreadable(reason.to_string()))
+        })?;
+        match stored {
+            Stored::Conversation(conversation) if !conversation.is_settled() => {
+                match kernel::settle(conversation, self.now()).map_err(|rejected| rejected_start(id, rejected))? {
+                    Outcome::Waits(conversation) => Ok(Stored::Conversation(conversation)),
+                    Outcome::Ended(ended) => {
+                        let record = Record::encode_ended(&ended, record.revision().next());
+                        let record =
+                            record.map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
+                        self.decode(&record)
+                    }
+                }
+            }
+            stored => Ok(stored),
+        }
     }
 
     /// Wakes a conversation that an earlier process has saved.

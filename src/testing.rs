@@ -23,7 +23,7 @@ use crate::component::{Answer, AnyAnswer, Component};
 use crate::conversation::{Conversation, Instance};
 use crate::id::ConversationId;
 use crate::kernel::{self, Cause, Outcome, Rejected};
-use crate::record::{Ended, Record, Revision, Stored};
+use crate::record::{Ended, Reason, Record, Revision, Stored};
 use crate::registry;
 use crate::timestamp::Timestamp;
 use crate::view::{Event, View};
@@ -71,6 +71,28 @@ impl TestConversation {
         let outcome = kernel::start(id, Box::new(root), now).unwrap_or_else(|rejected| fail(&rejected.cause));
         let (phase, record) = commit(outcome, Revision::FIRST);
         Self { now, phase, record }
+    }
+
+    /// Goes on with a saved record, perhaps of an earlier version: what a restart of a new version does.
+    ///
+    /// # Errors
+    ///
+    /// Why the record is left alone.
+    ///
+    /// # Panics
+    ///
+    /// The conversation has ended, or author code fails where a flow that is handed to begins.
+    #[track_caller]
+    pub fn load(bytes: &[u8]) -> Result<Self, Reason> {
+        let record = Record::parse(bytes.to_vec())?;
+        let now = record.header().touched;
+        let Stored::Conversation(conversation) = record.decode()? else { panic!("the conversation has ended") };
+        let settled = kernel::settle(conversation, now).unwrap_or_else(|rejected| fail(&rejected.cause));
+        let phase = match settled {
+            Outcome::Waits(conversation) => Phase::Waits(conversation),
+            Outcome::Ended(ended) => Phase::Ended(ended),
+        };
+        Ok(Self { now, phase, record })
     }
 
     /// The component in front, if it is a `C` and the conversation goes on.
@@ -159,6 +181,11 @@ impl TestConversation {
         if let Phase::Waits(_) = self.phase {
             self.phase = Phase::Waits(decode(&self.record));
         }
+    }
+
+    /// The record of the present state, as a store keeps it.
+    pub fn bytes(&self) -> &[u8] {
+        self.record.bytes()
     }
 
     /// The record of the present state, as JSON.

@@ -159,6 +159,25 @@ pub(crate) fn label_is_no_name(span: Span) -> Error {
     Error::new(span, message)
 }
 
+pub(crate) fn was_is_no_name(span: Span) -> Error {
+    Error::new(span, "an old name is a text: write `was = \"room\"`, or `was = [\"room\", \"chamber\"]`")
+}
+
+pub(crate) fn no_version(span: Span) -> Error {
+    Error::new(span, "a version is a number from 1 on: write `version = 2`")
+}
+
+pub(crate) fn mark_without_local(span: Span) -> Error {
+    let message = "this is said of one local, so it goes on a `let` with one name; write a `let` for each of them";
+    Error::new(span, message)
+}
+
+pub(crate) fn no_migration(span: Span) -> Error {
+    let message =
+        "write a closure that says what it takes, `#[migrate(|before: Before| ..)]`, or the path of a function";
+    Error::new(span, message)
+}
+
 pub(crate) fn label_without_await(span: Span) -> Error {
     Error::new(span, "this names the state of an `.await`, and there is none in this statement; remove it")
 }

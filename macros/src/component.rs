@@ -1,6 +1,8 @@
 //! `#[component]`: takes an `impl Component for T` block, gives it back with the hidden parts filled in, the functions
 //! marked `#[resume]` moved to a block of their own, and the registration beside it. Never looks into a body.
 
+use crate::check::was_is_no_name;
+use crate::marks::names;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -10,6 +12,7 @@ use syn::{Error, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, Result, T
 #[derive(Default)]
 struct Args {
     name: Option<LitStr>,
+    was: Vec<String>,
     transient: bool,
 }
 
@@ -33,7 +36,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     }
     let transient = args.transient;
     let keys: Vec<_> = resumes.iter().map(|resume| resume.name.to_string()).collect();
-    let registration = registration(&name, &quote!(Component { resumes: &[#(#keys),*] }), transient);
+    let (kind, probe) = (quote!(Component { resumes: &[#(#keys),*] }), quote!(::stube::__private::probed::<Self>));
+    let registration = registration(&name, &args.was, &kind, &probe, transient);
     item.items.push(parse_quote! {
         #[doc(hidden)]
         const REGISTRATION: &'static ::stube::__private::Registration = #registration;
@@ -70,10 +74,19 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
 }
 
 /// The registration of a component or flow, as an expression.
-pub(crate) fn registration(name: &LitStr, kind: &TokenStream, transient: bool) -> TokenStream {
+pub(crate) fn registration(
+    name: &LitStr,
+    was: &[String],
+    kind: &TokenStream,
+    probe: &TokenStream,
+    transient: bool,
+) -> TokenStream {
     quote! {
         &::stube::__private::Registration {
             name: #name,
+            was: &[#(#was),*],
+            probe: #probe,
+            probe_answer: ::stube::__private::probed::<<Self as ::stube::Component>::Answer>,
             kind: ::stube::__private::Kind::#kind,
             transient: #transient,
             krate: ::core::env!("CARGO_PKG_NAME"),
@@ -131,8 +144,12 @@ fn parse_args(args: TokenStream) -> Result<Args> {
         } else if meta.path.is_ident("transient") {
             parsed.transient = true;
             Ok(())
+        } else if meta.path.is_ident("was") {
+            let value: syn::Expr = meta.value()?.parse()?;
+            parsed.was = names(&value).ok_or_else(|| was_is_no_name(value.span()))?;
+            Ok(())
         } else {
-            Err(meta.error("`#[component]` takes `name = \"...\"` and `transient`"))
+            Err(meta.error("`#[component]` takes `name = \"...\"`, `was = \"...\"` and `transient`"))
         }
     });
     syn::parse::Parser::parse2(parser, args)?;

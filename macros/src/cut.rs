@@ -13,6 +13,7 @@ use crate::cut::names::ends_in_await;
 use crate::facts::{self, Env, Facts, SplitLoop};
 use crate::graph::{Arm, Block, Code, Entry, Graph, Local, Node};
 use crate::ids::{BlockId, LocalId, ScopeId, SeqId};
+use crate::marks::{self, At, LocalMarks, Marks};
 use crate::parse::Source;
 use crate::resolve::Renamed;
 use crate::syntax::{
@@ -61,7 +62,9 @@ struct Builder<'a> {
     /// The name that the next await gets: that of the `let` it stands in.
     hint: Option<String>,
     /// The name that the author gave the next await.
-    label: Option<String>,
+    label: Option<At>,
+    /// What the local that the next await is called as was called.
+    was: Vec<String>,
     /// The names that the author gave.
     labels: BTreeSet<String>,
     /// Every identifier of the body, as often as it stands there.
@@ -94,6 +97,7 @@ impl<'a> Builder<'a> {
             loops: Vec::new(),
             hint: None,
             label: None,
+            was: Vec::new(),
             labels: BTreeSet::from(["Start".to_owned()]),
             written: mentioned(&source.body.to_token_stream()),
             given: BTreeSet::new(),
@@ -112,7 +116,9 @@ impl<'a> Builder<'a> {
         let mut patterns = Vec::new();
         for (index, arg) in source.args.iter().enumerate() {
             if let (Pat::Ident(pat), true) = (&arg.pat, is_bare(&arg.pat)) {
-                args.push(self.declare(&pat.ident, pat.mutability.is_some(), Some(&arg.ty)));
+                let local = self.declare(&pat.ident, pat.mutability.is_some(), Some(&arg.ty));
+                self.graph.locals[local.0].marks = arg.marks.clone();
+                args.push(local);
                 continue;
             }
             let ident = self.fresh(&format!("arg{index}"), arg.pat.span());
@@ -240,6 +246,7 @@ impl<'a> Builder<'a> {
             mutable,
             ty: ty.cloned(),
             again: None,
+            marks: LocalMarks::default(),
             scope: *self.scopes.last().expect("the function is a scope"),
         };
         self.graph.locals.push(local);
@@ -383,10 +390,8 @@ impl<'a> Builder<'a> {
         if !self.is_reachable() {
             return;
         }
-        if let Some((stmt, label)) = labelled(stmt) {
-            self.label(&stmt, &label);
-            self.stmt(&stmt);
-            return;
+        if let Some((stmt, marks)) = marks::take_from(stmt, &mut self.problems) {
+            return self.marked(&stmt, marks);
         }
         match stmt {
             Stmt::Item(_) => {}
@@ -400,27 +405,51 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// `#[at("Payment")]`, which stood on this statement.
-    fn label(&mut self, stmt: &Stmt, label: &syn::Attribute) {
-        let name = match label.parse_args::<syn::LitStr>() {
-            Ok(name)
-                if syn::parse_str::<Ident>(&name.value())
-                    .is_ok_and(|ident| camel_case(&unraw(&ident)) == name.value()) =>
-            {
-                name
-            }
-            Ok(name) => return self.problems.add(check::label_is_no_name(name.span())),
-            Err(error) => return self.problems.add(check::label_is_no_name(error.span())),
+    /// A statement with what stood on it.
+    fn marked(&mut self, stmt: &Stmt, marks: Marks) {
+        let Marks { at, local, span } = marks;
+        if let Some(at) = at {
+            self.label(stmt, at);
+        }
+        let Some(span) = span else { return self.stmt(stmt) };
+        let binding = match stmt {
+            Stmt::Local(stmt) => only_binding(&stmt.pat),
+            Stmt::Expr(..) | Stmt::Macro(_) | Stmt::Item(_) => None,
         };
+        let Some(ident) = binding else {
+            self.problems.add(check::mark_without_local(span));
+            return self.stmt(stmt);
+        };
+        // The state that is called as the local was called as it.
+        self.was = local.was.iter().map(|name| camel_case(name)).collect();
+        let known = self.graph.locals.len();
+        self.stmt(stmt);
+        self.was.clear();
+        let scope = *self.scopes.last().expect("the function is a scope");
+        let new = &mut self.graph.locals[known..];
+        if let Some(found) = new.iter_mut().rev().find(|local| local.ident == ident && local.scope == scope) {
+            found.marks = local;
+        }
+    }
+
+    /// `#[at("Payment")]`, which stood on this statement.
+    fn label(&mut self, stmt: &Stmt, at: At) {
         match count_awaits(stmt) {
-            0 => self.problems.add(check::label_without_await(label.span())),
+            0 => self.problems.add(check::label_without_await(at.span)),
             1 => {}
-            _ => self.problems.add(check::label_on_several_awaits(label.span())),
+            _ => self.problems.add(check::label_on_several_awaits(at.span)),
         }
-        if !self.labels.insert(name.value()) {
-            self.problems.add(check::label_used_twice(name.span(), &name.value()));
+        if let Some(name) = &at.name {
+            let is_name =
+                syn::parse_str::<Ident>(&name.value()).is_ok_and(|ident| camel_case(&unraw(&ident)) == name.value());
+            if !is_name {
+                return self.problems.add(check::label_is_no_name(name.span()));
+            }
+            if !self.labels.insert(name.value()) {
+                self.problems.add(check::label_used_twice(name.span(), &name.value()));
+            }
         }
-        self.label = Some(name.value());
+        self.label = Some(at);
     }
 
     /// A statement without an await, taken as it is.
@@ -735,52 +764,15 @@ fn never() -> Expr {
     Expr::Verbatim(TokenStream::new())
 }
 
+/// The only name that a `let` binds.
+fn only_binding(pat: &Pat) -> Option<Ident> {
+    let found = bindings(pat);
+    let [binding] = found.as_slice() else { return None };
+    Some(binding.ident.clone())
+}
+
 fn items(stmts: &[Stmt]) -> impl Iterator<Item = &Item> {
     stmts.iter().filter_map(|stmt| if let Stmt::Item(item) = stmt { Some(item) } else { None })
-}
-
-/// A statement with a label, without it.
-fn labelled(stmt: &Stmt) -> Option<(Stmt, syn::Attribute)> {
-    let mut stmt = stmt.clone();
-    let attrs = match &mut stmt {
-        Stmt::Local(local) => &mut local.attrs,
-        Stmt::Macro(mac) => &mut mac.attrs,
-        Stmt::Expr(expr, _) => attributes(expr)?,
-        Stmt::Item(_) => return None,
-    };
-    let at = attrs.iter().position(|attr| attr.path().is_ident("at"))?;
-    let label = attrs.remove(at);
-    Some((stmt, label))
-}
-
-/// The attributes of an expression that can stand as a statement.
-fn attributes(expr: &mut Expr) -> Option<&mut Vec<syn::Attribute>> {
-    match expr {
-        // Before an expression, they belong to the first part of it.
-        Expr::Assign(expr) => attributes_of(&mut expr.attrs, &mut expr.left),
-        Expr::Binary(expr) => attributes_of(&mut expr.attrs, &mut expr.left),
-        Expr::Await(expr) => attributes_of(&mut expr.attrs, &mut expr.base),
-        Expr::Try(expr) => attributes_of(&mut expr.attrs, &mut expr.expr),
-        Expr::MethodCall(expr) => attributes_of(&mut expr.attrs, &mut expr.receiver),
-        Expr::Call(expr) => attributes_of(&mut expr.attrs, &mut expr.func),
-        Expr::Field(expr) => attributes_of(&mut expr.attrs, &mut expr.base),
-        Expr::Index(expr) => attributes_of(&mut expr.attrs, &mut expr.expr),
-        Expr::Struct(expr) => Some(&mut expr.attrs),
-        Expr::Path(expr) => Some(&mut expr.attrs),
-        Expr::Return(expr) => Some(&mut expr.attrs),
-        Expr::Break(expr) => Some(&mut expr.attrs),
-        Expr::If(expr) => Some(&mut expr.attrs),
-        Expr::Match(expr) => Some(&mut expr.attrs),
-        Expr::Macro(expr) => Some(&mut expr.attrs),
-        Expr::Paren(expr) => Some(&mut expr.attrs),
-        Expr::Reference(expr) => Some(&mut expr.attrs),
-        Expr::Unary(expr) => Some(&mut expr.attrs),
-        _ => None,
-    }
-}
-
-fn attributes_of<'e>(own: &'e mut Vec<syn::Attribute>, first: &'e mut Expr) -> Option<&'e mut Vec<syn::Attribute>> {
-    if own.is_empty() { attributes(first) } else { Some(own) }
 }
 
 /// The name that an item brings into the block it stands in.

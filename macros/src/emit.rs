@@ -33,6 +33,7 @@ use crate::graph::{Again, Code, Entry, Graph, Node, answer_ident, point_ident};
 use crate::ids::{AwaitId, BlockId, LocalId, Place, ScopeId, SeqId};
 use crate::liveness::{Liveness, mentioned};
 use crate::lower::{Field, Kept, Machine, Rest, Variant};
+use crate::marks::Migration;
 use crate::parse::Source;
 use crate::syntax::{arguments, unraw};
 
@@ -92,6 +93,7 @@ pub(crate) fn stub(source: &Source, error: &syn::Error) -> Flow {
             type Args = (#(#types,)*);
 
             const SITES: &'static [::stube::__private::Site] = &[];
+            const MIGRATIONS: &'static [::stube::__private::MigrationFn] = &[];
 
             fn held(&mut self) -> &mut ::stube::__private::State {
                 &mut self.state
@@ -164,8 +166,22 @@ fn value(source: &Source) -> TokenStream {
     let Source { vis, ident, value, name, output, attrs, .. } = source;
     let doc = format!("The value of [`{ident}`]: a conversation, or a part of one, that has not been started.");
     let cfgs: Vec<_> = attrs.iter().filter(|attr| is_cfg(attr)).collect();
-    let describe = quote!(::stube::__private::describe::<Self>);
-    let registration = registration(name, &quote!(Flow { describe: #describe }), false);
+    let takes = source.migrations.iter().filter_map(|migration| match migration {
+        Migration::Closure(closure) => match closure.inputs.first() {
+            Some(Pat::Type(taken)) => Some(&taken.ty),
+            _ => None,
+        },
+        Migration::Function(_) => None,
+    });
+    let on_json = source.migrations.iter().any(|migration| matches!(migration, Migration::Function(_)));
+    let kind = quote!(Flow {
+        describe: ::stube::__private::describe::<Self>,
+        migrate: ::stube::__private::migrate::<Self>,
+        takes: &[#(::stube::__private::probed::<#takes>),*],
+        on_json: #on_json
+    });
+    let probe = quote!(::stube::__private::probe_states::<Self>);
+    let registration = registration(name, &source.was, &kind, &probe, false);
     let registered = register(&syn::parse_quote!(#value), name);
     quote! {
         #(#cfgs)*
@@ -195,6 +211,12 @@ fn value(source: &Source) -> TokenStream {
             #[doc(hidden)]
             fn state(&self) -> ::core::option::Option<&'static str> {
                 ::core::option::Option::Some(self.state.name())
+            }
+        }
+        #(#cfgs)*
+        impl ::core::convert::From<::stube::__private::State> for #value {
+            fn from(state: ::stube::__private::State) -> Self {
+                Self { state }
             }
         }
         #(#cfgs)*
@@ -337,7 +359,23 @@ impl Emitter<'_> {
             let line = quote_spanned!(span=> ::core::line!());
             let next = &self.edges[&id];
             let (ends, next) = (next.ends, next.awaits.iter().map(name_of));
-            quote!(::stube::__private::Site { name: #name, line: #line, next: &[#(#next),*], ends: #ends })
+            let point = id.map(|id| self.graph.point(id));
+            let wanted = point.filter(|point| !point.is_labelled).map_or("", |point| point.name.as_str());
+            let (asks, was) = point.map_or(("", &[] as &[String]), |point| (&point.asks, &point.was));
+            let locals_were = variant.fields.iter().filter_map(|field| {
+                let (name, was) = (unraw(&field.name), &self.graph.local(field.local).marks.was);
+                (!was.is_empty()).then(|| quote!((#name, &[#(#was),*])))
+            });
+            quote!(::stube::__private::Site {
+                name: #name,
+                line: #line,
+                next: &[#(#next),*],
+                ends: #ends,
+                wanted: #wanted,
+                asks: #asks,
+                was: &[#(#was),*],
+                locals_were: &[#(#locals_were),*],
+            })
         });
         sites.collect()
     }
@@ -354,6 +392,11 @@ impl Emitter<'_> {
             let point = point_ident(id, Span::call_site());
             quote!(let #point = ::stube::__private::AwaitPoint::<_, _>::new();)
         });
+        let with_defaults: BTreeSet<_> = self.defaults().map(|(_, field, _)| field.local).collect();
+        let points = points.chain(with_defaults.into_iter().map(|local| {
+            let of = default_ident(local);
+            quote!(let #of = ::stube::__private::DefaultOf::<_>::new();)
+        }));
         let next_enum = self.next_enum();
         let body = self.body();
         let names = self.machine.start.fields.iter().map(|field| &field.name);
@@ -373,16 +416,27 @@ impl Emitter<'_> {
             let point = point_ident(id, Span::call_site());
             quote!(#point.describe())
         });
+        let defaults = self.defaults().map(|(variant, field, default)| {
+            let (state, local) = (variant.name.to_string(), unraw(&field.name));
+            let of = default_ident(field.local);
+            quote!(#of.value(#state, #local, #default))
+        });
         // Last of all, when the types of what is awaited are known.
         let described = quote! {{
             use ::stube::__private::Undescribed as _;
-            return #returns::described(::std::vec![#(#described),*]);
+            return #returns::described(::stube::__private::Description {
+                awaits: ::std::vec![#(#described),*],
+                defaults: ::std::vec![#(#defaults),*],
+            });
         }};
+        let migrate = self.migrate();
+        let (functions, old) = (self.functions(), mixed("earlier"));
         let run = if self.machine.jumps.is_empty() {
             quote! {
                 match #enter {
                     #begin
                     ::stube::__private::Enter::Resume(#state, #answer) => match #state { #body },
+                    ::stube::__private::Enter::Migrate(#old) => { #migrate }
                     ::stube::__private::Enter::Describe => #described
                 }
             }
@@ -392,6 +446,7 @@ impl Emitter<'_> {
                 let mut #next = match #enter {
                     #begin
                     ::stube::__private::Enter::Resume(#state, #answer) => #name::Resume(#state, #answer),
+                    ::stube::__private::Enter::Migrate(#old) => { #migrate }
                     ::stube::__private::Enter::Describe => #name::Describe,
                 };
                 loop {
@@ -405,6 +460,7 @@ impl Emitter<'_> {
                 type Args = (#(#types,)*);
 
                 const SITES: &'static [::stube::__private::Site] = &[#(#sites),*];
+                const MIGRATIONS: &'static [::stube::__private::MigrationFn] = &[#(#functions),*];
 
                 fn held(&mut self) -> &mut ::stube::__private::State {
                     &mut self.state
@@ -426,6 +482,62 @@ impl Emitter<'_> {
                     )
                 }
             }
+        }
+    }
+
+    /// What stands for a local in a conversation that does not have it.
+    fn default(&self, field: &Field) -> Option<&Expr> {
+        let default = self.graph.local(field.local).marks.default.as_ref();
+        default.filter(|_| field.left.is_none())
+    }
+
+    /// The same for all states after the first, whose locals are the arguments.
+    fn defaults(&self) -> impl Iterator<Item = (&Variant, &Field, &Expr)> {
+        self.machine.states.values().flat_map(move |variant| {
+            let fields = variant.fields.iter();
+            fields.filter_map(move |field| Some((variant, field, self.default(field)?)))
+        })
+    }
+
+    /// The functions that bring states of earlier versions up to date.
+    fn functions(&self) -> Vec<&syn::Path> {
+        let functions = self.source.migrations.iter().filter_map(|migration| match migration {
+            Migration::Function(path) => Some(path),
+            Migration::Closure(_) => None,
+        });
+        functions.collect()
+    }
+
+    /// The closures that do so, one after the other.
+    fn migrate(&self) -> TokenStream {
+        let (returns, output) = (self.returns(), &self.source.output);
+        let (earlier, before) = (mixed("earlier"), mixed("before"));
+        let closures = self.source.migrations.iter().filter_map(|migration| match migration {
+            Migration::Closure(closure) => Some(closure),
+            Migration::Function(_) => None,
+        });
+        let arms = closures.map(|closure| {
+            let Some(Pat::Type(taken)) = closure.inputs.first() else { unreachable!("it was parsed so") };
+            let (pat, ty, mut body) = (&taken.pat, &taken.ty, (*closure.body).clone());
+            Outcomes { machine: self.machine, states: &self.source.states, output }.visit_expr_mut(&mut body);
+            quote! {
+                match ::stube::__private::earlier::<#ty>(&#earlier) {
+                    ::core::result::Result::Ok(::core::option::Option::Some(#before)) => {
+                        let migrated = (|#pat: #ty| #body)(#before);
+                        return #returns::migrated(::core::result::Result::Ok(migrated));
+                    }
+                    ::core::result::Result::Ok(::core::option::Option::None) => {}
+                    ::core::result::Result::Err(failure) => {
+                        return #returns::migrated(::core::result::Result::Ok(
+                            ::stube::__private::Migrated::Failed(failure),
+                        ));
+                    }
+                }
+            }
+        });
+        quote! {
+            #(#arms)*
+            return #returns::migrated(::core::result::Result::Err(#earlier));
         }
     }
 
@@ -604,10 +716,16 @@ impl Emitter<'_> {
             }
         });
         let fields: Vec<_> = fields.collect();
+        let with_defaults = variant.fields.iter().filter(|field| self.default(field).is_some());
+        let defaults = with_defaults.map(|field| {
+            let (of, ident) = (default_ident(field.local), &self.graph.local(field.local).ident);
+            quote!(#of.of(&#ident);)
+        });
         // What is no component is reported on what is awaited.
         let call = quote_spanned!(operand.span()=> #point.call(#operand));
         quote! {
             let #callee = #call;
+            #(#defaults)*
             return #returns::awaits(#states::#name { #(#fields),* }, #callee);
         }
     }
@@ -1008,4 +1126,48 @@ fn is_lint(attr: &Attribute) -> bool {
 
 fn is_cfg(attr: &Attribute) -> bool {
     attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr")
+}
+
+/// Ties the default of a local to its type: `__default_3.of(&tries)`.
+fn default_ident(local: LocalId) -> Ident {
+    Ident::new(&format!("__default_{}", local.0), Span::mixed_site())
+}
+
+/// Writes out what stands in a `#[migrate]` closure: `Room { guest }`, `retire(result)`, `hand_to(flow)`.
+struct Outcomes<'a> {
+    machine: &'a Machine,
+    states: &'a Ident,
+    output: &'a syn::Type,
+}
+
+impl VisitMut for Outcomes<'_> {
+    fn visit_expr_mut(&mut self, expr: &mut Expr) {
+        visit_mut::visit_expr_mut(self, expr);
+        let written = match expr {
+            Expr::Struct(state) => {
+                let mut all = std::iter::once(&self.machine.start).chain(self.machine.states.values());
+                let Some(name) = state.path.get_ident().filter(|name| all.any(|state| state.name == **name)) else {
+                    return;
+                };
+                let (states, mut state) = (self.states, state.clone());
+                state.path = syn::parse_quote!(#states::#name);
+                quote!(::stube::__private::Migrated::State(#state))
+            }
+            Expr::Call(call) => {
+                let Expr::Path(path) = &*call.func else { return };
+                let (args, output) = (&call.args, self.output);
+                match path.path.get_ident().map(ToString::to_string).as_deref() {
+                    Some("retire") => {
+                        quote_spanned!(args.span()=> ::stube::__private::retire::<_, #output>(#args))
+                    }
+                    Some("hand_to") => {
+                        quote_spanned!(args.span()=> ::stube::__private::hand_to::<_, #output, _>(#args))
+                    }
+                    _ => return,
+                }
+            }
+            _ => return,
+        };
+        *expr = Expr::Verbatim(written);
+    }
 }

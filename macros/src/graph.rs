@@ -20,6 +20,7 @@ use syn::{Expr, Ident, Item, Pat, Stmt, Type};
 
 use crate::facts::{Facts, SplitLoop};
 use crate::ids::{AgainId, AwaitId, BlockId, LocalId, ScopeId, SeqId};
+use crate::marks::LocalMarks;
 
 /// A body, cut at its awaits.
 pub(crate) struct Graph {
@@ -45,6 +46,8 @@ pub(crate) struct Local {
     pub(crate) ty: Option<Type>,
     /// The borrow that it is a part of.
     pub(crate) again: Option<AgainId>,
+    /// What its author says of it for conversations of earlier versions.
+    pub(crate) marks: LocalMarks,
     pub(crate) scope: ScopeId,
 }
 
@@ -64,6 +67,10 @@ pub(crate) struct Await {
     pub(crate) is_labelled: bool,
     /// `Room`, from `let room = ...`, else what is awaited: `PickRoom`.
     pub(crate) name: String,
+    /// What it was called in earlier versions.
+    pub(crate) was: Vec<String>,
+    /// What is awaited, in the author's words.
+    pub(crate) asks: String,
     pub(crate) span: Span,
     /// Where the code goes on.
     pub(crate) resume: BlockId,

@@ -17,6 +17,7 @@ mod ids;
 mod left;
 mod liveness;
 mod lower;
+mod marks;
 mod methods;
 mod parse;
 mod resolve;
@@ -194,4 +195,17 @@ fn machine(mut source: parse::Source) -> syn::Result<emit::Flow> {
     let machine = lower::lower(&source, &graph, &live, &left, &args);
     let edges = edges::edges(&graph);
     Ok(emit::emit(&source, &graph, &live, &machine, &edges))
+}
+
+/// The text of a file in the folder of the crate; empty if there is none.
+#[doc(hidden)]
+#[proc_macro]
+pub fn embed_lock(path: TokenStream) -> TokenStream {
+    let path = syn::parse_macro_input!(path as syn::LitStr);
+    let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    match std::path::Path::new(&folder).join(path.value()).exists() {
+        true => quote::quote!(::core::include_str!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/", #path))),
+        false => quote::quote!(""),
+    }
+    .into()
 }

@@ -2,12 +2,15 @@
 //! Never looks into the body.
 
 use proc_macro2::TokenStream;
+use syn::spanned::Spanned;
 use syn::{
-    Attribute, Block, FnArg, Ident, ItemFn, LitStr, Pat, PatType, ReturnType, Safety, Signature, Type, Visibility,
+    Attribute, Block, FnArg, Ident, ItemFn, LitInt, LitStr, Pat, PatType, ReturnType, Safety, Signature, Type,
+    Visibility,
 };
 
 use crate::check::{self, Problems};
 use crate::component::{check_name, snake_case};
+use crate::marks::{self, LocalMarks, Migration};
 use crate::syntax::{camel_case, contains_try, unraw};
 
 /// A flow as its author wrote it.
@@ -31,6 +34,10 @@ pub(crate) struct Source {
     pub(crate) body: Block,
     /// Whether it is a method, whose first argument is `self`.
     pub(crate) is_method: bool,
+    /// What it was called on disk.
+    pub(crate) was: Vec<String>,
+    /// What brings states of earlier versions up to date.
+    pub(crate) migrations: Vec<Migration>,
 }
 
 /// `(from, to): (u32, u32)`.
@@ -38,6 +45,7 @@ pub(crate) struct Source {
 pub(crate) struct Arg {
     pub(crate) pat: Pat,
     pub(crate) ty: Type,
+    pub(crate) marks: LocalMarks,
 }
 
 pub(crate) fn parse(args: TokenStream, item: TokenStream) -> syn::Result<Source> {
@@ -61,17 +69,23 @@ pub(crate) fn broken(args: TokenStream, item: TokenStream) -> Option<Source> {
 }
 
 /// A function, or a method of `owner` whose `self` has become its first argument.
-pub(crate) fn function(args: TokenStream, item: ItemFn, owner: Option<&Ident>) -> syn::Result<Source> {
+pub(crate) fn function(args: TokenStream, mut item: ItemFn, owner: Option<&Ident>) -> syn::Result<Source> {
     let takes_self = matches!(item.sig.inputs.first(), Some(FnArg::Typed(PatType { pat, .. }))
         if matches!(&**pat, Pat::Ident(pat) if unraw(&pat.ident).starts_with("self_")));
     let mut problems = Problems::default();
-    let name = parse_args(args, &mut problems);
+    let FlowArgs { name, version, was } = parse_args(args, &mut problems);
+    let migrations = marks::migrations(&mut item.attrs, &mut problems);
     check_signature(&item.sig, &mut problems);
-    let args = item.sig.inputs.iter().filter_map(|input| match input {
-        FnArg::Typed(PatType { pat, ty, .. }) => Some(Arg { pat: (**pat).clone(), ty: (**ty).clone() }),
-        FnArg::Receiver(_) => None,
-    });
-    let args = args.collect();
+    let mut args = Vec::new();
+    for input in &mut item.sig.inputs {
+        if let FnArg::Typed(PatType { pat, ty, attrs, .. }) = input {
+            let marks = marks::take(attrs, &mut problems);
+            if let Some(span) = marks.span.filter(|_| !matches!(**pat, Pat::Ident(_))) {
+                problems.add(check::mark_without_local(span));
+            }
+            args.push(Arg { pat: (**pat).clone(), ty: (**ty).clone(), marks: marks.local });
+        }
+    }
     problems.into_result()?;
     let ident = item.sig.ident;
     let output = match item.sig.output {
@@ -87,7 +101,9 @@ pub(crate) fn function(args: TokenStream, item: ItemFn, owner: Option<&Ident>) -
     Ok(Source {
         value: Ident::new(&format!("{camel}Flow"), ident.span()),
         states: Ident::new(&format!("{camel}State"), ident.span()),
-        name: name.unwrap_or_else(|| LitStr::new(&snake_case(&plain), ident.span())),
+        name: versioned(name.unwrap_or_else(|| LitStr::new(&snake_case(&plain), ident.span())), version),
+        was,
+        migrations,
         attrs: item.attrs,
         vis: item.vis,
         ident,
@@ -99,23 +115,49 @@ pub(crate) fn function(args: TokenStream, item: ItemFn, owner: Option<&Ident>) -
     })
 }
 
-fn parse_args(args: TokenStream, problems: &mut Problems) -> Option<LitStr> {
-    let mut name = None;
+/// What stands in the parentheses of the attribute.
+#[derive(Default)]
+struct FlowArgs {
+    name: Option<LitStr>,
+    version: Option<LitInt>,
+    was: Vec<String>,
+}
+
+fn parse_args(args: TokenStream, problems: &mut Problems) -> FlowArgs {
+    let mut parsed = FlowArgs::default();
     let parser = syn::meta::parser(|meta| {
         if meta.path.is_ident("name") {
-            name = Some(meta.value()?.parse::<LitStr>()?);
-            Ok(())
+            parsed.name = Some(meta.value()?.parse()?);
+        } else if meta.path.is_ident("version") {
+            parsed.version = Some(meta.value()?.parse()?);
+        } else if meta.path.is_ident("was") {
+            let value: syn::Expr = meta.value()?.parse()?;
+            parsed.was = marks::names(&value).ok_or_else(|| check::was_is_no_name(value.span()))?;
         } else {
-            Err(meta.error("`#[flow]` takes `name = \"...\"`"))
+            return Err(meta.error("`#[flow]` takes `name = \"...\"`, `version = 2` and `was = \"...\"`"));
         }
+        Ok(())
     });
     if let Err(error) = syn::parse::Parser::parse2(parser, args) {
         problems.add(error);
     }
-    if let Some(Err(error)) = name.as_ref().map(check_name) {
+    if let Some(Err(error)) = parsed.name.as_ref().map(check_name) {
         problems.add(error);
     }
-    name
+    if let Some(version) = parsed.version.take_if(|version| !matches!(version.base10_parse::<u32>(), Ok(1..))) {
+        problems.add(check::no_version(version.span()));
+    }
+    parsed
+}
+
+/// The first version has the name alone, as if it had never been said.
+fn versioned(name: LitStr, version: Option<LitInt>) -> LitStr {
+    match version {
+        Some(version) if version.base10_digits() != "1" => {
+            LitStr::new(&format!("{}@{}", name.value(), version.base10_digits()), name.span())
+        }
+        Some(_) | None => name,
+    }
 }
 
 fn check_signature(sig: &Signature, problems: &mut Problems) {

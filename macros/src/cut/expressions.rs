@@ -5,7 +5,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, parse_quote};
 
 use crate::check;
-use crate::cut::names::awaited;
+use crate::cut::names::{awaited, words};
 use crate::cut::operands::{Role, changes_name, index_changes, is_comparison, is_compound, is_pure};
 use crate::cut::{Builder, Dest, after, never, splits_if};
 use crate::facts;
@@ -195,15 +195,20 @@ impl Builder<'_> {
     }
 
     pub(super) fn await_(&mut self, expr: syn::ExprAwait) -> Expr {
-        let label = self.label.take();
+        let (label, mut was) = self.label.take().map_or_else(Default::default, |at| (at.name, at.was));
         let is_labelled = label.is_some();
-        let name = label.or_else(|| self.hint.take()).unwrap_or_else(|| awaited(&expr.base));
+        let hint = if is_labelled { None } else { self.hint.take() };
+        if hint.is_some() {
+            was.append(&mut self.was);
+        }
+        let name = label.map(|label| label.value()).or(hint).unwrap_or_else(|| awaited(&expr.base));
+        let asks = words(&expr.base);
         let span = expr.await_token.span;
         let operand = if contains_await(&*expr.base) { self.expr(*expr.base) } else { *expr.base };
         let operand = self.code(operand);
         let id = AwaitId(self.graph.awaits.len());
         let resume = self.new_block(Entry::Resume(id));
-        self.graph.awaits.push(Await { is_labelled, name, span, resume });
+        self.graph.awaits.push(Await { is_labelled, name, was, asks, span, resume });
         if self.is_reachable() {
             self.graph.blocks[resume.0].edges = 1;
         }

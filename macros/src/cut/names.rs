@@ -1,5 +1,7 @@
 //! What a state is called.
 
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::Expr;
 
 use crate::syntax::{camel_case, unraw};
@@ -40,5 +42,79 @@ pub(super) fn awaited(expr: &Expr) -> String {
         Expr::Try(expr) => awaited(&expr.expr),
         Expr::Macro(expr) => of_path(&expr.mac.path),
         _ => "Await".to_owned(),
+    }
+}
+
+/// What is awaited, in the words that stay when code around it changes: types, functions, texts. A name of a local is
+/// `_`, in a text too. It tells questions of one name apart: `Confirm::new(format!("{} for {}?", _, _))`.
+pub(super) fn words(expr: &Expr) -> String {
+    let mut words = String::new();
+    add_words(expr.to_token_stream(), &mut words);
+    words
+}
+
+fn add_words(tokens: TokenStream, words: &mut String) {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => (" { ", " }"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::None => ("", ""),
+                };
+                words.push_str(open);
+                add_words(group.stream(), words);
+                words.push_str(close);
+            }
+            TokenTree::Ident(ident) => {
+                let is_called = match tokens.peek() {
+                    Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Parenthesis,
+                    Some(TokenTree::Punct(next)) => matches!(next.as_char(), '!' | ':'),
+                    _ => false,
+                };
+                let name = unraw(&ident);
+                let is_named = is_called || name.starts_with(char::is_uppercase) || name == "await";
+                words.push_str(if is_named { &name } else { "_" });
+            }
+            TokenTree::Punct(punct) if punct.as_char() == ',' => words.push_str(", "),
+            TokenTree::Punct(punct) => words.push(punct.as_char()),
+            TokenTree::Literal(literal) => add_text(&literal.to_string(), words),
+        }
+    }
+}
+
+/// A literal; what a text captures is left out of it.
+fn add_text(literal: &str, words: &mut String) {
+    if !literal.contains('"') {
+        return words.push_str(literal);
+    }
+    let mut depth = 0_usize;
+    for c in literal.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ if depth > 0 => continue,
+            _ => {}
+        }
+        words.push(c);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn questions_are_told_apart_by_their_words() {
+        for (code, expected) in [
+            ("Confirm :: new (\"Sure?\")", "Confirm::new(\"Sure?\")"),
+            ("Confirm::new(format!(\"{room} for {}?\", guest.name))", "Confirm::new(format!(\"{} for {}?\", _._))"),
+            ("PickRoom { nights: dates.nights() }", "PickRoom { nights:_.nights() }"),
+            ("pay(guest, room.price * 2)", "pay(_, _._*2)"),
+        ] {
+            assert_eq!(words(&syn::parse_str(code).unwrap()), expected);
+        }
     }
 }

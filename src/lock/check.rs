@@ -1,0 +1,279 @@
+//! What an edit means for conversations that wait: a lock against the code.
+
+use std::fmt;
+
+use super::{Code, Earlier, Lock};
+use crate::component::Kind;
+use crate::fit::{Known, Whereabouts, candidate, whereabouts};
+use crate::shape::{Both, Change, Content, Definition, Definitions, Difference, Field, Type, compare_fields, probe};
+
+/// What an edit means for the conversations that wait in one state, or hold one component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// They go on as if nothing had happened.
+    Same,
+    /// They go on. What is new or gone, in words.
+    Additive(Vec<String>),
+    /// They go on, as the author wrote. What was written, in words.
+    Answered(Vec<String>),
+    /// They would be left alone. What is missing, and what to write.
+    Breaking(Vec<String>),
+}
+
+/// What was found of one state, or of one component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// The flow or component, as it was called.
+    pub of: String,
+    /// The state, as it was called; empty of a component.
+    pub state: String,
+    /// The short word for the shape that it had.
+    pub shape: String,
+    /// The file and the line to look at; empty if it is gone altogether.
+    pub place: String,
+    /// What the edit means.
+    pub verdict: Verdict,
+}
+
+/// What an edit means, state by state.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// In the order of the lock.
+    pub found: Vec<Found>,
+}
+
+impl Report {
+    /// Compares a lock with what is linked into the program.
+    pub fn against_code(lock: &Lock) -> Self {
+        Self::of(lock, &Code::linked())
+    }
+
+    /// Whether conversations would be left alone.
+    pub fn is_breaking(&self) -> bool {
+        self.found.iter().any(|found| matches!(found.verdict, Verdict::Breaking(_)))
+    }
+
+    pub(super) fn of(lock: &Lock, code: &Code) -> Self {
+        let current = Lock::of(code);
+        let checker = Checker { code, types: &current.types };
+        let found = lock.all().iter().map(|earlier| checker.found(earlier)).collect();
+        Self { found }
+    }
+}
+
+/// Each state that is not the same, with what it means; how many are the same.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let same = self.found.iter().filter(|found| found.verdict == Verdict::Same).count();
+        writeln!(f, "same: {same} of {}", self.found.len())?;
+        for found in &self.found {
+            let (word, what) = match &found.verdict {
+                Verdict::Same => continue,
+                Verdict::Additive(what) => ("additive", what),
+                Verdict::Answered(what) => ("answered", what),
+                Verdict::Breaking(what) => ("BREAKING", what),
+            };
+            write!(f, "\n{word}: {}", found.of)?;
+            if !found.state.is_empty() {
+                write!(f, ", waiting in {}", found.state)?;
+            }
+            if !found.place.is_empty() {
+                write!(f, "  ({})", found.place)?;
+            }
+            writeln!(f)?;
+            what.iter().try_for_each(|what| writeln!(f, "    {what}"))?;
+        }
+        Ok(())
+    }
+}
+
+struct Checker<'a> {
+    code: &'a Code,
+    /// The types of the code.
+    types: &'a Definitions,
+}
+
+impl Checker<'_> {
+    fn found(&self, earlier: &Earlier) -> Found {
+        let (place, verdict) = match self.code.of(&earlier.of) {
+            None => (String::new(), Verdict::Breaking(vec![gone(earlier)])),
+            Some(known) if earlier.state.is_empty() => (place(known, None), self.component(known, earlier)),
+            Some(known) => self.state(known, earlier),
+        };
+        Found { of: earlier.of.clone(), state: earlier.state.clone(), shape: earlier.shape.clone(), place, verdict }
+    }
+
+    fn component(&self, known: &Known, earlier: &Earlier) -> Verdict {
+        if !known.states.is_empty() {
+            return Verdict::Breaking(vec!["it was a component, and is a flow; give the flow another name".to_owned()]);
+        }
+        if known.digest == earlier.shape {
+            return renamed(known, earlier);
+        }
+        let differences = self.fields(&earlier.shape().locals, &known.shape.locals, &earlier.types);
+        verdict(&differences)
+    }
+
+    fn state(&self, known: &Known, earlier: &Earlier) -> (String, Verdict) {
+        let candidates: Vec<_> = known.states.iter().map(candidate).collect();
+        let at = whereabouts(&earlier.state, &earlier.asks, &candidates);
+        let target = match at {
+            Whereabouts::At(at) => Some(&known.states[at]),
+            Whereabouts::Gone | Whereabouts::Ambiguous => None,
+        };
+        let line = target.map(|target| target.described.site.line);
+        let place = place(known, line);
+        if let Some(target) = target.filter(|target| target.digest == earlier.shape) {
+            let verdict = match self.answer(earlier, target.described.awaits.map_or("", |awaits| awaits.answer)) {
+                Some(problem) => Verdict::Breaking(vec![problem]),
+                None if target.name() == earlier.state => renamed(known, earlier),
+                None => Verdict::Additive(vec![format!("it is called `{}` now", target.name())]),
+            };
+            return (place, verdict);
+        }
+        if let Some(answered) = self.migrated(known, earlier) {
+            return (place, answered);
+        }
+        let verdict = match (target, at) {
+            (Some(target), _) => {
+                let mut differences = self.fields(&earlier.shape().locals, &target.shape.locals, &earlier.types);
+                for difference in &mut differences {
+                    answer_for_local(difference, target.name());
+                }
+                let mut verdict = verdict(&differences);
+                if let Some(problem) = self.answer(earlier, target.described.awaits.map_or("", |awaits| awaits.answer))
+                {
+                    match &mut verdict {
+                        Verdict::Breaking(problems) => problems.push(problem),
+                        other => *other = Verdict::Breaking(vec![problem]),
+                    }
+                }
+                if let (Verdict::Additive(what), true) = (&mut verdict, target.name() != earlier.state) {
+                    what.insert(0, format!("it is called `{}` now", target.name()));
+                }
+                verdict
+            }
+            (None, Whereabouts::Ambiguous) => Verdict::Breaking(vec![format!(
+                "several questions could be it, because they share a name; write `#[at(\"{0}\")]` on the one that it was, \
+                 and `#[at(\"..\")]` on each of the others",
+                earlier.state
+            )]),
+            (None, _) => Verdict::Breaking(vec![format!(
+                "the flow has no such state any more; write `#[at(\"..\", was = \"{0}\")]` on the statement that it is now, \
+                 or `#[was = \"..\"]` on its `let`; or say with `#[migrate(..)]` on the flow where it goes on, or that it \
+                 ends: `#[migrate(|before: Before| match before {{ Before::{0} {{ .. }} => retire(..) }})]`",
+                earlier.state
+            )]),
+        };
+        (place, verdict)
+    }
+
+    fn fields(&self, old: &[Field], new: &[Field], types: &Definitions) -> Vec<Difference> {
+        compare_fields(&Both { old: types, new: self.types }, old, new)
+    }
+
+    /// What is wrong with what the state waits for, if it answers something else than the code takes there.
+    fn answer(&self, earlier: &Earlier, takes: &str) -> Option<String> {
+        if earlier.awaits.is_empty() {
+            return None;
+        }
+        let Some(callee) = self.code.of(&earlier.awaits) else {
+            return Some(format!("it waits for `{}`, which is gone", earlier.awaits));
+        };
+        let gives = (callee.registration.answer)();
+        (gives != takes).then(|| {
+            format!(
+                "it waits for `{}`, which answers {gives}, and the code takes {takes} there; ask the new question under \
+                 another name, `#[at(\"..\")]`, and write `#[migrate(..)]` on the flow for who waits in this state",
+                earlier.awaits
+            )
+        })
+    }
+
+    /// Whether a migration takes the state, and with the locals that it had.
+    fn migrated(&self, known: &Known, earlier: &Earlier) -> Option<Verdict> {
+        let Kind::Flow { takes, on_json, .. } = known.registration.kind else { return None };
+        for take in takes {
+            let mut types = Definitions::new();
+            let Type::Named(name) = probe(*take, &mut types) else {
+                return Some(Verdict::Answered(vec!["`#[migrate]` takes it as JSON".to_owned()]));
+            };
+            let Some(Definition::Enum(variants)) = types.get(&name) else { continue };
+            let Some(variant) = variants.iter().find(|variant| variant.name == earlier.state) else { continue };
+            let new = match &variant.content {
+                Content::Fields(fields) => fields.clone(),
+                Content::Type(Type::Named(name)) => match types.get(name) {
+                    Some(Definition::Struct(fields)) => fields.clone(),
+                    _ => Vec::new(),
+                },
+                _ => Vec::new(),
+            };
+            let old = earlier.shape().locals;
+            let differences = compare_fields(&Both { old: &earlier.types, new: &types }, &old, &new);
+            let breaking = differences.iter().filter(|difference| difference.change == Change::Breaking);
+            let problems: Vec<_> = breaking
+                .map(|difference| format!("`#[migrate]` takes it with other locals than it had: {difference}"))
+                .collect();
+            return Some(match problems.is_empty() {
+                true => Verdict::Answered(vec![format!("`#[migrate]` takes it as `{name}::{}`", earlier.state)]),
+                false => Verdict::Breaking(problems),
+            });
+        }
+        on_json.then(|| Verdict::Answered(vec!["`#[migrate]` takes it apart as JSON, which is not checked".to_owned()]))
+    }
+}
+
+fn gone(earlier: &Earlier) -> String {
+    let Earlier { of, state, .. } = earlier;
+    if state.is_empty() {
+        return format!(
+            "the component is gone; write `#[component(was = \"{of}\")]` on the one that stands for it, or keep it until \
+             nobody holds it any more"
+        );
+    }
+    format!(
+        "the flow is gone; write `#[flow(was = \"{of}\")]` on the one that stands for it, or keep a flow of that name that \
+         says what becomes of those who wait: `#[flow(name = \"{of}\")] #[migrate(|_: Earlier| retire(..))]`"
+    )
+}
+
+/// What to write for a local, which is not a field of a type of the author's.
+fn answer_for_local(difference: &mut Difference, state: &str) {
+    if difference.change == Change::Breaking && !difference.at.contains('.') && difference.what.starts_with("is new") {
+        let local = &difference.at;
+        difference.answer = format!(
+            "write `#[default = ..]` on its `let`, for who waits in {state}; or `#[was = \"..\"]`, if `{local}` had another \
+             name"
+        );
+    }
+}
+
+fn renamed(known: &Known, earlier: &Earlier) -> Verdict {
+    match known.registration.name {
+        name if name == earlier.of => Verdict::Same,
+        name => Verdict::Additive(vec![format!("it is called `{name}` now")]),
+    }
+}
+
+fn verdict(differences: &[Difference]) -> Verdict {
+    let of = |change: Change| differences.iter().filter(move |difference| difference.change == change);
+    let breaking: Vec<_> = of(Change::Breaking).map(|found| format!("{found}; {}", found.answer)).collect();
+    let additive: Vec<_> = of(Change::Additive).map(ToString::to_string).collect();
+    match (breaking.is_empty(), additive.is_empty()) {
+        (false, _) => Verdict::Breaking(breaking),
+        (true, false) => Verdict::Additive(additive),
+        (true, true) => Verdict::Same,
+    }
+}
+
+/// `src/booking.rs:12`
+fn place(known: &Known, line: Option<u32>) -> String {
+    let defined = known.registration.defined;
+    let place = defined.rsplit_once(" (").map_or(defined, |(_, place)| place).trim_end_matches(')');
+    match (line, place.rsplit_once(':')) {
+        (Some(line), Some((file, _))) => format!("{file}:{line}"),
+        _ => place.to_owned(),
+    }
+}
