@@ -61,6 +61,14 @@
 //!
 //! Functions run first, in the order in which they are written, so a conversation may come from several versions ago.
 //! They run for every state that is not as the code has it, and only for those, so they look before they change.
+//!
+//! # Every edit
+//!
+//! What each kind of edit means for the conversations that wait. `flows.lock` says it of an edit of your own, before it is
+//! released: see [`lock`](mod@crate::lock). *Breaking* is no loss: such a conversation is left as it is, listed with the
+//! reason, and goes on as soon as the code fits.
+//!
+#![doc = include_str!("migration/edits.md")]
 
 use std::cell::Cell;
 use std::fmt;
