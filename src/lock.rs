@@ -41,7 +41,7 @@ use crate::registry;
 use crate::shape::{Definitions, Field, Shape, Type};
 
 pub use check::{Found, Report, Verdict};
-pub use file::check_file;
+pub use file::{Mode, check_file, compare};
 
 /// Every flow, state and shape of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -185,6 +185,7 @@ impl Lock {
             }
         }
         lock.types = types;
+        lock.types = lock.named(lock.mentioned().into_iter());
         lock
     }
 
@@ -251,6 +252,23 @@ impl Lock {
             });
         }
         all.extend(self.earlier.iter().cloned());
+        all
+    }
+
+    /// The types of all answers, locals and fields.
+    fn mentioned(&self) -> Vec<&Type> {
+        let mut all = Vec::new();
+        for flow in self.flows.values() {
+            all.push(&flow.answer);
+            for (_, state) in &flow.states.0 {
+                all.push(&state.answer);
+                all.extend(state.locals.0.iter().map(|(_, ty)| ty));
+            }
+        }
+        for component in self.components.values() {
+            all.push(&component.answer);
+            all.extend(component.fields.0.iter().map(|(_, ty)| ty));
+        }
         all
     }
 

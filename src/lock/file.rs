@@ -6,10 +6,14 @@ use std::path::Path;
 
 use super::{Code, Earlier, Lock, Report};
 
-/// What the environment asks for.
-enum Mode {
+/// What is to be done with the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It is compared with the code, and left as it is.
     Check,
+    /// It is written as the code is now, unless that would strand somebody.
     Update,
+    /// It is written as the code is now, whatever was there: none of that was ever released.
     Overwrite,
 }
 
@@ -30,12 +34,23 @@ pub fn check_file(path: &str) {
         Ok("overwrite") => Mode::Overwrite,
         Ok(other) => panic!("STUBE_LOCK is `{other}`; it may be `update` or `overwrite`"),
     };
-    if let Err(problem) = checked(Path::new(path), &mode) {
-        panic!("\n\n{problem}\n");
+    match compare(Path::new(path), mode) {
+        Err(problem) => panic!("\n\n{problem}\n"),
+        Ok(report) if mode != Mode::Check => {
+            // Past the test harness, which keeps what a passing test says to itself.
+            let _ = write!(io::stderr(), "\n{report}wrote {path}\n");
+        }
+        Ok(_) => {}
     }
 }
 
-fn checked(path: &Path, mode: &Mode) -> Result<(), String> {
+/// Compares a file with what is linked into the program, and writes it if it is to.
+///
+/// # Errors
+///
+/// The file cannot be read or written, is missing or out of date, or a state of it is not answered for; in words that
+/// say what to do. Then it is as it was.
+pub fn compare(path: &Path, mode: Mode) -> Result<Report, String> {
     let shown = path.display();
     let code = Code::linked();
     let current = Lock::of(&code);
@@ -44,12 +59,12 @@ fn checked(path: &Path, mode: &Mode) -> Result<(), String> {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(format!("{shown} cannot be read: {error}")),
     };
-    let Some(text) = old.filter(|_| !matches!(mode, Mode::Overwrite)) else {
+    let Some(text) = old.filter(|_| mode != Mode::Overwrite) else {
         return match mode {
             Mode::Check => Err(format!(
                 "{shown} does not exist yet. `STUBE_LOCK=update cargo test flows_lock` writes it; commit it with the code."
             )),
-            Mode::Update | Mode::Overwrite => write(path, &current),
+            Mode::Update | Mode::Overwrite => write(path, &current).map(|()| Report::default()),
         };
     };
     let old = Lock::parse(&text).map_err(|error| format!("{shown}: {error}"))?;
@@ -62,16 +77,14 @@ fn checked(path: &Path, mode: &Mode) -> Result<(), String> {
     }
     let new = with_earlier(current, &old);
     match mode {
-        Mode::Check if new.to_text() == text => Ok(()),
+        Mode::Check if new.to_text() == text => Ok(report),
         Mode::Check => Err(format!(
             "{report}\nNobody is stranded, but {shown} is not that of the code. Run\n\n    \
              STUBE_LOCK=update cargo test flows_lock\n\nand commit it with the code."
         )),
         Mode::Update | Mode::Overwrite => {
             write(path, &new)?;
-            // Past the test harness, which keeps what a passing test says to itself.
-            let _ = write!(io::stderr(), "\n{report}\nwrote {shown}\n");
-            Ok(())
+            Ok(report)
         }
     }
 }

@@ -1,0 +1,240 @@
+//! `flows.lock`: the file against the code of this program.
+//!
+//! An edit of the code is stood for by the opposite edit of the file.
+
+use std::fs;
+use std::path::PathBuf;
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use stube::lock::{Lock, Mode, Report, Verdict, compare};
+use stube::testing::TestConversation;
+use stube::{Component, Confirm, Prompt, component, flow};
+use tempfile::TempDir;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Address {
+    street: String,
+    #[serde(default)]
+    floor: u8,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct AskAddress {
+    of: String,
+}
+
+#[component]
+impl Component for AskAddress {
+    type Answer = Address;
+}
+
+#[flow]
+async fn delivery(name: String) -> String {
+    let address = AskAddress { of: name.clone() }.await;
+    #[default = 3]
+    let mut tries = 3_u8;
+    while !Confirm::new(format!("{}?", address.street)).await {
+        tries -= 1;
+    }
+    let note = Prompt::new("A note?").await;
+    format!("{name} {} {note} {tries}", address.street)
+}
+
+struct Files {
+    dir: TempDir,
+}
+
+impl Files {
+    fn new() -> Self {
+        Self { dir: TempDir::new().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path().join("flows.lock")
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(self.path(), text).unwrap();
+    }
+
+    fn read(&self) -> String {
+        fs::read_to_string(self.path()).unwrap()
+    }
+
+    fn compare(&self, mode: Mode) -> Result<Report, String> {
+        compare(&self.path(), mode)
+    }
+
+    /// The file as the version before would have written it.
+    fn before(change: impl Fn(&str) -> String) -> Self {
+        let files = Self::new();
+        let (now, before) = (Lock::current().to_text(), change(&Lock::current().to_text()));
+        assert_ne!(now, before, "the version before was another one");
+        files.write(&before);
+        files
+    }
+}
+
+/// In the state `Confirm` of `delivery`, one text for another. A shape that is another one has another short word.
+fn in_confirm<'a>(from: &'a str, to: &'a str) -> impl Fn(&str) -> String + 'a {
+    move |lock| {
+        let mut lock: serde_json::Value = serde_json::from_str(lock).unwrap();
+        let state = &mut lock["flows"]["delivery"]["states"]["Confirm"];
+        let text = serde_json::to_string(state).unwrap();
+        assert!(text.contains(from), "{text}");
+        *state = serde_json::from_str(&text.replace(from, to)).unwrap();
+        state["shape"] = "000000000001".into();
+        Lock::parse(&lock.to_string()).unwrap().to_text()
+    }
+}
+
+fn verdict(report: &Report, of: &str, state: &str) -> Verdict {
+    let found = report.found.iter().find(|found| found.of == of && found.state == state);
+    found.unwrap_or_else(|| panic!("{of} {state} is there")).verdict.clone()
+}
+
+#[test]
+fn a_file_that_is_not_there_is_asked_for_and_written() {
+    let files = Files::new();
+    let problem = files.compare(Mode::Check).unwrap_err();
+    assert!(problem.contains("does not exist yet. `STUBE_LOCK=update cargo test flows_lock` writes it"), "{problem}");
+    assert!(!files.path().exists());
+    files.compare(Mode::Update).unwrap();
+    let text = files.read();
+    let report = files.compare(Mode::Check).unwrap();
+    assert!(report.found.iter().all(|found| found.verdict == Verdict::Same));
+    files.compare(Mode::Update).unwrap();
+    assert_eq!(files.read(), text);
+    assert_eq!(fs::read_dir(files.dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn it_says_what_is_saved_where() {
+    let text = Lock::current().to_text();
+    let lock: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let confirm = &lock["flows"]["delivery"]["states"]["Confirm"];
+    assert_eq!(confirm["locals"], serde_json::json!({ "name": "String", "address": "Address", "tries": "u8" }));
+    assert_eq!((&confirm["awaits"], &confirm["answer"]), (&"confirm".into(), &"bool".into()));
+    assert_eq!(lock["types"]["Address"], serde_json::json!({ "street": "String", "floor": "u8" }));
+    assert_eq!(lock["components"]["ask_address"]["fields"], serde_json::json!({ "of": "String" }));
+    // In the order of the code, and not that of the letters.
+    assert!(text.find("\"Address\": {").unwrap() < text.find("\"Note\": {").unwrap());
+    assert_eq!(Lock::parse(&text).unwrap().to_text(), text);
+}
+
+#[test]
+fn an_additive_edit_is_named_and_its_old_shape_is_kept() {
+    let files = Files::before(in_confirm(",\"tries\":\"u8\"", ""));
+    let problem = files.compare(Mode::Check).unwrap_err();
+    assert!(problem.contains("Nobody is stranded"), "{problem}");
+    assert!(problem.contains("additive: delivery, waiting in Confirm"), "{problem}");
+    assert!(problem.contains("`tries` is new, and its default stands for it"), "{problem}");
+    let report = files.compare(Mode::Update).unwrap();
+    assert!(matches!(verdict(&report, "delivery", "Confirm"), Verdict::Additive(_)));
+    assert_eq!(files.read().matches("000000000001").count(), 1);
+    // From now on the old shape is looked at each time, because somebody may still wait in it.
+    let report = files.compare(Mode::Check).unwrap();
+    let old = report.found.iter().find(|found| found.shape == "000000000001").unwrap();
+    assert!(matches!(old.verdict, Verdict::Additive(_)));
+    files.compare(Mode::Update).unwrap();
+    assert_eq!(files.read().matches("000000000001").count(), 1);
+}
+
+#[test]
+fn a_breaking_edit_names_the_local_the_line_and_what_to_write_and_nothing_is_written() {
+    let files = Files::before(in_confirm("\"name\":\"String\",", ""));
+    let before = files.read();
+    for mode in [Mode::Check, Mode::Update] {
+        let problem = files.compare(mode).unwrap_err();
+        let line = include_str!("lock.rs").lines().position(|line| line.contains("while !Confirm")).unwrap() + 1;
+        assert!(
+            problem.contains(&format!("BREAKING: delivery, waiting in Confirm  (tests/lock.rs:{line})")),
+            "{problem}"
+        );
+        assert!(
+            problem.contains("`name` is new, and has no default; write `#[default = ..]` on its `let`"),
+            "{problem}"
+        );
+        assert_eq!(files.read(), before);
+    }
+    files.compare(Mode::Overwrite).unwrap();
+    assert_eq!(files.read(), Lock::current().to_text());
+}
+
+#[test]
+fn a_type_that_changed_inside_is_found_in_the_state_that_holds_it() {
+    let files = Files::before(|lock| {
+        in_confirm("u8", "u8")(lock).replace("\"floor\": \"u8\"", "\"floor\": \"u8\",\n      \"door\": \"String\"")
+    });
+    let problem = files.compare(Mode::Check).unwrap_err();
+    assert!(problem.contains("`address.door` is gone, and what was saved of it is left out"), "{problem}");
+    let files = Files::before(|lock| in_confirm("u8", "u8")(lock).replace("\"floor\": \"u8\"", "\"floor\": \"u32\""));
+    let problem = files.compare(Mode::Check).unwrap_err();
+    assert!(problem.contains("`address.floor` was u32 and is u8"), "{problem}");
+    let files = Files::before(|lock| in_confirm("u8", "u8")(lock).replace("\"floor\": \"u8\",", ""));
+    let problem = files.compare(Mode::Check).unwrap_err();
+    assert!(problem.contains("`address.floor` is new, and its default stands for it"), "{problem}");
+}
+
+#[test]
+fn what_is_gone_is_breaking() {
+    let files = Files::before(|lock| lock.replace("\"delivery\": {", "\"pickup\": {"));
+    let problem = files.compare(Mode::Check).unwrap_err();
+    assert!(problem.contains("BREAKING: pickup, waiting in Note"), "{problem}");
+    assert!(problem.contains("write `#[flow(was = \"pickup\")]` on the one that stands for it"), "{problem}");
+    let files = Files::before(|lock| lock.replace("\"Note\": {", "\"Remark\": {"));
+    let problem = files.compare(Mode::Check).unwrap_err();
+    assert!(problem.contains("write `#[at(\"..\", was = \"Remark\")]` on the statement that it is now"), "{problem}");
+    let files = Files::before(|lock| lock.replace("\"ask_address\": {", "\"ask_where\": {"));
+    let problem = files.compare(Mode::Check).unwrap_err();
+    assert!(problem.contains("write `#[component(was = \"ask_where\")]`"), "{problem}");
+}
+
+#[test]
+fn what_is_no_lock_is_refused_and_left_alone() {
+    for text in ["", "{}", "no lock", "{\"flows\":{},\"components\":{},\"types\":{},\"more\":1}"] {
+        let files = Files::new();
+        files.write(text);
+        for mode in [Mode::Check, Mode::Update] {
+            let problem = files.compare(mode).unwrap_err();
+            assert!(problem.contains("it is not a lock"), "{problem}");
+            assert_eq!(files.read(), text);
+        }
+    }
+}
+
+// ---- A lock that is a part of the program -------------------------------------------------------------------------
+
+#[flow]
+async fn guarded() -> String {
+    let mut said = String::new();
+    said += &Prompt::new("First?").await;
+    said + &Prompt::new("Second?").await
+}
+
+/// What the versions up to this one wrote: the state `Prompt` in the shape `00000000000a`, too.
+const GUARDED: &str = r#"{"flows":{"guarded":{"answer":"String","states":{}}},"components":{},"types":{},
+    "earlier":[{"of":"guarded","state":"Prompt","shape":"00000000000a"}]}"#;
+
+stube::__private::inventory::submit! { stube::lock::Embedded(GUARDED) }
+
+fn with_shape(shape: &str) -> Result<TestConversation, stube::record::Reason> {
+    let record = String::from_utf8(TestConversation::start(guarded()).bytes().to_vec()).unwrap();
+    let at = record.find("\"type\":\"guarded\",\"shape\":\"").unwrap() + "\"type\":\"guarded\",\"shape\":\"".len();
+    let changed = format!("{}{shape}{}", &record[..at], &record[at + shape.len()..]);
+    let content = &changed[..changed.find(",\"sum\":").unwrap()];
+    let record = format!("{content},\"sum\":\"{}\"}}\n", HEXLOWER.encode(&Sha256::digest(content)));
+    TestConversation::load(record.as_bytes())
+}
+
+#[test]
+fn a_record_of_a_later_version_is_left_alone_by_a_program_that_knows_its_versions() {
+    assert!(with_shape("00000000000a").is_ok());
+    let reason = with_shape("00000000000b").unwrap_err().to_string();
+    assert!(
+        reason.contains("another version of this program wrote it: this one knows no such shape of `Prompt`"),
+        "{reason}"
+    );
+}
