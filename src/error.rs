@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::id::{ConversationId, InstanceId};
-use crate::view::Refusal;
+use crate::view::{Form, Refusal, View};
 
 /// A failure with its type forgotten.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -125,6 +125,27 @@ impl Error {
 
     pub(crate) fn general(kind: ErrorKind) -> Self {
         Self { conversation: None, kind }
+    }
+
+    /// What a person is shown in place of the question. It says what the person can do and nothing else: the reason is
+    /// for the log.
+    pub fn view(&self) -> View {
+        let text = match &self.kind {
+            ErrorKind::NotFound => "This conversation has ended, or there never was one here.",
+            ErrorKind::Unreadable(_) => {
+                "This conversation was begun with another version of this program, and cannot go on just now. \
+                 Nothing of it is lost: come back later, and it goes on where you left it."
+            }
+            ErrorKind::Failed { .. } | ErrorKind::NotSavable(_) => {
+                "Something went wrong. Your answer was not taken, and the question is still open."
+            }
+            ErrorKind::Unknown(_) => "It is not known whether your answer was taken. Please send it again.",
+            ErrorKind::Conflict | ErrorKind::NotSaved(_) | ErrorKind::Store(_) | ErrorKind::ShuttingDown => {
+                "This does not work just now. Your answer was not taken; please try again in a moment."
+            }
+            ErrorKind::GoesOn | ErrorKind::Registry(_) => "This cannot be done.",
+        };
+        Form::text(text).into()
     }
 
     /// Whether the same call may succeed later without any change to the program or its data.

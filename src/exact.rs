@@ -30,7 +30,7 @@ use std::marker::PhantomData;
 use serde::Deserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _};
 
-pub(crate) use read::read;
+pub(crate) use read::{read, read_owned};
 pub(crate) use write::{Told, write};
 
 /// What every marked key begins with.

@@ -280,7 +280,7 @@ pub(crate) fn fit(known: &Known, state: &RawValue, shape: &str, asks: &str) -> R
     let Kind::Flow { migrate, .. } = known.registration.kind else { return Ok(Fit::AsIs) };
     let name = || name_of(state).unwrap_or_default().to_owned();
     let earlier =
-        Earlier::parse(state).map_err(|error| Misfit::AnotherType { state: name(), class: describe(&error) })?;
+        Earlier::parse(state, shape).map_err(|error| Misfit::AnotherType { state: name(), class: describe(&error) })?;
     let candidates: Vec<_> = known.states.iter().map(candidate).collect();
     let mut at = whereabouts(earlier.state(), asks, &candidates);
     let is_same = |at: usize| known.states[at].digest == shape;

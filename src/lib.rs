@@ -104,7 +104,7 @@ pub use view::{Action, Event, Form, Input, InputKind, Refusal, Value, View};
 #[doc(hidden)]
 pub mod __private {
     pub use stube_macros::embed_lock;
-    pub use {inventory, serde, typetag};
+    pub use {inventory, serde, serde_json, typetag};
 
     pub use crate::component::{AnyAnswer, Kind, Registration};
     pub use crate::iterate::lend::{

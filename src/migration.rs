@@ -11,6 +11,7 @@
 //! | a state has another name | `#[at("Payment", was = "Pay")]` on the statement |
 //! | a parked state needs a local that it did not have | `#[default = 0] let mut tries = 0;` |
 //! | a local has another type, a state was split or is gone | `#[migrate(..)]` on the flow |
+//! | the old ones are to finish as they began | `#[flow(version = 2)]` on the new one, beside the old one |
 //!
 //! A parameter takes `#[was = ".."]` and `#[default = ..]` too. For what is inside of a type of the author's own, serde
 //! has `#[serde(default)]` and `#[serde(alias = "..")]`.
@@ -43,6 +44,13 @@
 //!     Confirm::new(format!("{room} for {guest}, {nights} nights?")).await.then_some(room)
 //! }
 //! ```
+//!
+//! That enum need not be written by hand. `#[earlier(Before)]` below `#[flow]` makes it of `flows.lock`: a variant for each
+//! state that the flow has no more, with the locals and types it was saved with; `#[earlier(Before: Room)]` adds a state
+//! that held something else. As the compiler wants every variant in the `match`, nobody who waits is forgotten.
+//!
+//! **The question stays.** Who waits has been asked what the old state asked, and the answer to that is what the new state
+//! is given; it must be of the type that is awaited there. To ask something else, `hand_to` a flow that does.
 //!
 //! With the path of a function, `#[migrate(split_the_name)]`, the old state is taken apart as JSON:
 //!
@@ -88,6 +96,8 @@ use crate::exact;
 #[derive(Clone)]
 pub struct Earlier {
     state: String,
+    /// The short word for its shape, as its record says; empty if nothing says it.
+    shape: String,
     locals: Entries<String, Box<RawValue>>,
 }
 
@@ -173,8 +183,9 @@ impl Earlier {
 
 impl Earlier {
     /// A state as it was saved: a map from its name to its locals, or only the name if there are none.
-    pub(crate) fn parse(state: &RawValue) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(state.get())
+    pub(crate) fn parse(state: &RawValue, shape: &str) -> Result<Self, serde_json::Error> {
+        let earlier: Self = serde_json::from_str(state.get())?;
+        Ok(Self { shape: shape.to_owned(), ..earlier })
     }
 
     /// Fills in a local that is not there.
@@ -212,7 +223,7 @@ impl<'de> Deserialize<'de> for Earlier {
                     return Err(A::Error::invalid_length(0, &self));
                 };
                 match map.next_key::<serde::de::IgnoredAny>()? {
-                    None => Ok(Earlier { state, locals }),
+                    None => Ok(Earlier { state, shape: String::new(), locals }),
                     Some(_) => Err(A::Error::invalid_length(2, &self)),
                 }
             }
@@ -224,8 +235,8 @@ impl<'de> Deserialize<'de> for Earlier {
 /// A state as the type that a `#[migrate]` closure takes; `None` if that type is an enum that does not know the state.
 #[doc(hidden)]
 pub fn earlier<T: DeserializeOwned>(state: &Earlier) -> Result<Option<T>, Failure> {
-    let (text, is_unknown) = (state.to_json(), Cell::new(false));
-    match T::deserialize(Known { text: &text, state: &state.state, is_unknown: &is_unknown }) {
+    let is_unknown = Cell::new(false);
+    match T::deserialize(Known { state, is_unknown: &is_unknown }) {
         Ok(state) => Ok(Some(state)),
         Err(_) if is_unknown.get() => Ok(None),
         Err(error) => {
@@ -237,12 +248,11 @@ pub fn earlier<T: DeserializeOwned>(state: &Earlier) -> Result<Option<T>, Failur
 
 /// The text of a state, which tells an enum that does not know the state from one that knows another form of it.
 struct Known<'a> {
-    text: &'a RawValue,
-    state: &'a str,
+    state: &'a Earlier,
     is_unknown: &'a Cell<bool>,
 }
 
-impl<'de> Deserializer<'de> for Known<'de> {
+impl<'de> Deserializer<'de> for Known<'_> {
     type Error = serde_json::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, serde_json::Error> {
@@ -254,7 +264,7 @@ impl<'de> Deserializer<'de> for Known<'de> {
                 deserializer.deserialize_any(self.0)
             }
         }
-        exact::read(Any(visitor), self.text)
+        exact::read_owned(Any(visitor), &self.state.to_json())
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -271,11 +281,17 @@ impl<'de> Deserializer<'de> for Known<'de> {
                 deserializer.deserialize_enum(self.0, self.1, self.2)
             }
         }
-        if !variants.contains(&self.state) {
-            self.is_unknown.set(true);
-            return Err(serde_json::Error::unknown_variant(self.state, variants));
+        let Earlier { state, shape, .. } = self.state;
+        let exactly = format!("{state}@{shape}");
+        if variants.contains(&exactly.as_str()) {
+            let renamed = Earlier { state: exactly, ..self.state.clone() };
+            return exact::read_owned(Enum(name, variants, visitor), &renamed.to_json());
         }
-        exact::read(Enum(name, variants, visitor), self.text)
+        if variants.contains(&state.as_str()) {
+            return exact::read_owned(Enum(name, variants, visitor), &self.state.to_json());
+        }
+        self.is_unknown.set(true);
+        Err(serde_json::Error::unknown_variant(state, variants))
     }
 
     serde::forward_to_deserialize_any! {

@@ -185,6 +185,37 @@ pub struct Scan {
     pub unreadable: Vec<Unreadable>,
 }
 
+impl Scan {
+    /// How many conversations are left alone for each reason, the most frequent first.
+    pub fn reasons(&self) -> Vec<(String, u64)> {
+        let mut counted = BTreeMap::<String, u64>::new();
+        for left in &self.unreadable {
+            *counted.entry(left.reason.to_string()).or_default() += 1;
+        }
+        let mut reasons: Vec<_> = counted.into_iter().collect();
+        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        reasons
+    }
+}
+
+/// A summary for whoever starts the program: a line for each flow and state, and one for each reason.
+impl fmt::Display for Scan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total: u64 = self.counts.iter().map(|count| count.records).sum();
+        writeln!(f, "{total} conversations, {} more left alone", self.unreadable.len())?;
+        for Count { flow, state, records } in &self.counts {
+            match state {
+                Some(state) => writeln!(f, "  {records:>8}  {flow}, waiting in {state}")?,
+                None => writeln!(f, "  {records:>8}  {flow}")?,
+            }
+        }
+        for (reason, count) in self.reasons() {
+            writeln!(f, "  {count:>8}  left alone: {reason}")?;
+        }
+        Ok(())
+    }
+}
+
 /// A conversation that has been started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -517,12 +548,19 @@ impl Runtime {
         };
         let counts = count_all(&*self.inner.store, &mut readable).await;
         let counts = counts.map_err(|error| Error::general(ErrorKind::Store(error)))?;
-        for left in &unreadable {
-            tracing::warn!(entry = %left.entry, reason = %left.reason, "left a record alone");
+        let scan = Scan { counts, unreadable };
+        for left in &scan.unreadable {
+            tracing::debug!(entry = %left.entry, reason = %left.reason, "left a record alone");
         }
-        let conversations: u64 = counts.iter().map(|count| count.records).sum();
-        tracing::info!(conversations, unreadable = unreadable.len(), "read the store");
-        Ok(Scan { counts, unreadable })
+        for (reason, records) in scan.reasons() {
+            tracing::warn!(records, reason, "left alone");
+        }
+        for Count { flow, state, records } in &scan.counts {
+            tracing::info!(records, flow, state, "parked");
+        }
+        let conversations: u64 = scan.counts.iter().map(|count| count.records).sum();
+        tracing::info!(conversations, unreadable = scan.unreadable.len(), "read the store");
+        Ok(scan)
     }
 
     /// Refuses new work, and waits until what has begun is saved. The conversations stay parked. Calling it again

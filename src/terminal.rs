@@ -19,7 +19,7 @@
 use std::io::{self, BufRead, Write};
 
 use crate::component::{Answer, Component};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::id::ConversationId;
 use crate::record;
 use crate::runtime::{Question, Reply, Retention, Runtime};
@@ -110,7 +110,14 @@ impl<I: BufRead, O: Write> Talk<I, O> {
             None => self.runtime.start(root()).await?.id,
         };
         loop {
-            let Some(questions) = self.runtime.questions(id).await?.waiting() else {
+            let shown = match self.runtime.questions(id).await {
+                Err(error) if matches!(error.kind, ErrorKind::Unreadable(_)) => {
+                    self.terminal.show(&error.view())?;
+                    return Ok(Outcome::Parked(id));
+                }
+                other => other?,
+            };
+            let Some(questions) = shown.waiting() else {
                 return self.finish::<C>(id, finish).await;
             };
             let Some((question, event)) = self.ask(&questions)? else {
@@ -128,8 +135,11 @@ impl<I: BufRead, O: Write> Talk<I, O> {
     /// The newest unfinished conversation of this kind, or one that ended and was not told to anybody.
     async fn unfinished<C: Component>(&mut self) -> Result<Option<ConversationId>, TerminalError> {
         let name = C::REGISTRATION.name;
-        // Of one person there are few.
-        let all = self.runtime.list(&Query::all().flow(name), None, usize::MAX).await?;
+        let mut all = Vec::new();
+        for name in C::REGISTRATION.was.iter().chain([&name]) {
+            // Of one person there are few.
+            all.extend(self.runtime.list(&Query::all().flow(*name), None, usize::MAX).await?);
+        }
         let Some(found) = all.into_iter().max_by_key(|known| known.touched) else {
             return Ok(None);
         };

@@ -17,6 +17,10 @@ fn every_message_of_the_macro_has_a_test() {
             shown += &fs::read_to_string(path).expect("a text");
         }
     }
+    // What depends on a file beside the crate is shown there.
+    let earlier = fs::read_to_string(format!("{root}macros/src/earlier.rs")).expect("the stage");
+    let (_, tests) = earlier.split_once("mod tests").expect("its tests");
+    shown += &tests.split("\\\n").map(str::trim_start).collect::<String>();
     let source = fs::read_to_string(format!("{root}macros/src/check.rs")).expect("the messages");
     // A text may go on in the next line; what it is told stands between braces.
     let source = source.replace("\\\n", "\u{0}");

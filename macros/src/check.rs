@@ -163,6 +163,32 @@ pub(crate) fn was_is_no_name(span: Span) -> Error {
     Error::new(span, "an old name is a text: write `was = \"room\"`, or `was = [\"room\", \"chamber\"]`")
 }
 
+pub(crate) fn no_earlier(span: Span) -> Error {
+    let message = "write the name of the enum that is wanted, and states that held something else: \
+                   `#[earlier(Before: Room, Confirm)]`";
+    Error::new(span, message)
+}
+
+pub(crate) fn no_lock(span: Span) -> Error {
+    let message = "there is no `flows.lock` in the folder of this crate to say what earlier versions had; write \
+                   `stube::flows_lock!();` once, and run `STUBE_LOCK=update cargo test flows_lock`";
+    Error::new(span, message)
+}
+
+pub(crate) fn not_a_lock(span: Span) -> Error {
+    Error::new(span, "`flows.lock` is not as stube writes it; take back what was changed in it by hand")
+}
+
+pub(crate) fn not_in_the_lock(span: Span, name: &str) -> Error {
+    Error::new(span, format!("no earlier version of this flow had a state `{name}`, says `flows.lock`"))
+}
+
+pub(crate) fn nothing_is_gone(span: Span) -> Error {
+    let message = "the flow has every state that it ever had, says `flows.lock`; remove this, or name the states that held \
+                   something else: `#[earlier(Before: Room)]`";
+    Error::new(span, message)
+}
+
 pub(crate) fn no_version(span: Span) -> Error {
     Error::new(span, "a version is a number from 1 on: write `version = 2`")
 }

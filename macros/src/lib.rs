@@ -6,6 +6,7 @@ use proc_macro2::TokenStream as TokenStream2;
 mod check;
 mod component;
 mod cut;
+mod earlier;
 mod edges;
 mod emit;
 mod expand;
@@ -194,7 +195,12 @@ fn machine(mut source: parse::Source) -> syn::Result<emit::Flow> {
     let left = left::left(&graph, &live);
     let machine = lower::lower(&source, &graph, &live, &left, &args);
     let edges = edges::edges(&graph);
-    Ok(emit::emit(&source, &graph, &live, &machine, &edges))
+    let mut flow = emit::emit(&source, &graph, &live, &machine, &edges);
+    if let Some(earlier) = &source.earlier {
+        let names: Vec<_> = std::iter::once(source.name.value()).chain(source.was.iter().cloned()).collect();
+        flow.items.extend(earlier::expand(earlier, &source.vis, &names, &machine.names(&graph))?);
+    }
+    Ok(flow)
 }
 
 /// The text of a file in the folder of the crate; empty if there is none.

@@ -70,6 +70,12 @@ pub(crate) enum Kept {
 }
 
 impl Machine {
+    /// The names of the states, and those that they had.
+    pub(crate) fn names(&self, graph: &Graph) -> BTreeSet<String> {
+        let now = self.states.values().map(|state| state.name.to_string());
+        now.chain(graph.awaits.iter().flat_map(|point| point.was.iter().cloned())).collect()
+    }
+
     /// The type of a local: written, or a parameter.
     pub(crate) fn ty<'a>(&'a self, graph: &'a Graph, place: &Place) -> Result<&'a Ident, &'a Type> {
         match self.params.get(place) {

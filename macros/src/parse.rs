@@ -10,6 +10,7 @@ use syn::{
 
 use crate::check::{self, Problems};
 use crate::component::{check_name, snake_case};
+use crate::earlier::{self, Earlier};
 use crate::marks::{self, LocalMarks, Migration};
 use crate::syntax::{camel_case, contains_try, unraw};
 
@@ -38,6 +39,8 @@ pub(crate) struct Source {
     pub(crate) was: Vec<String>,
     /// What brings states of earlier versions up to date.
     pub(crate) migrations: Vec<Migration>,
+    /// The enum of states of earlier versions that is written beside it.
+    pub(crate) earlier: Option<Earlier>,
 }
 
 /// `(from, to): (u32, u32)`.
@@ -75,6 +78,7 @@ pub(crate) fn function(args: TokenStream, mut item: ItemFn, owner: Option<&Ident
     let mut problems = Problems::default();
     let FlowArgs { name, version, was } = parse_args(args, &mut problems);
     let migrations = marks::migrations(&mut item.attrs, &mut problems);
+    let earlier = earlier::take(&mut item.attrs, &mut problems);
     check_signature(&item.sig, &mut problems);
     let mut args = Vec::new();
     for input in &mut item.sig.inputs {
@@ -104,6 +108,7 @@ pub(crate) fn function(args: TokenStream, mut item: ItemFn, owner: Option<&Ident
         name: versioned(name.unwrap_or_else(|| LitStr::new(&snake_case(&plain), ident.span())), version),
         was,
         migrations,
+        earlier,
         attrs: item.attrs,
         vis: item.vis,
         ident,

@@ -201,7 +201,9 @@ impl Checker<'_> {
                 return Some(Verdict::Answered(vec!["`#[migrate]` takes it as JSON".to_owned()]));
             };
             let Some(Definition::Enum(variants)) = types.get(&name) else { continue };
-            let Some(variant) = variants.iter().find(|variant| variant.name == earlier.state) else { continue };
+            let exactly = format!("{}@{}", earlier.state, earlier.shape);
+            let named = |name: &str| variants.iter().find(|variant| variant.name == name);
+            let Some(variant) = named(&exactly).or_else(|| named(&earlier.state)) else { continue };
             let new = match &variant.content {
                 Content::Fields(fields) => fields.clone(),
                 Content::Type(Type::Named(name)) => match types.get(name) {

@@ -70,8 +70,8 @@ struct Campaign {
 impl Campaign {
     /// Writes and builds all crates, and parks the conversations.
     fn prepare(root: &Path, edits: &[&Edit]) -> Result<Self> {
-        let target = root.join("target/edits");
-        let dir = target.join("crates");
+        let target = root.join("target/crates");
+        let dir = target.join("edits");
         let _ = fs::remove_dir_all(&dir);
         let before = fs::read_to_string(root.join("tests/edits/before.rs"))?;
         let park = fs::read_to_string(root.join("tests/edits/park.rs"))?;

@@ -1,0 +1,120 @@
+//! One deploy, with a customer in the middle of an order: park, edit, the check fails, answer it, the check passes, and
+//! the customer goes on.
+//!
+//!     cargo run --example edited
+//!
+//! It makes a small crate of its own, `target/crates/shop`, and runs on it what you would run on yours; each command is
+//! shown with what it says. The three versions of its code lie beside this file.
+
+use std::error::Error;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    let shop = Shop::new()?;
+
+    title("Release 1. `flows.lock` says what a conversation can wait in; it is committed with the code.");
+    shop.release(include_str!("release_1.rs"))?;
+    shop.cargo(&["test", "flows_lock"], Some("update"), "")?.expect(true, "wrote")?;
+    shop.show("flows.lock")?;
+    shop.cargo(&["run", "--", "data"], None, "Ada\nlarge\n")?.expect(true, "With milk?")?;
+
+    title("The code is edited: one size, several cups. Ada still waits to be asked for milk.");
+    shop.release(include_str!("release_2.rs"))?;
+    let check = shop.cargo(&["test", "flows_lock"], None, "")?;
+    check.expect(false, "BREAKING: order, waiting in Size")?;
+    check.expect(false, "BREAKING: order, waiting in Milk")?;
+
+    title("Released all the same, it would leave her order alone: nothing is lost, and nothing goes on.");
+    let parked = shop.cargo(&["run", "--", "data"], None, "")?;
+    parked.expect(true, "the state `Milk` was saved without `cups`")?;
+    parked.expect(true, "Nothing of it is lost")?;
+
+    title("An answer for who waits in Milk, `#[default]`, and one for who waits in Size, `#[migrate]`.");
+    shop.release(include_str!("release_2_answered.rs"))?;
+    shop.cargo(&["test", "flows_lock"], Some("update"), "")?.expect(true, "answered: order, waiting in Size")?;
+    shop.cargo(&["test", "flows_lock"], None, "")?.expect(true, "test result: ok")?;
+
+    title("Release 2. Ada is asked for milk, as if nothing had happened.");
+    let ordered = shop.cargo(&["run", "--", "data"], None, "yes\n")?;
+    ordered.expect(true, "Ordered: 1 coffees with milk for Ada.")
+}
+
+fn title(text: &str) {
+    println!("\n=== {text}\n");
+}
+
+/// A crate with one file of code.
+struct Shop {
+    dir: PathBuf,
+    target: PathBuf,
+}
+
+/// How a command ended, and what it said.
+struct Said {
+    succeeded: bool,
+    text: String,
+}
+
+impl Shop {
+    fn new() -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let target = root.join("target/crates");
+        let dir = target.join("shop");
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(dir.join("src"))?;
+        let manifest = format!(
+            "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+             stube = {{ path = {root:?}, features = [\"terminal\"] }}\n\n[workspace]\n"
+        );
+        fs::write(dir.join("Cargo.toml"), manifest)?;
+        fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock"))?;
+        Ok(Self { dir, target })
+    }
+
+    fn release(&self, code: &str) -> Result<()> {
+        println!("{}", code.split("\nfn main").next().unwrap_or(code));
+        Ok(fs::write(self.dir.join("src/main.rs"), code)?)
+    }
+
+    fn show(&self, file: &str) -> Result<()> {
+        println!("$ cat {file}\n{}", fs::read_to_string(self.dir.join(file))?);
+        Ok(())
+    }
+
+    fn cargo(&self, args: &[&str], lock: Option<&str>, input: &str) -> Result<Said> {
+        let typed = if input.is_empty() { String::new() } else { format!("printf {input:?} | ") };
+        let variable = lock.map_or_else(String::new, |lock| format!("STUBE_LOCK={lock} "));
+        println!("$ {typed}{variable}cargo {}", args.join(" "));
+        let mut command = Command::new(env!("CARGO"));
+        command.arg(args[0]).arg("--quiet").args(&args[1..]).current_dir(&self.dir);
+        command.env("CARGO_TARGET_DIR", &self.target).env_remove("STUBE_LOCK").env_remove("RUST_BACKTRACE");
+        if let Some(lock) = lock {
+            command.env("STUBE_LOCK", lock);
+        }
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        child.stdin.take().ok_or("a way to type")?.write_all(input.as_bytes())?;
+        let output = child.wait_with_output()?;
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        println!("{}", text.trim_end());
+        println!("(exit status {})\n", output.status.code().unwrap_or(-1));
+        Ok(Said { succeeded: output.status.success(), text })
+    }
+}
+
+impl Said {
+    fn expect(&self, succeeds: bool, text: &str) -> Result<()> {
+        match self.succeeded == succeeds && self.text.contains(text) {
+            true => Ok(()),
+            false => {
+                Err(format!("this command was to {} and to say: {text}", if succeeds { "succeed" } else { "fail" })
+                    .into())
+            }
+        }
+    }
+}
