@@ -6,7 +6,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use stube::conversation::Conversation;
 use stube::kernel::{self, Outcome};
 use stube::record::{Record, Revision};
@@ -24,6 +26,43 @@ struct Order {
 async fn order(order: Order, tries: u32) -> Option<Order> {
     let sure = Confirm::new("Order it?").await;
     (sure && tries < 3).then_some(order)
+}
+
+/// A later version, in which a local has another name and one is new.
+#[flow]
+async fn renamed(
+    #[was = "order"] cart: Order,
+    #[was = "tries"] rounds: u32,
+    #[default = 7] channel: u32,
+) -> Option<Order> {
+    let sure = Confirm::new("Order it?").await;
+    (sure && rounds < channel).then_some(cart)
+}
+
+/// What the version before left.
+#[derive(Deserialize)]
+enum Before {
+    Sure { order: Order, tries: u32 },
+}
+
+/// A later version, in which two locals have become one.
+#[flow]
+#[migrate(|before: Before| match before {
+    Before::Sure { order, tries } => Sure { cart: (order, u64::from(tries)) },
+})]
+async fn migrated(order: Order, tries: u32) -> Option<Order> {
+    let cart = (order, u64::from(tries));
+    let sure = Confirm::new("Order it?").await;
+    (sure && cart.1 < 3).then_some(cart.0)
+}
+
+/// The record, as if its flow had been called `flow`.
+fn of_flow(record: &Record, flow: &str) -> Vec<u8> {
+    let text = String::from_utf8(record.bytes().to_vec()).expect("a record is text");
+    let text = text.replace("\"flow\":\"order\"", &format!("\"flow\":\"{flow}\""));
+    let text = text.replace("\"type\":\"order\"", &format!("\"type\":\"{flow}\""));
+    let content = &text[..text.find(",\"sum\":").expect("it has a sum")];
+    format!("{content},\"sum\":\"{}\"}}\n", HEXLOWER.encode(&Sha256::digest(content))).into_bytes()
 }
 
 /// The same values, bare.
@@ -70,6 +109,13 @@ fn records(c: &mut Criterion) {
         group.bench_function("record: parse and decode", |b| {
             b.iter(|| Record::parse(black_box(record.bytes()).to_vec()).expect("a record").decode());
         });
+        for (what, flow) in [("#[was] and #[default]", "renamed"), ("#[migrate]", "migrated")] {
+            let older = of_flow(&record, flow);
+            Record::parse(older.clone()).expect("a record").decode().expect("it goes on in the later version");
+            group.bench_function(format!("record of a version before: {what}"), |b| {
+                b.iter(|| Record::parse(black_box(&older).to_vec()).expect("a record").decode());
+            });
+        }
         group.finish();
     }
 }
