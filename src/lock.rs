@@ -315,15 +315,18 @@ pub struct Embedded(pub &'static str);
 
 inventory::collect!(Embedded);
 
+fn embedded() -> impl Iterator<Item = Lock> {
+    // The test says what is wrong with one; a program is not held up by that.
+    inventory::iter::<Embedded>.into_iter().filter_map(|Embedded(text)| Lock::parse(text).ok())
+}
+
 /// Whether a record of this program, or of a version before it, may carry this shape of a flow's state or a component.
 /// Always, if no lock is a part of the program that names the flow.
 pub(crate) fn is_known(of: &str, state: &str, shape: &str) -> bool {
     type Shapes = (HashSet<String>, HashSet<(String, String, String)>);
     static KNOWN: LazyLock<Shapes> = LazyLock::new(|| {
         let (mut names, mut shapes) = Shapes::default();
-        for Embedded(text) in inventory::iter::<Embedded> {
-            // The test says what is wrong with it; a program is not held up by that.
-            let Ok(lock) = Lock::parse(text) else { continue };
+        for lock in embedded() {
             names.extend(lock.flows.keys().chain(lock.components.keys()).cloned());
             let owned = |(of, state, shape): (&str, &str, &str)| (of.to_owned(), state.to_owned(), shape.to_owned());
             shapes.extend(lock.shapes().map(owned));
@@ -332,6 +335,55 @@ pub(crate) fn is_known(of: &str, state: &str, shape: &str) -> bool {
     });
     let (names, shapes) = &*KNOWN;
     !names.contains(of) || shapes.contains(&(of.to_owned(), state.to_owned(), shape.to_owned()))
+}
+
+/// What a state was in a version before, and what it did not have then.
+#[derive(Debug)]
+pub(crate) struct Rolling {
+    pub(crate) shape: String,
+    pub(crate) asks: String,
+    /// The locals that are new, and their defaults as JSON.
+    pub(crate) without: Vec<(String, String)>,
+}
+
+/// The nearest version of a state that is the present one without locals that have defaults, if a lock that is a part of
+/// the program has one.
+pub(crate) fn rolling(of: &str, state: &str) -> Option<&'static Rolling> {
+    static ALL: LazyLock<BTreeMap<(String, String), Rolling>> = LazyLock::new(|| {
+        let code = Code::linked();
+        let mut all = BTreeMap::new();
+        for earlier in embedded().flat_map(|lock| lock.all()) {
+            let key = (earlier.of.clone(), earlier.state.clone());
+            if let Some(rolling) = code.rolling(earlier)
+                && all.get(&key).is_none_or(|known: &Rolling| known.without.len() > rolling.without.len())
+            {
+                all.insert(key, rolling);
+            }
+        }
+        all
+    });
+    // Without a copy of the names, this would be looked up as a pair of texts.
+    ALL.get(&(of.to_owned(), state.to_owned()))
+}
+
+impl Code {
+    fn rolling(&self, earlier: Earlier) -> Option<Rolling> {
+        let known = self.known.iter().find(|known| known.registration.name == earlier.of)?;
+        let state = known.state(&earlier.state)?;
+        let had = |local: &&Field| earlier.locals.0.iter().any(|(name, _)| *name == local.name);
+        let (kept, new): (Vec<_>, Vec<_>) = state.shape.locals.iter().partition(had);
+        let before = Shape { locals: kept.into_iter().cloned().collect(), ..state.shape.clone() };
+        if new.is_empty() || before.digest(&self.types) != earlier.shape {
+            return None;
+        }
+        let default = |local: &Field| {
+            let mut defaults = state.described.defaults.iter();
+            let json = defaults.find(|default| default.local == local.name)?.json.clone()?;
+            Some((local.name.clone(), json))
+        };
+        let without = new.into_iter().map(default).collect::<Option<_>>()?;
+        Some(Rolling { shape: earlier.shape, asks: earlier.asks, without })
+    }
 }
 
 /// Compares `flows.lock` with the code, as a test, and makes it a part of the program. See [`lock`](mod@crate::lock).

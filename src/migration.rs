@@ -196,6 +196,19 @@ impl Earlier {
         Ok(())
     }
 
+    /// Takes these locals out, if all of them are there with these values. Else nothing changes.
+    pub(crate) fn leave_out(&mut self, defaults: &[(String, String)]) -> bool {
+        let is_default = |(name, json): &(String, String)| {
+            let mut locals = self.locals.0.iter();
+            locals.any(|(local, value)| local == name && value.get() == json)
+        };
+        let all = defaults.iter().all(is_default);
+        if all {
+            self.locals.0.retain(|(local, _)| !defaults.iter().any(|(name, _)| name == local));
+        }
+        all
+    }
+
     /// As it is saved.
     pub(crate) fn to_json(&self) -> Box<RawValue> {
         serde_json::value::to_raw_value(self).expect("BUG: it is made of JSON")

@@ -25,7 +25,7 @@ use std::fmt;
 use data_encoding::HEXLOWER;
 use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
 use serde::de::{self, IntoDeserializer};
-use serde::ser::SerializeMap;
+use serde::ser::{Error as _, SerializeMap};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -36,7 +36,8 @@ use crate::entries::Entries;
 use crate::exact::{self, Told, describe};
 use crate::fit::{self, Fit, Known, Misfit};
 use crate::id::{ConversationId, InstanceId, Owner, Turn};
-use crate::lock;
+use crate::lock::{self, Rolling};
+use crate::migration::Earlier;
 use crate::registry;
 use crate::shape::probed;
 use crate::timestamp::Timestamp;
@@ -137,6 +138,19 @@ impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record").field("header", &self.header).field("bytes", &self.bytes.len()).finish()
     }
+}
+
+/// Who is to read what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Readers {
+    /// This release, and those after it.
+    #[default]
+    ThisRelease,
+    /// The release before, too, while both run: a state that has locals which that one did not know is written without
+    /// them, as long as they are what their `#[default]` says. Nothing is lost by that. A state in which they are
+    /// something else is written as it is, and is left alone by the release before. What that one's shapes were says
+    /// `flows.lock`: see [`lock`](mod@crate::lock).
+    EarlierToo,
 }
 
 /// What a record holds.
@@ -285,9 +299,19 @@ impl Record {
     ///
     /// A value has no JSON form, does not read back, or makes the record larger or deeper than the limits.
     pub fn encode(conversation: &Conversation, revision: Revision) -> Result<Self, EncodeError> {
+        Self::encode_for(Readers::ThisRelease, conversation, revision)
+    }
+
+    /// The same, for these readers.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode).
+    pub fn encode_for(readers: Readers, conversation: &Conversation, revision: Revision) -> Result<Self, EncodeError> {
         debug_assert_eq!(conversation.check(), Ok(()));
         let told = Told::default();
-        let body = encode_body(conversation, &told)?;
+        let writing = Writing { told: &told, readers };
+        let body = encode_body(conversation, writing)?;
         let header = Header {
             format: FORMAT,
             id: conversation.id,
@@ -303,7 +327,7 @@ impl Record {
             outlived_by: None,
         };
         let record = Self::assemble(header, &body)?;
-        record.prove(conversation, &told)?;
+        record.prove(conversation, writing)?;
         Ok(record)
     }
 
@@ -453,12 +477,12 @@ impl Record {
 
     /// Decodes the bytes that are about to be saved, and encodes what came out once more. That must give the same bytes,
     /// and serde must be told the same of them: values of two types may have one JSON form.
-    fn prove(&self, conversation: &Conversation, told: &Told) -> Result<(), EncodeError> {
+    fn prove(&self, conversation: &Conversation, Writing { told, readers }: Writing<'_>) -> Result<(), EncodeError> {
         let lost = |what: String| EncodeError::NoRoundTrip(what);
         let parsed = Self::parse(self.bytes.clone()).map_err(|reason| lost(reason.to_string()))?;
         let again = parsed.decode_conversation().map_err(|reason| lost(reason.to_string()))?;
         let again_told = Told::default();
-        let again_body = encode_body(&again, &again_told)?;
+        let again_body = encode_body(&again, Writing { told: &again_told, readers })?;
         if *told == again_told && (same(&again_body, self.body())) {
             return Ok(());
         }
@@ -660,8 +684,15 @@ impl<'de> Deserialize<'de> for Answered {
 
 // ---- The body on disk ---------------------------------------------------------------------------------------------
 
-fn encode_body(conversation: &Conversation, told: &Told) -> Result<String, EncodeError> {
-    let body = Body { next: conversation.next_instance, root: SlotRef(&conversation.root, told) };
+/// How states are written.
+#[derive(Clone, Copy)]
+struct Writing<'a> {
+    told: &'a Told,
+    readers: Readers,
+}
+
+fn encode_body(conversation: &Conversation, writing: Writing<'_>) -> Result<String, EncodeError> {
+    let body = Body { next: conversation.next_instance, root: SlotRef(&conversation.root, writing) };
     serde_json::to_string(&body).map_err(|error| {
         let unsavable = |instance: &&Instance| written(instance).is_err();
         let component = conversation.instances().into_iter().rev().find(unsavable).map_or("?", Instance::name);
@@ -685,7 +716,7 @@ struct Body<'a> {
     root: SlotRef<'a>,
 }
 
-struct SlotRef<'a>(&'a Slot, &'a Told);
+struct SlotRef<'a>(&'a Slot, Writing<'a>);
 
 impl Serialize for SlotRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -693,11 +724,11 @@ impl Serialize for SlotRef<'_> {
     }
 }
 
-struct InstanceRef<'a>(&'a Instance, &'a Told);
+struct InstanceRef<'a>(&'a Instance, Writing<'a>);
 
 impl Serialize for InstanceRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(instance, told) = *self;
+        let Self(instance, writing) = *self;
         let registration = instance.component.registration();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &instance.id)?;
@@ -708,16 +739,23 @@ impl Serialize for InstanceRef<'_> {
             map.serialize_entry("resume", resume)?;
         }
         map.serialize_entry("type", registration.name)?;
+        let known = fit::known(registration);
+        let state = instance.state().and_then(|state| known.state(state));
+        let earlier = match (writing.readers, state) {
+            (Readers::EarlierToo, Some(state)) => lock::rolling(registration.name, state.name()),
+            _ => None,
+        };
+        let earlier = earlier.map(|rolling| as_earlier(instance, rolling, writing.told).map_err(S::Error::custom));
+        let earlier = earlier.transpose()?.flatten();
         if !registration.transient {
-            let known = fit::known(registration);
-            match instance.state().and_then(|state| known.state(state)) {
-                Some(state) => {
-                    map.serialize_entry("shape", &state.digest)?;
-                    if !state.asks.is_empty() {
-                        map.serialize_entry("asks", &state.asks)?;
-                    }
-                }
-                None => map.serialize_entry("shape", &known.digest)?,
+            let (shape, asks) = match (&earlier, state) {
+                (Some((rolling, _)), _) => (&rolling.shape, &rolling.asks),
+                (None, Some(state)) => (&state.digest, &state.asks),
+                (None, None) => (&known.digest, &NOTHING),
+            };
+            map.serialize_entry("shape", shape)?;
+            if !asks.is_empty() {
+                map.serialize_entry("asks", asks)?;
             }
         }
         // Our own components are in every program.
@@ -727,14 +765,29 @@ impl Serialize for InstanceRef<'_> {
         if registration.transient {
             // Only a checkpoint may hold one; a record is refused when it is read back.
             map.serialize_entry("state", &())?;
+        } else if let Some((_, state)) = &earlier {
+            map.serialize_entry("state", state)?;
         } else {
-            map.serialize_entry("state", &ValueRef(&*instance.component, told))?;
+            map.serialize_entry("state", &ValueRef(&*instance.component, writing.told))?;
         }
         if !instance.slots.is_empty() {
-            map.serialize_entry("slots", &SlotsRef(&instance.slots, told))?;
+            map.serialize_entry("slots", &SlotsRef(&instance.slots, writing))?;
         }
         map.end()
     }
+}
+
+static NOTHING: String = String::new();
+
+/// A state as an earlier version would have written it, if that leaves nothing out but what its reader fills in.
+fn as_earlier(
+    instance: &Instance,
+    rolling: &'static Rolling,
+    told: &Told,
+) -> Result<Option<(&'static Rolling, Box<RawValue>)>, serde_json::Error> {
+    let state = serde_json::value::to_raw_value(&ValueRef(&*instance.component, told))?;
+    let mut earlier = Earlier::parse(&state, "")?;
+    Ok(earlier.leave_out(&rolling.without).then(|| (rolling, earlier.to_json())))
 }
 
 /// A value of the author's.
@@ -746,7 +799,7 @@ impl Serialize for ValueRef<'_> {
     }
 }
 
-struct SlotsRef<'a>(&'a [(String, Slot)], &'a Told);
+struct SlotsRef<'a>(&'a [(String, Slot)], Writing<'a>);
 
 impl Serialize for SlotsRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -941,7 +994,7 @@ pub(crate) struct Checkpoint {
 impl Checkpoint {
     pub(crate) fn take(conversation: &Conversation) -> Result<Self, EncodeError> {
         Ok(Self {
-            body: encode_body(conversation, &Told::default())?,
+            body: encode_body(conversation, Writing { told: &Told::default(), readers: Readers::ThisRelease })?,
             id: conversation.id,
             created: conversation.created,
             touched: conversation.touched,

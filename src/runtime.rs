@@ -25,7 +25,7 @@ use crate::conversation::{Conversation, Instance};
 use crate::error::{Error, ErrorKind, Failure};
 use crate::id::{ConversationId, Owner, Turn};
 use crate::kernel::{self, Cause, Outcome, Rejected};
-use crate::record::{Reason, Record, Revision, Stored, Unreadable};
+use crate::record::{Readers, Reason, Record, Revision, Stored, Unreadable};
 use crate::registry;
 use crate::store::{Count, LoadError, MemoryStore, Page, Query, Saved, Store, Summary, count_all};
 use crate::timestamp::Timestamp;
@@ -85,6 +85,7 @@ pub struct Runtime {
 
 struct Inner {
     store: Box<dyn Store>,
+    readers: Readers,
     clock: Clock,
     retention: Retention,
     locks: Locks,
@@ -105,6 +106,7 @@ impl fmt::Debug for Runtime {
 
 /// Sets up a [`Runtime`].
 pub struct Builder {
+    readers: Readers,
     clock: Clock,
     retention: Retention,
     cache_bytes: usize,
@@ -131,6 +133,14 @@ impl Builder {
         self
     }
 
+    /// Who is to read what is saved. [`Readers::ThisRelease`] unless set; [`Readers::EarlierToo`] while processes of the
+    /// release before answer the same conversations.
+    #[must_use]
+    pub const fn readers(mut self, readers: Readers) -> Self {
+        self.readers = readers;
+        self
+    }
+
     /// How many bytes of records that were used last are kept in memory. If the store is not
     /// [exclusive](Store::is_exclusive), events are tried on these, and the save finds out whether somebody else was
     /// faster; whatever is shown is read. 16 MiB unless set.
@@ -148,11 +158,12 @@ impl Builder {
     /// Two components have one name on disk.
     pub fn open(self, store: impl Store) -> Result<Runtime, Error> {
         registry::check().map_err(|twice| Error::general(ErrorKind::Registry(twice)))?;
-        let Self { clock, retention, cache_bytes } = self;
+        let Self { readers, clock, retention, cache_bytes } = self;
         let inner = Inner {
             exclusive: store.is_exclusive(),
             recent: Mutex::new(Recent::new(cache_bytes)),
             store: Box::new(store),
+            readers,
             clock,
             retention,
             locks: Locks::default(),
@@ -299,7 +310,12 @@ impl Runtime {
 
     /// Sets up a runtime.
     pub fn builder() -> Builder {
-        Builder { clock: Arc::new(|| SystemTime::now().into()), retention: Retention::default(), cache_bytes: 16 << 20 }
+        Builder {
+            readers: Readers::default(),
+            clock: Arc::new(|| SystemTime::now().into()),
+            retention: Retention::default(),
+            cache_bytes: 16 << 20,
+        }
     }
 
     /// Starts a conversation and runs it to its first question. When this returns, it is durable.
@@ -731,7 +747,7 @@ impl Runtime {
                 }
                 None => {
                     let next = replaces.map_or(Revision::FIRST, Revision::next);
-                    let saved = match Record::encode(&conversation, next) {
+                    let saved = match Record::encode_for(self.inner.readers, &conversation, next) {
                         Ok(record) => self.save(record, replaces).await,
                         Err(error) => Err(Error::new(id, ErrorKind::NotSavable(error.to_string()))),
                     };

@@ -9,6 +9,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use stube::lock::{Lock, Mode, Report, Verdict, compare};
+use stube::record::{Readers, Record, Revision};
 use stube::testing::TestConversation;
 use stube::{Component, Confirm, Prompt, component, flow};
 use tempfile::TempDir;
@@ -237,4 +238,74 @@ fn a_record_of_a_later_version_is_left_alone_by_a_program_that_knows_its_version
         reason.contains("another version of this program wrote it: this one knows no such shape of `Prompt`"),
         "{reason}"
     );
+}
+
+// ---- Two releases at once -----------------------------------------------------------------------------------------
+
+/// What the release before had.
+#[flow]
+async fn rolled_before(name: String) -> String {
+    let size = Prompt::new("Which size?").await;
+    let sure = Confirm::new("Sure?").await;
+    format!("{name} {size} {sure}")
+}
+
+/// The next one: one more local, which is what its default says until `many` is typed.
+#[flow]
+async fn rolled(name: String) -> String {
+    #[default = 1]
+    let mut cups = 1_u32;
+    let size = Prompt::new("Which size?").await;
+    if size == "many" {
+        cups = 7;
+    }
+    let sure = Confirm::new("Sure?").await;
+    format!("{name} {size} {sure} {cups}")
+}
+
+const ROLLED: &str = r#"{"flows":{"rolled":{"answer":"String","states":{}}},"components":{},"types":{},"earlier":[
+    {"of":"rolled","state":"Size","shape":"3b35b4ce8f83","asks":"*11111111"},
+    {"of":"rolled","state":"Sure","shape":"6ed1d7b71d00","asks":"*22222222","locals":{"name":"String","size":"String"}}]}"#;
+
+stube::__private::inventory::submit! { stube::lock::Embedded(ROLLED) }
+
+/// The record in the state `Sure`, for the release before too.
+fn for_both(size: &str) -> String {
+    let mut here = TestConversation::start(rolled("ada".into()));
+    here.answer::<Prompt>(size.into());
+    let record = Record::encode_for(Readers::EarlierToo, here.conversation().unwrap(), Revision::FIRST).unwrap();
+    String::from_utf8(record.bytes().to_vec()).unwrap()
+}
+
+fn with_sum(record: &str) -> Vec<u8> {
+    let content = &record[..record.find(",\"sum\":").unwrap()];
+    format!("{content},\"sum\":\"{}\"}}\n", HEXLOWER.encode(&Sha256::digest(content))).into_bytes()
+}
+
+#[test]
+fn a_state_that_only_lacks_defaults_is_written_for_the_release_before() {
+    let lock: serde_json::Value = serde_json::from_str(&Lock::current().to_text()).unwrap();
+    let before = lock["flows"]["rolled_before"]["states"]["Sure"]["shape"].as_str().unwrap();
+    assert!(ROLLED.contains(before), "{before} is the shape that the release before had");
+    let record = for_both("large");
+    assert!(record.contains(before) && !record.contains("cups"), "{record}");
+    // The release before goes on with it, and so does this one.
+    let mut old = TestConversation::load(&with_sum(&record.replace("\"rolled\"", "\"rolled_before\""))).unwrap();
+    old.answer::<Confirm>(true);
+    assert_eq!(old.result::<String>(), "ada large true");
+    let mut new = TestConversation::load(record.as_bytes()).unwrap();
+    new.answer::<Confirm>(true);
+    assert_eq!(new.result::<String>(), "ada large true 1");
+}
+
+#[test]
+fn a_state_that_holds_more_is_written_as_it_is_and_loses_nothing() {
+    let record = for_both("many");
+    assert!(record.contains("\"cups\":7"), "{record}");
+    let mut new = TestConversation::load(record.as_bytes()).unwrap();
+    new.answer::<Confirm>(true);
+    assert_eq!(new.result::<String>(), "ada many true 7");
+    let mut here = TestConversation::start(rolled("ada".into()));
+    here.answer::<Prompt>("large".into());
+    assert!(here.record().to_string().contains("\"cups\":1"), "nobody asked for the release before");
 }

@@ -133,7 +133,7 @@ impl Runtime {
         let next = replaces.map_or(Revision::FIRST, Revision::next);
         let encoded = match &outcome {
             Outcome::Waits(conversation) if conversation.transient().is_some() => return Err(in_memory(id)),
-            Outcome::Waits(conversation) => Record::encode(conversation, next),
+            Outcome::Waits(conversation) => Record::encode_for(self.inner.readers, conversation, next),
             Outcome::Ended(ended) => Record::encode_ended(ended, next),
         };
         let record = encoded.map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
