@@ -16,7 +16,7 @@ use hotel::{Declined, PickDates, PickRoom, Receipt};
 
 /// The whole conversation. Each `.await` is a place where it may wait for days.
 #[flow]
-async fn booking() -> Result<Receipt, Declined> {
+pub(crate) async fn booking() -> Result<Receipt, Declined> {
     let guest = Prompt::new("Who is the guest?").await;
     let dates = PickDates { guest: guest.clone() }.await; // asks a person
     let mut tries = 0;

@@ -20,7 +20,7 @@ use hotel::{Declined, PickDates, PickRoom, Receipt};
 
 /// The booking of the example `booking`, with a second guest who is asked for in a loop.
 #[flow]
-async fn stay() -> Result<Receipt, Declined> {
+pub(crate) async fn stay() -> Result<Receipt, Declined> {
     let mut guests = Vec::new();
     for number in 1..=2 {
         let guest = Prompt::new(format!("Who is guest number {number}?")).await;

@@ -33,7 +33,7 @@ impl Component for PickNumber {
 
 /// Asks until the guess is right, and gives the number of guesses.
 #[flow]
-async fn guess(secret: i64) -> u32 {
+pub(crate) async fn guess(secret: i64) -> u32 {
     let mut guesses = 0;
     let mut hint = "I am thinking of a number from 1 to 100.";
     loop {

@@ -11,7 +11,7 @@ use stube::{Choose, Component, Confirm, Context, Handled, Next, Prompt, componen
 
 /// As a flow: three questions, one after another.
 #[flow]
-async fn order(item: String) -> Option<String> {
+pub(crate) async fn order(item: String) -> Option<String> {
     let size = Choose::new(format!("Which size of {item}?"), ["small", "large"]).await;
     let name = Prompt::new("For whom?").await;
     let sure = Confirm::new(format!("A {size} {item} for {name}?")).await;
@@ -20,7 +20,7 @@ async fn order(item: String) -> Option<String> {
 
 /// By hand: what is known so far lies in fields, and each answer has its own function.
 #[derive(Serialize, Deserialize)]
-struct OrderTask {
+pub(crate) struct OrderTask {
     item: String,
     size: Option<String>,
     name: Option<String>,
@@ -58,9 +58,13 @@ impl Component for OrderTask {
     }
 }
 
+pub(crate) fn by_hand(item: String) -> OrderTask {
+    OrderTask { item, size: None, name: None }
+}
+
 fn main() {
     let mut flow = TestConversation::start(order("coffee".into()));
-    let mut task = TestConversation::start(OrderTask { item: "coffee".into(), size: None, name: None });
+    let mut task = TestConversation::start(by_hand("coffee".into()));
     side_by_side(&flow, &task);
 
     flow.answer::<Choose>("large".into());

@@ -10,7 +10,7 @@ use stube::{Choose, Confirm, Prompt, flow};
 
 /// An expense that two people have to agree to.
 #[flow]
-async fn approval() -> Result<String, String> {
+pub(crate) async fn approval() -> Result<String, String> {
     let amount = loop {
         let text = Prompt::new("How much, in whole euros?").await;
         match text.trim().parse::<u32>() {
