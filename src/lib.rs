@@ -39,6 +39,7 @@
 //! | Feature | Adds |
 //! |---|---|
 //! | `terminal` | the front for a terminal |
+//! | `cli` | the command for operators, with the flows of an application or without |
 //! | `sqlite` | the store for load: one SQLite file, also for several processes |
 //! | `postgres` | the store for many processes: one Postgres database |
 //! | `seal` | encryption of what a store keeps, over any of them |
@@ -57,6 +58,8 @@ pub mod view;
 mod id;
 mod timestamp;
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod component;
 pub mod conversation;
 mod entries;

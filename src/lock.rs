@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::component::Kind;
 use crate::entries::Entries;
-use crate::fit::Known;
+use crate::fit;
 use crate::registry;
 use crate::shape::{Definitions, Field, Shape, Type};
 
@@ -130,7 +130,7 @@ pub struct NotALock(#[source] serde_json::Error);
 
 /// What the code says, in full: what stands for new locals, what old names there are.
 pub(crate) struct Code {
-    pub(crate) known: Vec<Known>,
+    pub(crate) known: Vec<fit::Known>,
     pub(crate) types: Definitions,
 }
 
@@ -139,10 +139,10 @@ impl Code {
     pub(crate) fn linked() -> Self {
         let mut types = Definitions::new();
         let known = registry::all().filter(|registration| !registration.transient);
-        Self { known: known.map(|registration| Known::new(registration, &mut types)).collect(), types }
+        Self { known: known.map(|registration| fit::Known::new(registration, &mut types)).collect(), types }
     }
 
-    pub(crate) fn of(&self, name: &str) -> Option<&Known> {
+    pub(crate) fn of(&self, name: &str) -> Option<&fit::Known> {
         let current = registry::current_name(name);
         self.known.iter().find(|known| known.registration.name == current)
     }
@@ -211,6 +211,22 @@ impl Lock {
         let components = self.components.iter().map(|(name, locked)| (name.as_str(), "", locked.shape.as_str()));
         let earlier = self.earlier.iter().map(|old| (old.of.as_str(), old.state.as_str(), old.shape.as_str()));
         states.chain(components).chain(earlier)
+    }
+
+    /// Whether it has this shape of a flow's state, or of a component, whose state is empty.
+    #[cfg(feature = "cli")]
+    pub(crate) fn knows(&self, of: &str, state: &str, shape: &str) -> Known {
+        let now = match (self.flows.get(of), self.components.get(of)) {
+            (Some(flow), _) => flow.states.0.iter().any(|(name, locked)| name == state && locked.shape == shape),
+            (None, Some(component)) => component.shape == shape,
+            (None, None) => false,
+        };
+        let is_it = |old: &Earlier| old.of == of && (old.state == state || old.state.is_empty()) && old.shape == shape;
+        match () {
+            () if now => Known::Now,
+            () if self.earlier.iter().any(is_it) => Known::Before,
+            () => Known::Not,
+        }
     }
 
     /// What was, one by one: the states and components of the version before, and those of all before it.
@@ -335,6 +351,18 @@ pub(crate) fn is_known(of: &str, state: &str, shape: &str) -> bool {
     });
     let (names, shapes) = &*KNOWN;
     !names.contains(of) || shapes.contains(&(of.to_owned(), state.to_owned(), shape.to_owned()))
+}
+
+/// Which version of a program has a shape.
+#[cfg(feature = "cli")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// The present one.
+    Now,
+    /// One before.
+    Before,
+    /// None.
+    Not,
 }
 
 /// What a state was in a version before, and what it did not have then.

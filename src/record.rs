@@ -140,6 +140,28 @@ impl fmt::Debug for Record {
     }
 }
 
+/// What a record that can be read is to this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fits {
+    /// It is as this program would write it.
+    Same,
+    /// It is of a version before, and goes on.
+    Changed,
+    /// It is of a version before, and ends, or another flow begins in its place.
+    Ends,
+}
+
+/// Whether all instances are as this program would write them.
+fn are_current(slot: &[InstanceWire<'_>]) -> bool {
+    slot.iter().all(|wire| {
+        let registration = registry::lookup(&wire.name);
+        let is_current = |registration: &'static Registration| {
+            registration.transient || fit::is_current(fit::known(registration), wire.state, &wire.shape, &wire.asks)
+        };
+        registration.is_some_and(is_current) && wire.slots.0.iter().all(|(_, slot)| are_current(slot))
+    })
+}
+
 /// Who is to read what is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Readers {
@@ -448,6 +470,24 @@ impl Record {
             return Ok(Stored::Ended(body.result.get().to_owned()));
         }
         self.decode_conversation().map(Stored::Conversation)
+    }
+
+    /// What the record is to this program, which has what it holds or not.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode): it would be left alone.
+    pub fn fits(&self) -> Result<Fits, Reason> {
+        match self.decode()? {
+            Stored::Ended(_) => Ok(Fits::Same),
+            Stored::Conversation(conversation) if !conversation.is_settled() => Ok(Fits::Ends),
+            Stored::Conversation(conversation) => {
+                let body: BodyWire<'_> =
+                    serde_json::from_str(self.body()).map_err(|error| Reason::Corrupt(describe(&error)))?;
+                let is_same = conversation.bottom().name() == self.header.flow && are_current(&body.root);
+                Ok(if is_same { Fits::Same } else { Fits::Changed })
+            }
+        }
     }
 
     fn decode_conversation(&self) -> Result<Conversation, Reason> {

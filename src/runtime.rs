@@ -25,7 +25,7 @@ use crate::conversation::{Conversation, Instance};
 use crate::error::{Error, ErrorKind, Failure};
 use crate::id::{ConversationId, Owner, Turn};
 use crate::kernel::{self, Cause, Outcome, Rejected};
-use crate::record::{Readers, Reason, Record, Revision, Stored, Unreadable};
+use crate::record::{Fits, Readers, Reason, Record, Revision, Stored, Unreadable};
 use crate::registry;
 use crate::store::{Count, LoadError, MemoryStore, Page, Query, Saved, Store, Summary, count_all};
 use crate::timestamp::Timestamp;
@@ -443,6 +443,38 @@ impl Runtime {
         }
         tracing::info!(conversation = %id, revision = record.revision().number(), "ended");
         self.delete(id, record.revision()).await
+    }
+
+    /// Writes a conversation of a version before as this program has it: under its present names, with its new locals, or
+    /// ended where the author said so. It happens by itself with the next answer; this does it now, so that what was
+    /// written for that version may be deleted from the code. Gives what the record was; one that is as it should be is
+    /// not written.
+    ///
+    /// # Errors
+    ///
+    /// There is no such conversation, it is left alone, author code fails where a flow begins in place of it, or the
+    /// store did not save it. The record is as it was.
+    pub async fn migrate(&self, id: ConversationId) -> Result<Fits, Error> {
+        self.accepting()?;
+        let _lock = self.inner.locks.lock(id).await;
+        let record = self.load(id).await?;
+        let fits = record.fits().map_err(|reason| Error::new(id, ErrorKind::Unreadable(reason.to_string())))?;
+        if fits == Fits::Same {
+            return Ok(fits);
+        }
+        let next = record.revision().next();
+        let Stored::Conversation(conversation) = self.decode_unsettled(&record)? else { return Ok(fits) };
+        let outcome = match conversation.is_settled() {
+            true => Outcome::Waits(conversation),
+            false => kernel::settle(conversation, self.now()).map_err(|rejected| rejected_start(id, rejected))?,
+        };
+        let written = match &outcome {
+            Outcome::Waits(conversation) => Record::encode_for(self.inner.readers, conversation, next),
+            Outcome::Ended(ended) => Record::encode_ended(ended, next),
+        };
+        let written = written.map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
+        self.save(written, Some(record.revision())).await?;
+        Ok(fits)
     }
 
     /// Deletes the record of a conversation that has ended. If there is none, that is fine.
@@ -887,15 +919,18 @@ impl Runtime {
         Err(Error::new(id, kind))
     }
 
+    fn decode_unsettled(&self, record: &Record) -> Result<Stored, Error> {
+        record.decode().map_err(|reason| {
+            if let Reason::Outlived(_) = reason {
+                tracing::debug!(conversation = %record.id(), "an older state is not served");
+            }
+            Error::new(record.id(), ErrorKind::Unreadable(reason.to_string()))
+        })
+    }
+
     fn decode(&self, record: &Record) -> Result<Stored, Error> {
         let id = record.id();
-        let stored = record.decode().map_err(|reason| {
-            if let Reason::Outlived(_) = reason {
-                tracing::debug!(conversation = %id, "an older state is not served");
-            }
-            Error::new(id, ErrorKind::Unreadable(reason.to_string()))
-        })?;
-        match stored {
+        match self.decode_unsettled(record)? {
             Stored::Conversation(conversation) if !conversation.is_settled() => {
                 match kernel::settle(conversation, self.now()).map_err(|rejected| rejected_start(id, rejected))? {
                     Outcome::Waits(conversation) => Ok(Stored::Conversation(conversation)),
@@ -991,7 +1026,7 @@ fn failed(id: ConversationId, cause: Cause) -> Error {
     Error::new(id, ErrorKind::Failed { component: component.to_owned(), instance, failure })
 }
 
-fn new_id() -> Result<ConversationId, Error> {
+pub(crate) fn new_id() -> Result<ConversationId, Error> {
     let mut bits = [0; 16];
     let drawn = getrandom::fill(&mut bits);
     drawn.map_err(|error| Error::general(ErrorKind::Store(error.to_string().into())))?;

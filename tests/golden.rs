@@ -1,6 +1,6 @@
 //! Records of earlier releases, of every state of the examples, read by this build.
 
-#![allow(dead_code, reason = "of an example, only its flows are used")]
+#![allow(dead_code, clippy::duplicate_mod, reason = "of an example, only its flows are used, and examples share files")]
 
 use stube::testing::TestConversation;
 
