@@ -6,7 +6,7 @@
 //! control, and a kill must find it out.
 //!
 //! The others do it to the program, in a place that a script has prepared, and say at their head what they do:
-//! `disk` and `cut` for `power_cuts.sh`. They print what they counted,
+//! `disk` and `cut` for `power_cuts.sh`, `kill`, `contest` and `answer` for `campaign.sh`. They print what they counted,
 //! and end with 1 if anything was lost, or if a control was not caught.
 //!
 //! Before that word may stand `--store sqlite`; then DIR holds `conversations.db`, and `verify` also asks the engine
@@ -17,9 +17,12 @@
 
 mod changes;
 #[cfg(target_os = "linux")]
+mod contest;
+#[cfg(target_os = "linux")]
 mod cuts;
 #[cfg(target_os = "linux")]
 mod disk;
+mod kills;
 mod random;
 
 use std::process::{Command, ExitCode};
@@ -51,6 +54,14 @@ fn main() -> ExitCode {
             let violations = runtime.block_on(changes::verify(kind, dir, &log));
             violations.iter().for_each(|violation| changes::say(violation));
             ended(violations.is_empty())
+        }
+        ["kill", dir, kills, seed] => ended(kills::kill(kind, &runtime, dir, number(kills), number(seed))),
+        #[cfg(target_os = "linux")]
+        ["contest", dir, answers, seed] => ended(contest::contest(&runtime, dir, number(answers), number(seed))),
+        #[cfg(target_os = "linux")]
+        [how @ ("answer" | "answer-early"), dir] => {
+            runtime.block_on(contest::answer(dir, how == "answer-early"));
+            ExitCode::SUCCESS
         }
         #[cfg(target_os = "linux")]
         ["disk", mebibytes] => {
