@@ -91,6 +91,10 @@ use writer::{Change, Job, Writer};
 /// - A change that fails leaves the old record, and the next one may succeed: nothing need be opened again.
 /// - If a commit fails so that its outcome is not certain, the answer is [`Saved::Unknown`]. Then nothing is read or
 ///   written until the log has been settled, which each further call tries first.
+/// - A changed byte of a record or of the columns beside it is found, and concerns that conversation only. Of its own
+///   pages the engine keeps no checksums: where the index of names has changed, one may not be found by
+///   [`load`](Store::load) or be missing in a [`list`](Store::list). [`load_all`](Store::load_all) compares the index with
+///   the table, and reports those. `REINDEX stube_conversation` makes it anew.
 /// - The work is done by threads of the store, so it needs no particular executor. A change whose future is dropped is
 ///   carried out to its end.
 /// - Once the last handle is dropped, the threads finish what was brought, and close the file.
@@ -417,12 +421,44 @@ const PAGE: usize = 32;
 impl Store for SqliteStore {
     fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
+            // By name, so that a damaged row keeps no other one from being read.
+            let (mut damaged, mut broken) = (false, None);
             let mut after = Some(Vec::new());
             while let Some(last) = after {
-                let read = self.read(move |connection| rows::load_some(connection, &last, PAGE)).await?;
-                let (entries, last) = read.map_err(|error| SqliteError::new("reading rows", error))?;
-                entries.into_iter().for_each(&mut *each);
-                after = last;
+                let from = last.clone();
+                let read = self.read(move |connection| rows::load_some(connection, &from, PAGE)).await?;
+                after = match read {
+                    Ok((entries, last)) => {
+                        damaged |= entries.iter().any(Result::is_err);
+                        entries.into_iter().for_each(&mut *each);
+                        last
+                    }
+                    Err(error) if rows::is_damage(&error) => {
+                        broken = Some((last, error));
+                        None
+                    }
+                    Err(error) => return Err(SqliteError::new("reading rows", error).into()),
+                };
+            }
+            if broken.is_none() && !damaged && matches!(self.read(rows::are_all_named).await?, Ok(true)) {
+                return Ok(());
+            }
+
+            // The names are not to be relied on. What they do not lead to is in the table.
+            let (named, broken) = broken.unzip();
+            let mut after = Some(i64::MIN);
+            while let Some(last) = after {
+                let named = named.clone();
+                let rows = move |connection: &Connection| rows::load_unnamed(connection, named.as_deref(), last, PAGE);
+                after = match (self.read(rows).await?, &broken) {
+                    (Ok((entries, last)), _) => {
+                        entries.into_iter().for_each(&mut *each);
+                        last
+                    }
+                    // What cannot be read here has been reported by its name.
+                    (Err(error), None) if rows::is_damage(&error) => None,
+                    (Err(error), _) => return Err(SqliteError::new("reading rows", error).into()),
+                };
             }
             Ok(())
         })
