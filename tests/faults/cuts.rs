@@ -51,8 +51,8 @@ pub(crate) fn cut(kind: Kind, runtime: &Runtime, place: Place<'_>, cuts: u64, se
         [("run-early", "cut", "a program that acknowledges too early"), ("run", "deaf", "a disk that does not sync")]
     {
         this.live("begin", how, 40);
-        let caught = (0..20).filter(|_| !this.one(command).0.is_empty()).count();
-        println!("control: {name} was caught in {caught} of 20 cuts");
+        let caught = (0..60).filter(|_| !this.one(command).0.is_empty()).count();
+        println!("control: {name} was caught in {caught} of 60 cuts");
         if caught == 0 {
             return false;
         }
