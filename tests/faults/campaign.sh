@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # All that is done to the stores, as often as it takes to believe them: see the parts below. Runs every part, prints
-# what was counted, and ends with 1 if anything acknowledged was lost, anything was applied twice, or a control was not
-# caught.
+# what was counted, and ends with 1 if anything acknowledged was lost, anything was applied twice, any damage was not
+# found, or a control was not caught.
 #
 #   tests/faults/campaign.sh                   all parts, about 15 minutes; as root
 #   tests/faults/campaign.sh cuts 10000        power cuts: both stores on ext4, ext4 without its safeguards, and XFS
 #   tests/faults/campaign.sh kills 50000       SIGKILL before every system call, then at random moments: both stores
 #   tests/faults/campaign.sh answers 100000    answers that several processes gave, on one SQLite file
+#   tests/faults/campaign.sh damages 40000     bits flipped, bytes lost, sectors zeroed in the files of both stores
 #
 # What only needs to survive a kill is kept in memory, where there is room: a kill takes nothing from the page cache.
 # For power cuts the disk is in memory, and forgets what was not synced to it.
@@ -24,7 +25,7 @@ trap 'exit 130' INT TERM
 FAILED=()
 
 usage() {
-    echo "usage: $0 [cuts|kills|answers [NUMBER]]" >&2
+    echo "usage: $0 [cuts|kills|answers|damages [NUMBER]]" >&2
     exit 2
 }
 
@@ -67,11 +68,16 @@ kills() {
     try torture --store sqlite kill "$MEMORY/t" "$half" "$(seed)"
 }
 
+damages() {
+    try torture flip "$MEMORY/t" "$((($1 + 1) / 2))" "$(seed)"
+    try torture --store sqlite flip "$MEMORY/t" "$((($1 + 1) / 2))" "$(seed)"
+}
+
 answers() { try torture --store sqlite contest "$MEMORY/t" "$1" "$(seed)"; }
 
 PART=${1:-all}
 case $#:$PART in
-    0:all | [12]:cuts | [12]:kills | [12]:answers) ;;
+    0:all | [12]:cuts | [12]:kills | [12]:answers | [12]:damages) ;;
     *) usage ;;
 esac
 case ${2:-1} in *[!0-9]* | '') usage ;; esac
@@ -81,6 +87,7 @@ touch "$SCRATCH/output"
 if [[ $PART = all || $PART = cuts ]]; then cuts "${2:-10000}"; fi
 if [[ $PART = all || $PART = kills ]]; then kills "${2:-50000}"; fi
 if [[ $PART = all || $PART = answers ]]; then answers "${2:-100000}"; fi
+if [[ $PART = all || $PART = damages ]]; then damages "${2:-40000}"; fi
 
 printf '\n== all together\n'
 awk '
@@ -88,10 +95,11 @@ awk '
     /^[0-9]+ kills$/ { kills += $1 }
     /^[0-9]+ kills, / { kills += $1 }
     /^[0-9]+ contested answers / { answers += $1 }
+    /^[0-9]+ damages, / { damages += $1 }
     /^VIOLATION/ { violations++ }
     END {
-        printf "%d power cuts, %d kills, %d contested answers: ", cuts, kills, answers
-        print violations ? violations " violations" : "nothing lost, nothing applied twice"
+        printf "%d power cuts, %d kills, %d contested answers, %d damages: ", cuts, kills, answers, damages
+        print violations ? violations " violations" : "no violation"
     }' "$SCRATCH/output"
 for command in "${FAILED[@]}"; do echo "FAILED $command"; done
 [ "${#FAILED[@]}" -eq 0 ]

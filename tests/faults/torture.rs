@@ -6,8 +6,8 @@
 //! control, and a kill must find it out.
 //!
 //! The others do it to the program, in a place that a script has prepared, and say at their head what they do:
-//! `disk` and `cut` for `power_cuts.sh`, `kill`, `contest` and `answer` for `campaign.sh`. They print what they counted,
-//! and end with 1 if anything was lost, or if a control was not caught.
+//! `disk` and `cut` for `power_cuts.sh`, `kill`, `contest`, `answer` and `flip` for `campaign.sh`. They print what they
+//! counted, and end with 1 if anything was lost, or if a control was not caught.
 //!
 //! Before that word may stand `--store sqlite`; then DIR holds `conversations.db`, and `verify` also asks the engine
 //! whether the file is whole.
@@ -22,6 +22,7 @@ mod contest;
 mod cuts;
 #[cfg(target_os = "linux")]
 mod disk;
+mod flips;
 mod kills;
 mod random;
 
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
             violations.iter().for_each(|violation| changes::say(violation));
             ended(violations.is_empty())
         }
+        ["flip", dir, flips, seed] => ended(flips::flip(kind, &runtime, dir, number(flips), number(seed))),
         ["kill", dir, kills, seed] => ended(kills::kill(kind, &runtime, dir, number(kills), number(seed))),
         #[cfg(target_os = "linux")]
         ["contest", dir, answers, seed] => ended(contest::contest(&runtime, dir, number(answers), number(seed))),

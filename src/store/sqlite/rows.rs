@@ -99,16 +99,20 @@ pub(super) fn load(connection: &Connection, id: ConversationId) -> Result<Option
 #[allow(clippy::type_complexity, reason = "the entries and where they end are one answer")]
 pub(super) fn load_some(
     connection: &Connection,
-    after: &[u8],
+    after: Option<&[u8]>,
     limit: usize,
 ) -> Result<(Vec<Result<Record, Unreadable>>, Option<Vec<u8>>), rusqlite::Error> {
-    // The names come from the index, so that a damaged row keeps no other one from being read.
-    let mut names = connection.prepare_cached(
-        "SELECT CAST(id AS BLOB) FROM stube_conversation WHERE id > CAST(?1 AS TEXT) ORDER BY id LIMIT ?2",
-    )?;
-    let names: Vec<Vec<u8>> =
-        names.query_map((after, limit as i64), |row| row.get(0))?.collect::<Result<_, rusqlite::Error>>()?;
-    if names.first().is_some_and(|first| first.as_slice() <= after) || !names.is_sorted_by(|one, next| one < next) {
+    // The names come from the index, so that a damaged row keeps no other one from being read. The first ones may not
+    // even be texts.
+    let sql = match after {
+        None => "SELECT CAST(id AS BLOB) FROM stube_conversation WHERE ?1 IS NULL ORDER BY id LIMIT ?2",
+        Some(_) => "SELECT CAST(id AS BLOB) FROM stube_conversation WHERE id > CAST(?1 AS TEXT) ORDER BY id LIMIT ?2",
+    };
+    let mut names = connection.prepare_cached(sql)?;
+    let names = names.query_map((after, limit as i64), |row| row.get::<_, Option<Vec<u8>>>(0))?;
+    let names: Vec<_> = names.map(|name| name.map(Option::unwrap_or_default)).collect::<Result<_, _>>()?;
+    let is_behind = |first: &Vec<u8>| after.is_some_and(|after| first.as_slice() <= after);
+    if names.first().is_some_and(is_behind) || !names.is_sorted_by(|one, next| one < next) {
         return Err(not_in_order());
     }
     let entries = names.iter().map(|name| entry(connection, name)).collect::<Result<_, _>>()?;
@@ -142,19 +146,24 @@ fn unreadable(name: &[u8], reason: Reason) -> Unreadable {
     Unreadable { id: id(name), entry: name.escape_ascii().to_string(), reason }
 }
 
-/// An index that is damaged so may give the same names again and again, and whoever goes on after the last one would
-/// never come to an end.
+/// What is damaged so may give the same rows again and again, and whoever goes on after the last one would never come to
+/// an end.
 fn not_in_order() -> rusqlite::Error {
     let damage = ffi::Error::new(ffi::SQLITE_CORRUPT_INDEX);
-    rusqlite::Error::SqliteFailure(damage, Some("the index of names is not in order".to_owned()))
+    rusqlite::Error::SqliteFailure(damage, Some("its entries are not in order".to_owned()))
 }
 
-/// Whether the index of names has as many entries as the table has rows. The engine keeps no checksums: where a byte
-/// of the index has changed, the names that it leads to may be gone without a word.
-pub(super) fn are_all_named(connection: &Connection) -> Result<bool, rusqlite::Error> {
-    let count = "SELECT (SELECT count(*) FROM stube_conversation NOT INDEXED) =
-        (SELECT count(*) FROM stube_conversation INDEXED BY sqlite_autoindex_stube_conversation_1)";
-    connection.query_row(count, [], |row| row.get(0))
+/// How many entries the index of names has. The engine keeps no checksums: where a byte of the index has changed, the
+/// names that it leads to may be gone without a word, and then there are fewer than rows.
+pub(super) fn count_names(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    let count = "SELECT count(*) FROM stube_conversation INDEXED BY sqlite_autoindex_stube_conversation_1";
+    connection.prepare_cached(count)?.query_row([], |row| row.get(0))
+}
+
+/// How many rows the table has.
+pub(super) fn count_rows(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    let count = "SELECT count(*) FROM stube_conversation NOT INDEXED";
+    connection.prepare_cached(count)?.query_row([], |row| row.get(0))
 }
 
 /// Of at most `limit` rows after the row `after` in the table, those that `load_some` cannot have come to: what the
@@ -173,6 +182,9 @@ pub(super) fn load_unnamed(
     let rows: Vec<(i64, Vec<u8>)> = rows
         .query_map((after, limit as i64), |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, rusqlite::Error>>()?;
+    if rows.first().is_some_and(|&(first, _)| first <= after) || !rows.is_sorted_by(|one, next| one.0 < next.0) {
+        return Err(not_in_order());
+    }
     let mut leads_to = connection.prepare_cached(
         "SELECT rowid FROM stube_conversation INDEXED BY sqlite_autoindex_stube_conversation_1
          WHERE id = CAST(?1 AS TEXT)",
