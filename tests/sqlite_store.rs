@@ -340,6 +340,93 @@ async fn a_damaged_page_keeps_no_other_row_from_being_read() {
     assert!(damaged.iter().all(|unreadable| unreadable.id.is_some()));
 }
 
+/// A file of so many records, all of them in the file itself; and where the index of their names begins in it.
+async fn settled_file(path: &Path, records: u8) -> (Vec<u8>, usize) {
+    let store = open(path);
+    for number in 0..records {
+        applied(store.save(&record(number, 1), None).await);
+    }
+    let by_hand = store.connect().expect("a connection");
+    by_hand.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("all is in the file");
+    let index = "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_stube_conversation_1'";
+    let page: u32 = by_hand.query_row(index, [], |row| row.get(0)).expect("the index has a page");
+    (std::fs::read(path).expect("the file"), (page as usize - 1) * 4096)
+}
+
+#[tokio::test]
+async fn a_name_that_the_index_has_lost_is_found_in_the_table_and_reported() {
+    let dir = scratch();
+    let (mut bytes, index) = settled_file(&dir.path().join("whole"), 60).await;
+    // One page of entries, and the number of them: a page that has one less is whole for the engine.
+    assert_eq!(bytes[index..][..5], [0x0a, 0, 0, 0, 60]);
+    bytes[index + 4] = 59;
+    let path = dir.path().join("db");
+    std::fs::write(&path, bytes).expect("it is damaged");
+    let store = open(&path);
+    let (whole, damaged) = load_all(&store).await;
+    assert_eq!(whole, (0..59).map(|number| record(number, 1)).collect::<Vec<_>>());
+    let reported: Vec<_> = damaged.iter().map(|unreadable| (unreadable.id, unreadable.reason.to_string())).collect();
+    let Reason::Corrupt(why) = &damaged[0].reason else { panic!("{reported:?}") };
+    assert_eq!((damaged.len(), damaged[0].id), (1, Some(id(59))), "{reported:?}");
+    assert_eq!(why, "the index of names does not lead to its row");
+    conflict(store.save(&record(59, 2), Some(revision(1))).await, None);
+
+    // What the engine has for it.
+    store.connect().expect("a connection").execute_batch("REINDEX stube_conversation").expect("it is made anew");
+    assert_eq!(load_all(&store).await.0.len(), 60);
+}
+
+#[tokio::test]
+async fn no_flipped_bit_of_the_index_makes_a_record_vanish_without_a_word() {
+    let dir = scratch();
+    // Pages of names below one that leads to them.
+    let (bytes, index) = settled_file(&dir.path().join("whole"), 255).await;
+    assert_eq!(bytes[index..][..5], [0x02, 0, 0, 0, 2]);
+    let saved: Vec<_> = (0..255).map(|number| record(number, 1)).collect();
+    let path = dir.path().join("db");
+    // Its head, where its entries are, and the first of these.
+    let bits = (0..8 * 24).chain(8 * 4000..8 * 4020);
+    let flipped = bits.map(|bit| {
+        let mut bytes = bytes.clone();
+        bytes[index + bit / 8] ^= 1 << (bit % 8);
+        (format!("bit {bit}"), bytes)
+    });
+    // Its first entries in another order, so that the names go up and down.
+    let mut swapped = bytes.clone();
+    swapped[index..][12..16].rotate_left(2);
+    let mut incomplete = 0;
+    for (what, bytes) in flipped.chain([("swapped".to_owned(), swapped)]) {
+        for log in ["db-wal", "db-shm"] {
+            let _ = std::fs::remove_file(dir.path().join(log));
+        }
+        std::fs::write(&path, bytes).expect("it is damaged");
+        let Ok(store) = SqliteStore::open(&path) else { continue };
+        let (mut whole, mut damaged) = (Vec::new(), 0);
+        let mut each = |entry| match entry {
+            Ok(record) => whole.push(record),
+            Err(Unreadable { .. }) => damaged += 1,
+        };
+        let loaded = store.load_all(&mut each).await;
+        whole.sort_by_key(|record: &Record| record.id());
+        whole.dedup_by_key(|record| record.id());
+        assert!(whole.iter().all(|found| saved.contains(found)), "{what}");
+        assert!(whole.len() == 255 || damaged > 0 || loaded.is_err(), "{what}: {} of 255", whole.len());
+        incomplete += usize::from(whole.len() < 255);
+
+        // Page after page comes to an end, too.
+        let mut after = None;
+        for page in 0.. {
+            assert!(page < 20, "{what}: the pages have no end");
+            match store.list(&Query::all(), after, 20).await {
+                Ok(page) if page.is_empty() => break,
+                Ok(page) => after = page.last().map(|last| last.id),
+                Err(_) => break,
+            }
+        }
+    }
+    assert!(incomplete > 50, "{incomplete}");
+}
+
 // ---- Several processes --------------------------------------------------------------------------------------------
 
 /// What this program does when it is started again: `what path`.

@@ -71,7 +71,7 @@ use tokio::sync::oneshot;
 
 use crate::error::BoxError;
 use crate::id::ConversationId;
-use crate::record::{Record, Revision};
+use crate::record::{Reason, Record, Revision, Unreadable};
 use crate::store::{BoxFuture, Count, Each, LoadError, Page, Query, Saved, Store};
 
 pub use open::OpenError;
@@ -91,6 +91,11 @@ use writer::{Change, Job, Writer};
 /// - A change that fails leaves the old record, and the next one may succeed: nothing need be opened again.
 /// - If a commit fails so that its outcome is not certain, the answer is [`Saved::Unknown`]. Then nothing is read or
 ///   written until the log has been settled, which each further call tries first.
+/// - A changed byte of a record or of the columns beside it is found, and concerns that conversation only. Of its own
+///   pages the engine keeps no checksums: where the index of names has changed, one may not be found by
+///   [`load`](Store::load) or be missing in a [`list`](Store::list). [`load_all`](Store::load_all) compares the index with
+///   the table, and reports those. `REINDEX stube_conversation` makes it anew. Where a byte of the log has changed, the
+///   log ends for the engine: the changes after it are gone, and nobody can tell.
 /// - The work is done by threads of the store, so it needs no particular executor. A change whose future is dropped is
 ///   carried out to its end.
 /// - Once the last handle is dropped, the threads finish what was brought, and close the file.
@@ -417,14 +422,59 @@ const PAGE: usize = 32;
 impl Store for SqliteStore {
     fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
-            let mut after = Some(Vec::new());
-            while let Some(last) = after {
-                let read = self.read(move |connection| rows::load_some(connection, &last, PAGE)).await?;
-                let (entries, last) = read.map_err(|error| SqliteError::new("reading rows", error))?;
-                entries.into_iter().for_each(&mut *each);
-                after = last;
+            // By name, so that a damaged row keeps no other one from being read.
+            let (mut named, mut names, mut damaged) = (None::<Vec<u8>>, 0, false);
+            let broken = loop {
+                let after = named.clone();
+                match self.read(move |connection| rows::load_some(connection, after.as_deref(), PAGE)).await? {
+                    Ok((_, None)) => break None,
+                    Ok((entries, last)) => {
+                        named = last;
+                        names += entries.len() as i64;
+                        damaged |= entries.iter().any(Result::is_err);
+                        entries.into_iter().for_each(&mut *each);
+                    }
+                    Err(error) if rows::is_damage(&error) => break Some(error),
+                    Err(error) => return Err(SqliteError::new("reading rows", error).into()),
+                }
+            };
+            if broken.is_none() && !damaged {
+                let counts =
+                    |connection: &Connection| Ok((rows::count_names(connection)?, rows::count_rows(connection)?));
+                match self.read(counts).await? {
+                    Ok((names, rows)) if names == rows => return Ok(()),
+                    Ok(_) => {}
+                    Err(error) if rows::is_damage(&error) => {}
+                    Err(error) => return Err(SqliteError::new("counting rows", error).into()),
+                }
             }
-            Ok(())
+
+            // The names are not to be relied on. What they do not lead to is in the table.
+            if let Some(error) = &broken {
+                let reason = Reason::Corrupt(error.to_string());
+                each(Err(Unreadable { id: None, entry: "the index of names".to_owned(), reason }));
+            }
+            let named = broken.is_some().then(|| named.unwrap_or_default());
+            let mut row = i64::MIN;
+            loop {
+                let named = named.clone();
+                let rows = move |connection: &Connection| rows::load_unnamed(connection, named.as_deref(), row, PAGE);
+                match self.read(rows).await? {
+                    Ok((_, None)) => return Ok(()),
+                    Ok((entries, Some(last))) => {
+                        entries.into_iter().for_each(&mut *each);
+                        row = last;
+                    }
+                    Err(error) => {
+                        // Nothing is missing if the index has no more names than were read: then each row that cannot
+                        // be read was reported by its name.
+                        let is_all = broken.is_none()
+                            && rows::is_damage(&error)
+                            && matches!(self.read(rows::count_names).await?, Ok(count) if count <= names);
+                        return if is_all { Ok(()) } else { Err(SqliteError::new("reading rows", error).into()) };
+                    }
+                }
+            }
         })
     }
 

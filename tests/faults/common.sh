@@ -1,4 +1,6 @@
 # What the scripts of this directory share. Sourced, not run.
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2209  # what is set here is used by the scripts; a store is called `file`
 #
 #   prepare          builds the program and installs strace where it is missing
 #   limit ARGUMENTS  reads the arguments: sets STORE, and LIMIT, the last call of each kind that is tried
@@ -9,7 +11,7 @@
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-ROUNDS=24
+ROUNDS=${ROUNDS:-24}
 HOW=run
 RUNS=0
 ACKS=0
@@ -22,8 +24,11 @@ prepare() {
     if ! command -v strace >/dev/null; then
         apt-get install -qq -y strace >/dev/null || { echo "strace is missing and cannot be installed" >&2; exit 2; }
     fi
-    cargo build --quiet --manifest-path "$ROOT/Cargo.toml" --example torture
-    TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/debug/examples/torture
+    # What is built for the tests is there already. RELEASE=1 takes the one of the campaign.
+    local profile=debug
+    if [ -n "${RELEASE:-}" ]; then profile=release; fi
+    cargo build --quiet ${RELEASE:+--release} --manifest-path "$ROOT/Cargo.toml" --example torture
+    TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/$profile/examples/torture
     SCRATCH=$(mktemp -d)
     trap 'rm -rf "$SCRATCH"' EXIT
     torture=("$TORTURE")

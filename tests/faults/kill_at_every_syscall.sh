@@ -5,6 +5,7 @@
 # First a program that acknowledges too early is killed in the same way, and must be caught.
 #
 #   tests/faults/kill_at_every_syscall.sh [--quick] [--sqlite]      --quick stops at the 15th call of each kind
+#   ROUNDS=120 tests/faults/kill_at_every_syscall.sh                 of a run with so many changes, not 24
 
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/common.sh"

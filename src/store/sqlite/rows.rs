@@ -5,7 +5,7 @@
 //! Nothing here begins or ends a transaction.
 
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ffi, named_params};
 
 use crate::id::{ConversationId, Owner};
 use crate::record::{MAX_BYTES, Reason, Record, Revision, Unreadable};
@@ -99,36 +99,112 @@ pub(super) fn load(connection: &Connection, id: ConversationId) -> Result<Option
 #[allow(clippy::type_complexity, reason = "the entries and where they end are one answer")]
 pub(super) fn load_some(
     connection: &Connection,
-    after: &[u8],
+    after: Option<&[u8]>,
     limit: usize,
 ) -> Result<(Vec<Result<Record, Unreadable>>, Option<Vec<u8>>), rusqlite::Error> {
-    // The names come from the index, so that a damaged row keeps no other one from being read.
-    let mut names = connection.prepare_cached(
-        "SELECT CAST(id AS BLOB) FROM stube_conversation WHERE id > CAST(?1 AS TEXT) ORDER BY id LIMIT ?2",
-    )?;
-    let names: Vec<Vec<u8>> =
-        names.query_map((after, limit as i64), |row| row.get(0))?.collect::<Result<_, rusqlite::Error>>()?;
-    let mut entries = Vec::with_capacity(names.len());
-    for name in &names {
-        let id = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok());
-        let Some(id) = id else {
-            let reason = Reason::NotARecord("its id is not that of a conversation".to_owned());
-            entries.push(Err(Unreadable { id: None, entry: name.escape_ascii().to_string(), reason }));
-            continue;
-        };
-        let damaged = |reason| Unreadable { id: Some(id), entry: id.to_string(), reason };
-        entries.push(match find(connection, id) {
-            Ok(Found::Record(_, record)) => Ok(record),
-            Ok(Found::Unreadable(reason)) => Err(damaged(reason)),
-            Ok(Found::Nothing) => Err(damaged(Reason::Corrupt("its row is missing".to_owned()))),
-            // A bad place on the disk is one record's misfortune and must not keep the others from loading.
-            Err(error) if is_damage(&error) || error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
-                Err(damaged(Reason::Corrupt(error.to_string())))
-            }
-            Err(error) => return Err(error),
-        });
+    // The names come from the index, so that a damaged row keeps no other one from being read. The first ones may not
+    // even be texts.
+    let sql = match after {
+        None => "SELECT CAST(id AS BLOB) FROM stube_conversation WHERE ?1 IS NULL ORDER BY id LIMIT ?2",
+        Some(_) => "SELECT CAST(id AS BLOB) FROM stube_conversation WHERE id > CAST(?1 AS TEXT) ORDER BY id LIMIT ?2",
+    };
+    let mut names = connection.prepare_cached(sql)?;
+    let names = names.query_map((after, limit as i64), |row| row.get::<_, Option<Vec<u8>>>(0))?;
+    let names: Vec<_> = names.map(|name| name.map(Option::unwrap_or_default)).collect::<Result<_, _>>()?;
+    let is_behind = |first: &Vec<u8>| after.is_some_and(|after| first.as_slice() <= after);
+    if names.first().is_some_and(is_behind) || !names.is_sorted_by(|one, next| one < next) {
+        return Err(not_in_order());
     }
+    let entries = names.iter().map(|name| entry(connection, name)).collect::<Result<_, _>>()?;
     let last = names.into_iter().last();
+    Ok((entries, last))
+}
+
+/// The record of this name, or what keeps it from being read; an error only if that is not a matter of this record.
+fn entry(connection: &Connection, name: &[u8]) -> Result<Result<Record, Unreadable>, rusqlite::Error> {
+    let Some(id) = id(name) else {
+        return Ok(Err(unreadable(name, Reason::NotARecord("its id is not that of a conversation".to_owned()))));
+    };
+    let reason = match find(connection, id) {
+        Ok(Found::Record(_, record)) => return Ok(Ok(record)),
+        Ok(Found::Unreadable(reason)) => reason,
+        Ok(Found::Nothing) => Reason::Corrupt("its row is missing".to_owned()),
+        // A bad place on the disk is one record's misfortune and must not keep the others from loading.
+        Err(error) if is_damage(&error) || error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
+            Reason::Corrupt(error.to_string())
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Err(unreadable(name, reason)))
+}
+
+fn id(name: &[u8]) -> Option<ConversationId> {
+    std::str::from_utf8(name).ok()?.parse().ok()
+}
+
+fn unreadable(name: &[u8], reason: Reason) -> Unreadable {
+    Unreadable { id: id(name), entry: name.escape_ascii().to_string(), reason }
+}
+
+/// What is damaged so may give the same rows again and again, and whoever goes on after the last one would never come to
+/// an end.
+fn not_in_order() -> rusqlite::Error {
+    let damage = ffi::Error::new(ffi::SQLITE_CORRUPT_INDEX);
+    rusqlite::Error::SqliteFailure(damage, Some("its entries are not in order".to_owned()))
+}
+
+/// How many entries the index of names has. The engine keeps no checksums: where a byte of the index has changed, the
+/// names that it leads to may be gone without a word, and then there are fewer than rows.
+pub(super) fn count_names(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    let count = "SELECT count(*) FROM stube_conversation INDEXED BY sqlite_autoindex_stube_conversation_1";
+    connection.prepare_cached(count)?.query_row([], |row| row.get(0))
+}
+
+/// How many rows the table has.
+pub(super) fn count_rows(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    let count = "SELECT count(*) FROM stube_conversation NOT INDEXED";
+    connection.prepare_cached(count)?.query_row([], |row| row.get(0))
+}
+
+/// Of at most `limit` rows after the row `after` in the table, those that `load_some` cannot have come to: what the
+/// index does not lead to is unreadable, since no change could find it; and if the names were read up to `named` only,
+/// what comes after it. With that the last of the rows, `None` at the end. To be called in a transaction.
+#[allow(clippy::type_complexity, reason = "the entries and where they end are one answer")]
+pub(super) fn load_unnamed(
+    connection: &Connection,
+    named: Option<&[u8]>,
+    after: i64,
+    limit: usize,
+) -> Result<(Vec<Result<Record, Unreadable>>, Option<i64>), rusqlite::Error> {
+    let mut rows = connection.prepare_cached(
+        "SELECT rowid, CAST(id AS BLOB) FROM stube_conversation NOT INDEXED WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+    )?;
+    let rows: Vec<(i64, Vec<u8>)> = rows
+        .query_map((after, limit as i64), |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, rusqlite::Error>>()?;
+    if rows.first().is_some_and(|&(first, _)| first <= after) || !rows.is_sorted_by(|one, next| one.0 < next.0) {
+        return Err(not_in_order());
+    }
+    let mut leads_to = connection.prepare_cached(
+        "SELECT rowid FROM stube_conversation INDEXED BY sqlite_autoindex_stube_conversation_1
+         WHERE id = CAST(?1 AS TEXT)",
+    )?;
+    let mut entries = Vec::new();
+    for (row, name) in &rows {
+        let reason = match leads_to.query_row([name], |found| found.get::<_, i64>(0)).optional() {
+            Ok(Some(found)) if found == *row => {
+                if named.is_some_and(|named| name.as_slice() > named) {
+                    entries.push(entry(connection, name)?);
+                }
+                continue;
+            }
+            Ok(_) => "the index of names does not lead to its row".to_owned(),
+            Err(error) if is_damage(&error) => format!("the index of names does not lead to its row: {error}"),
+            Err(error) => return Err(error),
+        };
+        entries.push(Err(unreadable(name, Reason::Corrupt(reason))));
+    }
+    let last = rows.last().map(|&(row, _)| row);
     Ok((entries, last))
 }
 
@@ -153,7 +229,11 @@ pub(super) fn list(
     let mut rows = statement.query(rusqlite::params_from_iter(values))?;
     let mut page = Page::new();
     while let Some(row) = rows.next()? {
-        page.extend(summary(row));
+        let Some(summary) = summary(row) else { continue };
+        if page.last().map(|last| last.id).or(after).is_some_and(|last| last >= summary.id) {
+            return Err(not_in_order());
+        }
+        page.push(summary);
     }
     Ok(page)
 }
@@ -265,7 +345,7 @@ fn read(id: ConversationId, row: &Row<'_>) -> Result<Result<Record, Reason>, rus
 }
 
 /// Whether the engine found bytes that cannot be.
-fn is_damage(error: &rusqlite::Error) -> bool {
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
