@@ -131,7 +131,7 @@ fn an_additive_edit_is_named_and_its_old_shape_is_kept() {
     let problem = files.compare(Mode::Check).unwrap_err();
     assert!(problem.contains("Nobody is stranded"), "{problem}");
     assert!(problem.contains("additive: delivery, waiting in Confirm"), "{problem}");
-    assert!(problem.contains("`tries` is new, and its default stands for it"), "{problem}");
+    assert!(problem.contains("`tries` is new, and its default stands for it: 3"), "{problem}");
     let report = files.compare(Mode::Update).unwrap();
     assert!(matches!(verdict(&report, "delivery", "Confirm"), Verdict::Additive(_)));
     assert_eq!(files.read().matches("000000000001").count(), 1);

@@ -1,5 +1,5 @@
 //! One deploy, with a customer in the middle of an order: park, edit, the check fails, answer it, the check passes, and
-//! the customer goes on.
+//! the customer goes on. Then it is rolled back, with another customer in the middle.
 //!
 //!     cargo run --example edited
 //!
@@ -21,6 +21,7 @@ fn main() -> Result<()> {
     shop.release(include_str!("release_1.rs"))?;
     shop.cargo(&["test", "flows_lock"], Some("update"), "")?.expect(true, "wrote")?;
     shop.show("flows.lock")?;
+    let first_lock = fs::read(shop.dir.join("flows.lock"))?;
     shop.cargo(&["run", "--", "data"], None, "Ada\nlarge\n")?.expect(true, "With milk?")?;
 
     title("The code is edited: one size, several cups. Ada still waits to be asked for milk.");
@@ -41,7 +42,19 @@ fn main() -> Result<()> {
 
     title("Release 2. Ada is asked for milk, as if nothing had happened.");
     let ordered = shop.cargo(&["run", "--", "data"], None, "yes\n")?;
-    ordered.expect(true, "Ordered: 1 coffees with milk for Ada.")
+    ordered.expect(true, "Ordered: 1 coffees with milk for Ada.")?;
+
+    title("Eve orders in release 2, and then it is rolled back. Release 1 leaves her order alone, byte for byte.");
+    shop.cargo(&["run", "--", "data"], None, "Eve\n2\n")?.expect(true, "With milk?")?;
+    let before = shop.records()?;
+    shop.release(include_str!("release_1.rs"))?;
+    fs::write(shop.dir.join("flows.lock"), first_lock)?;
+    let rolled_back = shop.cargo(&["run", "--", "data"], None, "yes\n")?;
+    rolled_back.expect(true, "another version of this program wrote it")?;
+    match shop.records()? == before {
+        true => Ok(()),
+        false => Err("her order was touched".into()),
+    }
 }
 
 fn title(text: &str) {
@@ -79,6 +92,18 @@ impl Shop {
     fn release(&self, code: &str) -> Result<()> {
         println!("{}", code.split("\nfn main").next().unwrap_or(code));
         Ok(fs::write(self.dir.join("src/main.rs"), code)?)
+    }
+
+    /// What the store holds, with the names of the files.
+    fn records(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+        let mut records = Vec::new();
+        for entry in fs::read_dir(self.dir.join("data"))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                records.push((path.clone(), fs::read(&path)?));
+            }
+        }
+        if records.is_empty() { Err("nobody waits".into()) } else { Ok(records) }
     }
 
     fn show(&self, file: &str) -> Result<()> {

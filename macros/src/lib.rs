@@ -141,9 +141,27 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `name = "..."` sets the name on disk, which is otherwise the name of the function. Names are for ever: a
 /// conversation that waits on disk is found by them. Two flows of one name are found by a test that the macro writes
-/// beside each, and at start-up.
+/// beside each, and at start-up. `was = "..."` says what it was called before, and `version = 2` makes it another flow of
+/// the same name, beside the one whose conversations are to finish as they began.
+///
+/// # Conversations of earlier versions
+///
+/// A state is found by its name; of several questions that share one, by its words. So an edit concerns only those who
+/// wait in a state whose own locals changed, and for these an answer is written in the code:
+///
+/// | Where | What | Means |
+/// |---|---|---|
+/// | on a `let`, a parameter | `#[was = "room"]` | the local was called so, and the state that is called as it |
+/// | on a `let`, a parameter | `#[default = 0]`, `#[default(Vec::new())]`, `#[default]` | the value in a conversation that does not have the local |
+/// | on a statement | `#[at("Payment", was = "Pay")]` | the state was called so |
+/// | on the flow | `#[migrate(\|before: Before\| ..)]`, `#[migrate(function)]` | where a state goes on, or that it ends |
+/// | on the flow | `#[earlier(Before)]` | makes that enum of `flows.lock` |
+///
+/// The module [`migration`] has the whole of it, and [`lock`] the check.
 ///
 /// [`Boxed`]: https://docs.rs/stube/latest/stube/struct.Boxed.html
+/// [`migration`]: https://docs.rs/stube/latest/stube/migration/index.html
+/// [`lock`]: https://docs.rs/stube/latest/stube/lock/index.html
 #[proc_macro_attribute]
 pub fn flow(args: TokenStream, item: TokenStream) -> TokenStream {
     expand_flow(args.into(), item.into()).into()

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Code, Earlier, Lock};
 use crate::component::Kind;
-use crate::fit::{Known, Whereabouts, candidate, whereabouts};
+use crate::fit::{Known, KnownState, Whereabouts, candidate, whereabouts};
 use crate::shape::{Both, Change, Content, Definition, Definitions, Difference, Field, Type, compare_fields, probe};
 
 /// What an edit means for the conversations that wait in one state, or hold one component.
@@ -140,7 +140,7 @@ impl Checker<'_> {
             (Some(target), _) => {
                 let mut differences = self.fields(&earlier.shape().locals, &target.shape.locals, &earlier.types);
                 for difference in &mut differences {
-                    answer_for_local(difference, target.name());
+                    say_of_local(difference, target);
                 }
                 let mut verdict = verdict(&differences);
                 if let Some(problem) = self.answer(earlier, target.described.awaits.map_or("", |awaits| awaits.answer))
@@ -241,14 +241,24 @@ fn gone(earlier: &Earlier) -> String {
     )
 }
 
-/// What to write for a local, which is not a field of a type of the author's.
-fn answer_for_local(difference: &mut Difference, state: &str) {
-    if difference.change == Change::Breaking && !difference.at.contains('.') && difference.what.starts_with("is new") {
-        let local = &difference.at;
-        difference.answer = format!(
-            "write `#[default = ..]` on its `let`, for who waits in {state}; or `#[was = \"..\"]`, if `{local}` had another \
-             name"
-        );
+/// The default of a local that is new, or what to write for one; a local is no field of a type of the author's.
+fn say_of_local(difference: &mut Difference, target: &KnownState) {
+    if difference.at.contains('.') || !difference.what.starts_with("is new") {
+        return;
+    }
+    let local = &difference.at;
+    let mut defaults = target.described.defaults.iter();
+    let default = defaults.find(|default| default.local == *local).and_then(|default| default.json.as_ref());
+    match (difference.change, default) {
+        (Change::Additive, Some(json)) => difference.what = format!("is new, and its default stands for it: {json}"),
+        (Change::Additive, None) => "is new, and is `None`".clone_into(&mut difference.what),
+        (Change::Breaking, _) => {
+            difference.answer = format!(
+                "write `#[default = ..]` on its `let`, for who waits in {}; or `#[was = \"..\"]`, if `{local}` had another \
+                 name",
+                target.name()
+            );
+        }
     }
 }
 
