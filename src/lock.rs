@@ -11,7 +11,7 @@
 //! that wait in it:
 //!
 //! - **same**: they go on as if nothing had happened;
-//! - **additive**: they go on, and what is new or gone is named;
+//! - **additive**: they go on, and what is new, gone, or asked in other words is named;
 //! - **answered**: they go on as `was`, `#[default]` or `#[migrate]` says;
 //! - **breaking**: they would be left alone, unread, until the code fits. The test fails, and says what is missing, in
 //!   which line, and what to write: see [`migration`](crate::migration).

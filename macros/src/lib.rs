@@ -30,7 +30,7 @@ mod syntax;
 /// [`Next::call`] takes, and it fits only a component whose `Answer` is the type of the function's second parameter.
 ///
 /// Arguments: `name = "..."` sets the name on disk, which is otherwise the name of the type in snake case;
-/// `transient` says that the type holds something that cannot be saved.
+/// `was = "..."` says what it was called in earlier versions; `transient` says that the type holds something that cannot be saved.
 ///
 /// [`Next::call`]: https://docs.rs/stube/latest/stube/struct.Next.html#method.call
 #[proc_macro_attribute]

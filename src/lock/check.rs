@@ -128,8 +128,7 @@ impl Checker<'_> {
         if let Some(target) = target.filter(|target| target.digest == earlier.shape) {
             let verdict = match self.answer(earlier, target.described.awaits.map_or("", |awaits| awaits.answer)) {
                 Some(problem) => Verdict::Breaking(vec![problem]),
-                None if target.name() == earlier.state => renamed(known, earlier),
-                None => Verdict::Additive(vec![format!("it is called `{}` now", target.name())]),
+                None => with_words(renamed(known, earlier), earlier, target),
             };
             return (place, verdict);
         }
@@ -150,10 +149,7 @@ impl Checker<'_> {
                         other => *other = Verdict::Breaking(vec![problem]),
                     }
                 }
-                if let (Verdict::Additive(what), true) = (&mut verdict, target.name() != earlier.state) {
-                    what.insert(0, format!("it is called `{}` now", target.name()));
-                }
-                verdict
+                with_words(verdict, earlier, target)
             }
             (None, Whereabouts::Ambiguous) => Verdict::Breaking(vec![format!(
                 "several questions could be it, because they share a name; write `#[at(\"{0}\")]` on the one that it was, \
@@ -260,6 +256,25 @@ fn say_of_local(difference: &mut Difference, target: &KnownState) {
             );
         }
     }
+}
+
+/// The same, with what is new about the name and the words of the question.
+fn with_words(verdict: Verdict, earlier: &Earlier, target: &KnownState) -> Verdict {
+    let mut said = match verdict {
+        Verdict::Same => Vec::new(),
+        Verdict::Additive(what) => what,
+        other => return other,
+    };
+    if target.name() != earlier.state {
+        said.insert(0, format!("the state is called `{}` now", target.name()));
+    }
+    let own = |asks: &str| asks.split(' ').find(|words| words.starts_with('*')).map(str::to_owned);
+    if let (Some(before), Some(now)) = (own(&earlier.asks), own(&target.asks))
+        && before != now
+    {
+        said.push(format!("it is asked in other words now: {}", target.described.site.asks));
+    }
+    if said.is_empty() { Verdict::Same } else { Verdict::Additive(said) }
 }
 
 fn renamed(known: &Known, earlier: &Earlier) -> Verdict {

@@ -164,8 +164,8 @@ pub(crate) const EDITS: &[Edit] = &[
         what: "reword one question",
         name: "reword_one",
         code: &[("Do you accept the terms?", "Do you accept our terms?")],
-        promises: &[],
-        means: "nobody notices",
+        promises: &[("booking.Confirm2", "additive")],
+        means: "it is said, and nobody notices",
     },
     Edit {
         of: "an await",
@@ -219,8 +219,8 @@ pub(crate) const EDITS: &[Edit] = &[
                 "#[derive(Debug, Serialize, Deserialize)]\npub struct PickDays {\n    guest: String,\n}\n\n#[component]\nimpl Component for PickDays {\n    type Answer = Dates;\n}\n\n#[flow]\npub async fn booking(",
             ),
         ],
-        promises: &[],
-        means: "nobody notices: the old question is answered",
+        promises: &[("booking.Dates", "additive")],
+        means: "it is said, and the old question is answered",
     },
     Edit {
         of: "an await",
@@ -486,8 +486,8 @@ pub(crate) const EDITS: &[Edit] = &[
             ),
             ("room.price * dates", "room.price.0 * dates"),
         ],
-        promises: &[],
-        means: "nobody notices",
+        promises: &[("booking.Receipt", "additive")],
+        means: "nobody notices; that a question is asked with other code is said",
     },
     Edit {
         of: "a type",
@@ -579,7 +579,7 @@ pub(crate) const EDITS: &[Edit] = &[
             ("pay(guest: String, price: u32)", "pay(guest: String, price: u32, currency: String)"),
             ("{guest} paid {price}", "{guest} paid {price} {currency}"),
         ],
-        promises: &[("pay.Card", "breaking"), ("pay.Sure", "breaking")],
+        promises: &[("booking.Receipt", "additive"), ("pay.Card", "breaking"), ("pay.Sure", "breaking")],
         means: "who waits in it needs an answer",
     },
     Edit {
@@ -594,7 +594,7 @@ pub(crate) const EDITS: &[Edit] = &[
             ),
             ("{guest} paid {price}", "{guest} paid {price} {currency}"),
         ],
-        promises: &[("pay.Card", "additive"), ("pay.Sure", "additive")],
+        promises: &[("booking.Receipt", "additive"), ("pay.Card", "additive"), ("pay.Sure", "additive")],
         means: "`#[default = ..]`",
     },
     Edit {
@@ -657,7 +657,7 @@ pub(crate) const EDITS: &[Edit] = &[
             ),
             ("let room = PickRoom {", "let room = ChooseRoom {"),
         ],
-        promises: &[("pick_room", "additive")],
+        promises: &[("pick_room", "additive"), ("booking.Room", "additive")],
         means: "`#[component(was = \"..\")]`",
     },
     Edit {
@@ -668,7 +668,7 @@ pub(crate) const EDITS: &[Edit] = &[
             ("pub struct PickRoom {\n", "pub struct PickRoom {\n    floor: u8,\n"),
             ("let room = PickRoom { nights", "let room = PickRoom { floor: 1, nights"),
         ],
-        promises: &[("pick_room", "breaking")],
+        promises: &[("pick_room", "breaking"), ("booking.Room", "additive")],
         means: "who waits for it needs an answer",
     },
     Edit {
@@ -679,7 +679,7 @@ pub(crate) const EDITS: &[Edit] = &[
             ("pub struct PickRoom {\n", "pub struct PickRoom {\n    #[serde(default)]\n    floor: u8,\n"),
             ("let room = PickRoom { nights", "let room = PickRoom { floor: 1, nights"),
         ],
-        promises: &[("pick_room", "additive")],
+        promises: &[("pick_room", "additive"), ("booking.Room", "additive")],
         means: "`#[serde(default)]`",
     },
     Edit {
