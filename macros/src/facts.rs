@@ -71,6 +71,9 @@ fn reached_with(env: &Env, dead: bool, set: &BTreeSet<LocalId>) -> BTreeSet<Loca
     if dead { env.iter().map(|&(_, local)| local).collect() } else { set.clone() }
 }
 
+/// What has been set for certain, and whether nothing gets there.
+type Certain = (BTreeSet<LocalId>, bool);
+
 /// One of several ways through the code.
 type Alternative<'w, 'a> = Box<dyn FnOnce(&mut Walker<'a>) + 'w>;
 
@@ -215,6 +218,27 @@ impl<'a> Walker<'a> {
         let before = (self.set.clone(), self.dead);
         visit(self);
         (self.set, self.dead) = before;
+    }
+
+    /// Walks a condition. What it leaves is certain where the condition does not hold; gives what is certain where it does:
+    /// there, all links of `a && b` have been walked.
+    fn condition(&mut self, cond: &Expr) -> Certain {
+        match cond {
+            Expr::Paren(paren) => self.condition(&paren.expr),
+            Expr::Group(group) => self.condition(&group.expr),
+            Expr::Binary(binary) if matches!(binary.op, BinOp::And(_)) => {
+                let first = self.condition(&binary.left);
+                let unless = (self.set.clone(), self.dead);
+                (self.set, self.dead) = first;
+                let both = self.condition(&binary.right);
+                (self.set, self.dead) = unless;
+                both
+            }
+            cond => {
+                Shorter(self).visit_expr(cond);
+                (self.set.clone(), self.dead)
+            }
+        }
     }
 
     /// Walks alternatives of which exactly one runs: certain is what all of them set that come to their end.
@@ -392,10 +416,11 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
         // The condition is walked in the scope of its patterns; the else branch does not see them.
         let depth = self.0.hidden.len();
         self.0.hidden.push(Vec::new());
-        self.visit_expr(&expr.cond);
+        let holds = self.0.condition(&expr.cond);
         let patterns = self.0.hidden.split_off(depth);
         self.0.either(vec![
             Box::new(|walker| {
+                (walker.set, walker.dead) = holds;
                 walker.hidden.extend(patterns);
                 Shorter(walker).visit_block(&expr.then_branch);
                 walker.hidden.truncate(depth);
@@ -482,7 +507,7 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
         self.0.inside(expr.label.as_ref(), true, |walker| {
             walker.maybe(|walker| {
                 walker.scoped(|walker| {
-                    Shorter(walker).visit_expr(&expr.cond);
+                    (walker.set, walker.dead) = walker.condition(&expr.cond);
                     Shorter(walker).visit_block(&expr.body);
                 });
             });

@@ -94,3 +94,16 @@ same! { [(1), (5)] async fn a_later_condition_lends_a_value(n: u32) -> u32 {
     while sum < 9 && let Some(x) = &log(sum).checked_add(2) { sum += ask("more").await; sum += x; }
     sum
 } }
+
+same! { [("ada".to_owned(), 3), ("x".to_owned(), 0)] async fn what_all_links_of_a_condition_set_is_set(mut items: String, n: u32) -> String {
+    let name = if ask("first").await > n { items } else { items.clone() };
+    ask_unit("a").await;
+    let mut rounds = 0;
+    while rounds < 2 && { items = format!("{n}{rounds}"); true } && let Some(_) = Some(&name) {
+        rounds += 1;
+        items.push('x');
+        log(items.clone());
+    }
+    if n > 2 && { items = "set".to_owned(); n < 9 } { log(items); }
+    name
+} }
