@@ -13,12 +13,13 @@ mod live;
 mod locks;
 mod prepared;
 mod recent;
+mod time;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::component::{AnyAnswer, AnyComponent, Component};
 use crate::conversation::{Conversation, Instance};
@@ -36,6 +37,7 @@ use live::{Checkpoint, Live};
 use locks::Locks;
 pub use prepared::{Change, Prepared};
 use recent::Recent;
+use time::Time;
 
 /// Where the runtime gets the time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -85,7 +87,7 @@ pub struct Runtime {
 
 struct Inner {
     store: Box<dyn Store>,
-    clock: Clock,
+    time: Time,
     retention: Retention,
     locks: Locks,
     awake: Mutex<Awake>,
@@ -105,7 +107,7 @@ impl fmt::Debug for Runtime {
 
 /// Sets up a [`Runtime`].
 pub struct Builder {
-    clock: Clock,
+    time: Time,
     retention: Retention,
     cache_bytes: usize,
 }
@@ -117,10 +119,10 @@ impl fmt::Debug for Builder {
 }
 
 impl Builder {
-    /// Takes the time from here instead of the system.
+    /// Takes the time from here instead of the system. It is believed, also by [`Runtime::reap`].
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        self.clock = Arc::new(clock);
+        self.time = Time::host(Arc::new(clock));
         self
     }
 
@@ -148,12 +150,12 @@ impl Builder {
     /// Two components have one name on disk.
     pub fn open(self, store: impl Store) -> Result<Runtime, Error> {
         registry::check().map_err(|twice| Error::general(ErrorKind::Registry(twice)))?;
-        let Self { clock, retention, cache_bytes } = self;
+        let Self { time, retention, cache_bytes } = self;
         let inner = Inner {
             exclusive: store.is_exclusive(),
             recent: Mutex::new(Recent::new(cache_bytes)),
             store: Box::new(store),
-            clock,
+            time,
             retention,
             locks: Locks::default(),
             awake: Mutex::default(),
@@ -268,7 +270,7 @@ impl Runtime {
 
     /// Sets up a runtime.
     pub fn builder() -> Builder {
-        Builder { clock: Arc::new(|| SystemTime::now().into()), retention: Retention::default(), cache_bytes: 16 << 20 }
+        Builder { time: Time::system(), retention: Retention::default(), cache_bytes: 16 << 20 }
     }
 
     /// Starts a conversation and runs it to its first question. When this returns, it is durable.
@@ -415,9 +417,13 @@ impl Runtime {
         self.delete(id, record.revision()).await
     }
 
-    /// Ends the conversations that nobody has touched for `idle`, and deletes the ended ones whose time is over. Gives
-    /// the ids of those that are gone. One that is answered meanwhile is left alone, and a clock that was set back
-    /// removes nothing.
+    /// Ends the conversations that nobody has changed for `idle`, and deletes the ended ones whose time is over. Gives
+    /// the ids of those that are gone. One that is answered meanwhile, here or by another process, is left alone.
+    ///
+    /// How old a record is says the clock of the [store](Store::idle), if it has one: then the clocks of the processes
+    /// do not matter. Otherwise the clock of this process does. If that is the system's and is set while the program
+    /// runs, nothing is deleted because of that: what this process has saved never looks older to it than it is. Of what
+    /// an earlier process has saved it believes the clock at which it began.
     ///
     /// # Errors
     ///
@@ -426,36 +432,53 @@ impl Runtime {
     #[tracing::instrument(level = "debug", skip_all)]
     pub async fn reap(&self, idle: Duration) -> Result<Vec<ConversationId>, Error> {
         self.accepting()?;
-        let now = self.now();
         let mut gone = Vec::new();
+        self.reap_those(&Query::all().ended(false), idle, &mut gone).await?;
+        let kept = match self.inner.retention {
+            Retention::AtOnce => Duration::ZERO,
+            Retention::For(time) => time,
+            Retention::UntilForgotten => return Ok(gone),
+        };
+        self.reap_those(&Query::all().ended(true), kept, &mut gone).await?;
+        Ok(gone)
+    }
+
+    /// Of what matches, those that have not been changed for `age`.
+    async fn reap_those(&self, query: &Query, age: Duration, gone: &mut Vec<ConversationId>) -> Result<(), Error> {
         let mut after = None;
         loop {
-            let page = self.list(&Query::all(), after, REAPED_AT_ONCE).await?;
+            let page = self.inner.store.idle(query, age, after, REAPED_AT_ONCE).await;
+            let (page, by_clock) = match page.map_err(|error| Error::general(ErrorKind::Store(error)))? {
+                Some(page) => (page, None),
+                None => (self.list(query, after, REAPED_AT_ONCE).await?, Some(self.inner.time.believed())),
+            };
             for summary in &page {
-                if self.is_over(summary, idle, now) && self.reap_one(summary.id, idle, now).await {
+                if by_clock.is_none_or(|now| is_over(summary, age, now)) && self.reap_one(summary).await {
                     gone.push(summary.id);
                 }
             }
             match page.last() {
                 Some(last) if page.len() == REAPED_AT_ONCE => after = Some(last.id),
-                Some(_) | None => return Ok(gone),
+                Some(_) | None => return Ok(()),
             }
         }
     }
 
-    async fn reap_one(&self, id: ConversationId, idle: Duration, now: Timestamp) -> bool {
+    /// Deletes a conversation if it is still the one that was found to be over.
+    async fn reap_one(&self, found: &Summary) -> bool {
+        let id = found.id;
         let _lock = self.inner.locks.lock(id).await;
-        // Looked at again under the lock: it may have been answered in between, here or by another process.
         let Ok(record) = self.load(id).await else { return false };
-        if self.live().contains_key(&id) || !self.is_over(&Summary::of(&record), idle, now) {
+        if self.live().contains_key(&id) || record.revision() != found.revision {
             return false;
         }
         match self.decode(&record) {
-            Ok(Stored::Conversation(conversation)) => drop(kernel::end(conversation, now)),
+            Ok(Stored::Conversation(conversation)) => drop(kernel::end(conversation, self.now())),
             Ok(Stored::Ended(_)) => {}
             // It is not this program's to remove.
             Err(_) => return false,
         }
+        // The store compares the revision once more: another process may have been faster.
         match self.delete(id, record.revision()).await {
             Ok(()) => {
                 tracing::info!(conversation = %id, "reaped");
@@ -465,18 +488,6 @@ impl Runtime {
                 tracing::warn!(conversation = %id, %error, "could not reap");
                 false
             }
-        }
-    }
-
-    fn is_over(&self, summary: &Summary, idle: Duration, now: Timestamp) -> bool {
-        let age = now.since(summary.touched);
-        if summary.waits_for.is_some() {
-            return age >= idle && age > Duration::ZERO;
-        }
-        match self.inner.retention {
-            Retention::AtOnce => true,
-            Retention::For(time) => age >= time,
-            Retention::UntilForgotten => false,
         }
     }
 
@@ -877,7 +888,7 @@ impl Runtime {
     }
 
     fn now(&self) -> Timestamp {
-        (self.inner.clock)()
+        self.inner.time.now()
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {
@@ -892,6 +903,13 @@ impl Runtime {
         // No author code runs under this lock.
         self.inner.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a record is that old, by the clock of this process.
+fn is_over(summary: &Summary, age: Duration, now: Timestamp) -> bool {
+    let is = now.since(summary.touched);
+    // What goes on in this very moment is not idle, and a clock that was set back shows everything in its future.
+    is >= age && (summary.waits_for.is_none() || is > Duration::ZERO)
 }
 
 /// What an event came to, before anything is saved.

@@ -9,6 +9,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use crate::error::BoxError;
 use crate::id::ConversationId;
@@ -132,6 +133,26 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         })
     }
 
+    /// A page, as [`list`](Self::list) gives it, of what matches and was last changed at least `age` ago by a clock that
+    /// all who use the store share, whatever [`touched`](Summary::touched) says. `None` if there is no such clock.
+    ///
+    /// It is what a runtime deletes by, so that no wrong clock of one process ends the conversations of all. Unless a
+    /// store has a clock, there is none.
+    ///
+    /// # Errors
+    ///
+    /// The store could not be read.
+    fn idle<'a>(
+        &'a self,
+        query: &'a Query,
+        age: Duration,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Page>, BoxError>> {
+        let _ = (query, age, after, limit);
+        Box::pin(async { Ok(None) })
+    }
+
     /// How many records match, by flow and state, in the order of their names. What cannot be read is left out.
     ///
     /// Unless a store knows better, this reads all records.
@@ -188,6 +209,16 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, BoxError>> {
         (**self).list(query, after, limit)
+    }
+
+    fn idle<'a>(
+        &'a self,
+        query: &'a Query,
+        age: Duration,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Page>, BoxError>> {
+        (**self).idle(query, age, after, limit)
     }
 
     fn count<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Count>, BoxError>> {

@@ -35,7 +35,8 @@
 //! | `waits_for` | text or null | the component that it waits for; null once it has ended |
 //! | `owner` | bytea or null | whom it belongs to, in UTF-8 |
 //! | `due` | timestamptz or null | when it is due |
-//! | `touched` | timestamptz | when it last changed |
+//! | `touched` | timestamptz | when it last changed, by the clock of the process that changed it |
+//! | `changed` | timestamptz | the same by the server's clock, for [`Store::idle`] |
 //! | `record` | bytea | the whole record with its checksum, JSON in UTF-8 |
 //!
 //! The record is `bytea` because `jsonb` orders and rewrites what it is given.
@@ -47,7 +48,7 @@
 //! SELECT convert_from(record, 'UTF8')::json -> 'body' FROM stube_conversation WHERE id = 'cv-…';
 //! ```
 //!
-//! `stube_store` has one row: the `version` of these tables, which is 1. Opening an older version brings it to this one
+//! `stube_store` has one row: the `version` of these tables, which is 2. Opening an older version brings it to this one
 //! in one transaction, under an advisory lock; a newer one is refused.
 
 mod connect;
@@ -264,8 +265,22 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, BoxError>> {
         Box::pin(async move {
-            let page = rows::list(&*self.client().await?, query, after, limit).await;
+            let page = rows::list(&*self.client().await?, query, None, after, limit).await;
             Ok(page.map_err(|error| PostgresError::new("reading rows", &error))?)
+        })
+    }
+
+    /// By the server's clock.
+    fn idle<'a>(
+        &'a self,
+        query: &'a Query,
+        age: Duration,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Page>, BoxError>> {
+        Box::pin(async move {
+            let page = rows::list(&*self.client().await?, query, Some(age), after, limit).await;
+            Ok(Some(page.map_err(|error| PostgresError::new("reading rows", &error))?))
         })
     }
 

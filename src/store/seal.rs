@@ -28,6 +28,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
@@ -206,6 +207,16 @@ impl<S: Store> Store for Sealed<S> {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, BoxError>> {
         self.store.list(query, after, limit)
+    }
+
+    fn idle<'a>(
+        &'a self,
+        query: &'a Query,
+        age: Duration,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Page>, BoxError>> {
+        self.store.idle(query, age, after, limit)
     }
 
     fn count<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Count>, BoxError>> {
