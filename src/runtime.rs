@@ -9,6 +9,7 @@
 //! a program that can read it opens the store.
 
 mod awake;
+mod changes;
 mod live;
 mod locks;
 mod prepared;
@@ -18,7 +19,7 @@ mod time;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::component::{AnyAnswer, AnyComponent, Component};
@@ -28,11 +29,14 @@ use crate::id::{ConversationId, Owner, Turn};
 use crate::kernel::{self, Cause, Outcome, Rejected};
 use crate::record::{Reason, Record, Revision, Stored, Unreadable};
 use crate::registry;
-use crate::store::{Count, LoadError, MemoryStore, Page, Query, Saved, Store, Summary, count_all};
+use crate::store::{Count, Hint, LoadError, MemoryStore, Page, Query, Saved, Store, Summary, count_all};
 use crate::timestamp::Timestamp;
 use crate::view::{Event, View};
 
+use tokio::sync::broadcast;
+
 use awake::Awake;
+pub use changes::Changes;
 use live::{Checkpoint, Live};
 use locks::Locks;
 pub use prepared::{Change, Prepared};
@@ -96,7 +100,22 @@ struct Inner {
     recent: Mutex<Recent>,
     /// Whether nobody else can change what is in the store.
     exclusive: bool,
+    /// Told of every change that can be seen.
+    changes: broadcast::Sender<Hint>,
+    poll: Duration,
     shutting_down: AtomicBool,
+}
+
+impl Inner {
+    /// What others have changed, as the store hears it. Nothing rests on this.
+    fn hear(&self, hint: Hint) {
+        if let Hint::Changed(id) = hint {
+            // It would be tried on, and the save would find out.
+            self.recent.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        }
+        // Nobody need listen.
+        let _ = self.changes.send(hint);
+    }
 }
 
 impl fmt::Debug for Runtime {
@@ -110,6 +129,7 @@ pub struct Builder {
     time: Time,
     retention: Retention,
     cache_bytes: usize,
+    poll: Duration,
 }
 
 impl fmt::Debug for Builder {
@@ -142,6 +162,14 @@ impl Builder {
         self
     }
 
+    /// How often [`Runtime::changes`] tells to look at everything, if others can change what is in the store. 10 seconds
+    /// unless set.
+    #[must_use]
+    pub const fn poll(mut self, every: Duration) -> Self {
+        self.poll = every;
+        self
+    }
+
     /// Opens a runtime that accepts events at once: a conversation is read when somebody asks for it. What the store
     /// holds is told by [`Runtime::scan`].
     ///
@@ -150,7 +178,7 @@ impl Builder {
     /// Two components have one name on disk.
     pub fn open(self, store: impl Store) -> Result<Runtime, Error> {
         registry::check().map_err(|twice| Error::general(ErrorKind::Registry(twice)))?;
-        let Self { time, retention, cache_bytes } = self;
+        let Self { time, retention, cache_bytes, poll } = self;
         let inner = Inner {
             exclusive: store.is_exclusive(),
             recent: Mutex::new(Recent::new(cache_bytes)),
@@ -160,9 +188,19 @@ impl Builder {
             locks: Locks::default(),
             awake: Mutex::default(),
             live: Mutex::default(),
+            changes: broadcast::Sender::new(changes::KEPT),
+            poll,
             shutting_down: AtomicBool::new(false),
         };
-        Ok(Runtime { inner: Arc::new(inner) })
+        let inner = Arc::new(inner);
+        let hears: Weak<Inner> = Arc::downgrade(&inner);
+        inner.store.listen(Box::new(move |hint| {
+            hears.upgrade().is_some_and(|inner| {
+                inner.hear(hint);
+                true
+            })
+        }));
+        Ok(Runtime { inner })
     }
 }
 
@@ -270,7 +308,12 @@ impl Runtime {
 
     /// Sets up a runtime.
     pub fn builder() -> Builder {
-        Builder { time: Time::system(), retention: Retention::default(), cache_bytes: 16 << 20 }
+        Builder {
+            time: Time::system(),
+            retention: Retention::default(),
+            cache_bytes: 16 << 20,
+            poll: Duration::from_secs(10),
+        }
     }
 
     /// Starts a conversation and runs it to its first question. When this returns, it is durable.
@@ -384,6 +427,7 @@ impl Runtime {
         let now = self.now();
         if let Some(live) = self.take_live(id) {
             kernel::end(live.conversation, now);
+            self.changed(id);
             return match live.revision {
                 Some(revision) => self.delete(id, revision).await,
                 None => Ok(()),
@@ -700,6 +744,7 @@ impl Runtime {
                     };
                     self.awake().insert(id);
                     self.live().insert(id, Live { conversation, revision });
+                    self.changed(id);
                     Ok(None)
                 }
                 None => {
@@ -809,6 +854,13 @@ impl Runtime {
         );
         self.awake().insert(id);
         self.recent().insert(Arc::new(record));
+        self.inner.store.tell(id);
+        self.changed(id);
+    }
+
+    /// Lets those know who listen here.
+    fn changed(&self, id: ConversationId) {
+        let _ = self.inner.changes.send(Hint::Changed(id));
     }
 
     async fn delete(&self, id: ConversationId, revision: Revision) -> Result<(), Error> {
@@ -816,6 +868,8 @@ impl Runtime {
         let kind = match self.inner.store.delete(id, revision).await {
             Saved::Applied => {
                 self.awake().remove(id);
+                self.inner.store.tell(id);
+                self.changed(id);
                 return Ok(());
             }
             Saved::NotApplied(source) => ErrorKind::NotSaved(source),

@@ -3,6 +3,8 @@
 //! `tests/postgres.sh` runs it, and installs a server where there is none.
 
 mod common;
+#[path = "postgres/hints.rs"]
+mod hints;
 #[path = "postgres/proxy.rs"]
 mod proxy;
 #[allow(dead_code, reason = "the benchmark uses more of it")]

@@ -9,7 +9,7 @@
 //! became of it, so that nothing can happen behind that look.
 //!
 //! This file is the way in. `connect` makes connections and asks the server for its settings, `schema` knows the tables,
-//! `rows` the statements, and `writer` makes the changes.
+//! `rows` the statements, and `writer` makes the changes. `hints` tells other processes what has changed.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -52,6 +52,7 @@
 //! in one transaction, under an advisory lock; a newer one is refused.
 
 mod connect;
+mod hints;
 mod rows;
 mod schema;
 mod writer;
@@ -68,11 +69,12 @@ use tokio_postgres::{Config, NoTls, Socket, Transaction};
 use crate::error::BoxError;
 use crate::id::ConversationId;
 use crate::record::{Record, Revision};
-use crate::store::{BoxFuture, Count, Each, LoadError, Page, Query, Saved, Store};
+use crate::store::{BoxFuture, Count, Each, Ear, LoadError, Page, Query, Saved, Store};
 
 /// The crate whose configuration, TLS connectors and transactions are taken here.
 pub use tokio_postgres;
 
+use hints::Hints;
 use writer::{Change, Job, Shared};
 
 /// Keeps records in a Postgres database, durably. A cheap handle: clones are the same store.
@@ -89,6 +91,8 @@ use writer::{Change, Job, Shared};
 pub struct PostgresStore {
     jobs: mpsc::Sender<Job>,
     shared: Arc<Shared>,
+    /// Gone if the host wants none.
+    hints: Option<Arc<Hints>>,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -103,11 +107,12 @@ pub struct Options {
     connections: usize,
     timeout: Duration,
     queue: usize,
+    hints: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connections: 8, timeout: Duration::from_secs(10), queue: 4_096 }
+        Self { connections: 8, timeout: Duration::from_secs(10), queue: 4_096, hints: true }
     }
 }
 
@@ -118,7 +123,7 @@ const WRITERS: usize = 2;
 const PAGE: usize = 256;
 
 impl Options {
-    /// The most connections that are held open, at least 4. 8 unless set.
+    /// The most connections that are held open, beside the one for [hints](Self::hints), at least 4. 8 unless set.
     #[must_use]
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections.max(4);
@@ -137,6 +142,15 @@ impl Options {
     #[must_use]
     pub fn queue(mut self, changes: usize) -> Self {
         self.queue = changes.max(1);
+        self
+    }
+
+    /// Whether this process tells others which conversations it changes and hears what they tell, by `NOTIFY` and
+    /// `LISTEN` on a connection of their own. They are told after a change has been committed, so no change waits for
+    /// that, and of many at once together. Nothing rests on it: see [`Store::listen`]. It does unless set.
+    #[must_use]
+    pub fn hints(mut self, hints: bool) -> Self {
+        self.hints = hints;
         self
     }
 
@@ -159,10 +173,12 @@ impl Options {
     pub async fn connect_tls<T>(&self, config: Config, tls: T) -> Result<PostgresStore, OpenError>
     where
         T: MakeTlsConnect<Socket> + Clone + Sync + Send + 'static,
-        T::Stream: Sync + Send,
+        T::Stream: Sync + Send + 'static,
         T::TlsConnect: Sync + Send,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
+        let config = connect::complete(config, self);
+        let dial = hints::dial(config.clone(), tls.clone());
         let pool = connect::pool(config, tls, self)?;
         let mut connection = connect::connect(&pool).await.map_err(OpenError::Server)?;
         schema::migrate(&mut connection.client).await?;
@@ -172,7 +188,8 @@ impl Options {
         for _ in 0..WRITERS {
             tokio::spawn(writer::write(Arc::clone(&shared)));
         }
-        Ok(PostgresStore { jobs, shared })
+        let hints = self.hints.then(|| Hints::begin(dial, self.timeout)).transpose()?;
+        Ok(PostgresStore { jobs, shared, hints: hints.map(Arc::new) })
     }
 }
 
@@ -297,6 +314,18 @@ impl Store for PostgresStore {
 
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
         Box::pin(self.change(Change { id, replaces: Some(replaces), record: None }))
+    }
+
+    fn listen(&self, ear: Ear) {
+        if let Some(hints) = &self.hints {
+            hints.listen(ear);
+        }
+    }
+
+    fn tell(&self, id: ConversationId) {
+        if let Some(hints) = &self.hints {
+            hints.tell(id);
+        }
     }
 }
 

@@ -39,7 +39,7 @@ use zeroize::Zeroizing;
 use crate::error::BoxError;
 use crate::id::ConversationId;
 use crate::record::{EncodeError, Reason, Record, Revision, Unreadable};
-use crate::store::{BoxFuture, Count, Each, LoadError, Page, Query, Saved, Store};
+use crate::store::{BoxFuture, Count, Each, Ear, LoadError, Page, Query, Saved, Store};
 
 /// The keys of a [`Sealed`] store, each with a name that is written beside what it has sealed.
 #[derive(Clone)]
@@ -231,6 +231,14 @@ impl<S: Store> Store for Sealed<S> {
                 Err(error) => Saved::NotApplied(error.into()),
             }
         })
+    }
+
+    fn listen(&self, ear: Ear) {
+        self.store.listen(ear);
+    }
+
+    fn tell(&self, id: ConversationId) {
+        self.store.tell(id);
     }
 
     fn is_exclusive(&self) -> bool {
