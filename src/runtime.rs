@@ -9,16 +9,18 @@
 //! a program that can read it opens the store.
 
 mod awake;
+mod changes;
 mod live;
 mod locks;
 mod prepared;
 mod recent;
+mod time;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use crate::component::{AnyAnswer, AnyComponent, Component};
 use crate::conversation::{Conversation, Instance};
@@ -27,15 +29,19 @@ use crate::id::{ConversationId, Owner, Turn};
 use crate::kernel::{self, Cause, Outcome, Rejected};
 use crate::record::{Fits, Readers, Reason, Record, Revision, Stored, Unreadable};
 use crate::registry;
-use crate::store::{Count, LoadError, MemoryStore, Page, Query, Saved, Store, Summary, count_all};
+use crate::store::{Count, Hint, LoadError, MemoryStore, Page, Query, Saved, Store, Summary, count_all};
 use crate::timestamp::Timestamp;
 use crate::view::{Event, View};
 
+use tokio::sync::broadcast;
+
 use awake::Awake;
+pub use changes::Changes;
 use live::{Checkpoint, Live};
 use locks::Locks;
 pub use prepared::{Change, Prepared};
 use recent::Recent;
+use time::Time;
 
 /// Where the runtime gets the time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -86,7 +92,7 @@ pub struct Runtime {
 struct Inner {
     store: Box<dyn Store>,
     readers: Readers,
-    clock: Clock,
+    time: Time,
     retention: Retention,
     locks: Locks,
     awake: Mutex<Awake>,
@@ -95,7 +101,22 @@ struct Inner {
     recent: Mutex<Recent>,
     /// Whether nobody else can change what is in the store.
     exclusive: bool,
+    /// Told of every change that can be seen.
+    changes: broadcast::Sender<Hint>,
+    poll: Duration,
     shutting_down: AtomicBool,
+}
+
+impl Inner {
+    /// What others have changed, as the store hears it. Nothing rests on this.
+    fn hear(&self, hint: Hint) {
+        if let Hint::Changed(id) = hint {
+            // It would be tried on, and the save would find out.
+            self.recent.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        }
+        // Nobody need listen.
+        let _ = self.changes.send(hint);
+    }
 }
 
 impl fmt::Debug for Runtime {
@@ -107,9 +128,10 @@ impl fmt::Debug for Runtime {
 /// Sets up a [`Runtime`].
 pub struct Builder {
     readers: Readers,
-    clock: Clock,
+    time: Time,
     retention: Retention,
     cache_bytes: usize,
+    poll: Duration,
 }
 
 impl fmt::Debug for Builder {
@@ -119,10 +141,10 @@ impl fmt::Debug for Builder {
 }
 
 impl Builder {
-    /// Takes the time from here instead of the system.
+    /// Takes the time from here instead of the system. It is believed, also by [`Runtime::reap`].
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        self.clock = Arc::new(clock);
+        self.time = Time::host(Arc::new(clock));
         self
     }
 
@@ -150,6 +172,14 @@ impl Builder {
         self
     }
 
+    /// How often [`Runtime::changes`] tells to look at everything, if others can change what is in the store. 10 seconds
+    /// unless set.
+    #[must_use]
+    pub const fn poll(mut self, every: Duration) -> Self {
+        self.poll = every;
+        self
+    }
+
     /// Opens a runtime that accepts events at once: a conversation is read when somebody asks for it. What the store
     /// holds is told by [`Runtime::scan`].
     ///
@@ -158,20 +188,30 @@ impl Builder {
     /// Two components have one name on disk.
     pub fn open(self, store: impl Store) -> Result<Runtime, Error> {
         registry::check().map_err(|twice| Error::general(ErrorKind::Registry(twice)))?;
-        let Self { readers, clock, retention, cache_bytes } = self;
+        let Self { readers, time, retention, cache_bytes, poll } = self;
         let inner = Inner {
             exclusive: store.is_exclusive(),
             recent: Mutex::new(Recent::new(cache_bytes)),
             store: Box::new(store),
             readers,
-            clock,
+            time,
             retention,
             locks: Locks::default(),
             awake: Mutex::default(),
             live: Mutex::default(),
+            changes: broadcast::Sender::new(changes::KEPT),
+            poll,
             shutting_down: AtomicBool::new(false),
         };
-        Ok(Runtime { inner: Arc::new(inner) })
+        let inner = Arc::new(inner);
+        let hears: Weak<Inner> = Arc::downgrade(&inner);
+        inner.store.listen(Box::new(move |hint| {
+            hears.upgrade().is_some_and(|inner| {
+                inner.hear(hint);
+                true
+            })
+        }));
+        Ok(Runtime { inner })
     }
 }
 
@@ -312,9 +352,10 @@ impl Runtime {
     pub fn builder() -> Builder {
         Builder {
             readers: Readers::default(),
-            clock: Arc::new(|| SystemTime::now().into()),
+            time: Time::system(),
             retention: Retention::default(),
             cache_bytes: 16 << 20,
+            poll: Duration::from_secs(10),
         }
     }
 
@@ -429,6 +470,7 @@ impl Runtime {
         let now = self.now();
         if let Some(live) = self.take_live(id) {
             kernel::end(live.conversation, now);
+            self.changed(id);
             return match live.revision {
                 Some(revision) => self.delete(id, revision).await,
                 None => Ok(()),
@@ -494,9 +536,13 @@ impl Runtime {
         self.delete(id, record.revision()).await
     }
 
-    /// Ends the conversations that nobody has touched for `idle`, and deletes the ended ones whose time is over. Gives
-    /// the ids of those that are gone. One that is answered meanwhile is left alone, and a clock that was set back
-    /// removes nothing.
+    /// Ends the conversations that nobody has changed for `idle`, and deletes the ended ones whose time is over. Gives
+    /// the ids of those that are gone. One that is answered meanwhile, here or by another process, is left alone.
+    ///
+    /// How old a record is says the clock of the [store](Store::idle), if it has one: then the clocks of the processes
+    /// do not matter. Otherwise the clock of this process does. If that is the system's and is set while the program
+    /// runs, nothing is deleted because of that: what this process has saved never looks older to it than it is. Of what
+    /// an earlier process has saved it believes the clock at which it began.
     ///
     /// # Errors
     ///
@@ -505,36 +551,53 @@ impl Runtime {
     #[tracing::instrument(level = "debug", skip_all)]
     pub async fn reap(&self, idle: Duration) -> Result<Vec<ConversationId>, Error> {
         self.accepting()?;
-        let now = self.now();
         let mut gone = Vec::new();
+        self.reap_those(&Query::all().ended(false), idle, &mut gone).await?;
+        let kept = match self.inner.retention {
+            Retention::AtOnce => Duration::ZERO,
+            Retention::For(time) => time,
+            Retention::UntilForgotten => return Ok(gone),
+        };
+        self.reap_those(&Query::all().ended(true), kept, &mut gone).await?;
+        Ok(gone)
+    }
+
+    /// Of what matches, those that have not been changed for `age`.
+    async fn reap_those(&self, query: &Query, age: Duration, gone: &mut Vec<ConversationId>) -> Result<(), Error> {
         let mut after = None;
         loop {
-            let page = self.list(&Query::all(), after, REAPED_AT_ONCE).await?;
+            let page = self.inner.store.idle(query, age, after, REAPED_AT_ONCE).await;
+            let (page, by_clock) = match page.map_err(|error| Error::general(ErrorKind::Store(error)))? {
+                Some(page) => (page, None),
+                None => (self.list(query, after, REAPED_AT_ONCE).await?, Some(self.inner.time.believed())),
+            };
             for summary in &page {
-                if self.is_over(summary, idle, now) && self.reap_one(summary.id, idle, now).await {
+                if by_clock.is_none_or(|now| is_over(summary, age, now)) && self.reap_one(summary).await {
                     gone.push(summary.id);
                 }
             }
             match page.last() {
                 Some(last) if page.len() == REAPED_AT_ONCE => after = Some(last.id),
-                Some(_) | None => return Ok(gone),
+                Some(_) | None => return Ok(()),
             }
         }
     }
 
-    async fn reap_one(&self, id: ConversationId, idle: Duration, now: Timestamp) -> bool {
+    /// Deletes a conversation if it is still the one that was found to be over.
+    async fn reap_one(&self, found: &Summary) -> bool {
+        let id = found.id;
         let _lock = self.inner.locks.lock(id).await;
-        // Looked at again under the lock: it may have been answered in between, here or by another process.
         let Ok(record) = self.load(id).await else { return false };
-        if self.live().contains_key(&id) || !self.is_over(&Summary::of(&record), idle, now) {
+        if self.live().contains_key(&id) || record.revision() != found.revision {
             return false;
         }
         match self.decode(&record) {
-            Ok(Stored::Conversation(conversation)) => drop(kernel::end(conversation, now)),
+            Ok(Stored::Conversation(conversation)) => drop(kernel::end(conversation, self.now())),
             Ok(Stored::Ended(_)) => {}
             // It is not this program's to remove.
             Err(_) => return false,
         }
+        // The store compares the revision once more: another process may have been faster.
         match self.delete(id, record.revision()).await {
             Ok(()) => {
                 tracing::info!(conversation = %id, "reaped");
@@ -544,18 +607,6 @@ impl Runtime {
                 tracing::warn!(conversation = %id, %error, "could not reap");
                 false
             }
-        }
-    }
-
-    fn is_over(&self, summary: &Summary, idle: Duration, now: Timestamp) -> bool {
-        let age = now.since(summary.touched);
-        if summary.waits_for.is_some() {
-            return age >= idle && age > Duration::ZERO;
-        }
-        match self.inner.retention {
-            Retention::AtOnce => true,
-            Retention::For(time) => age >= time,
-            Retention::UntilForgotten => false,
         }
     }
 
@@ -775,6 +826,7 @@ impl Runtime {
                     };
                     self.awake().insert(id);
                     self.live().insert(id, Live { conversation, revision });
+                    self.changed(id);
                     Ok(None)
                 }
                 None => {
@@ -884,6 +936,13 @@ impl Runtime {
         );
         self.awake().insert(id);
         self.recent().insert(Arc::new(record));
+        self.inner.store.tell(id);
+        self.changed(id);
+    }
+
+    /// Lets those know who listen here.
+    fn changed(&self, id: ConversationId) {
+        let _ = self.inner.changes.send(Hint::Changed(id));
     }
 
     async fn delete(&self, id: ConversationId, revision: Revision) -> Result<(), Error> {
@@ -891,6 +950,8 @@ impl Runtime {
         let kind = match self.inner.store.delete(id, revision).await {
             Saved::Applied => {
                 self.awake().remove(id);
+                self.inner.store.tell(id);
+                self.changed(id);
                 return Ok(());
             }
             Saved::NotApplied(source) => ErrorKind::NotSaved(source),
@@ -966,7 +1027,7 @@ impl Runtime {
     }
 
     fn now(&self) -> Timestamp {
-        (self.inner.clock)()
+        self.inner.time.now()
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {
@@ -981,6 +1042,13 @@ impl Runtime {
         // No author code runs under this lock.
         self.inner.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a record is that old, by the clock of this process.
+fn is_over(summary: &Summary, age: Duration, now: Timestamp) -> bool {
+    let is = now.since(summary.touched);
+    // What goes on in this very moment is not idle, and a clock that was set back shows everything in its future.
+    is >= age && (summary.waits_for.is_none() || is > Duration::ZERO)
 }
 
 /// What an event came to, before anything is saved.

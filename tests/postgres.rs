@@ -3,6 +3,8 @@
 //! `tests/postgres.sh` runs it, and installs a server where there is none.
 
 mod common;
+#[path = "postgres/hints.rs"]
+mod hints;
 #[path = "postgres/proxy.rs"]
 mod proxy;
 #[allow(dead_code, reason = "the benchmark uses more of it")]
@@ -16,8 +18,8 @@ use std::time::Duration;
 use common::Counter;
 use proxy::Proxy;
 use server::Server;
-use stube::error::BoxError;
-use stube::runtime::{Prepared, Reply, Runtime};
+use stube::error::{BoxError, ErrorKind};
+use stube::runtime::{Prepared, Reply, Retention, Runtime};
 use stube::store::Query;
 use stube::store::contract::{self, Harness};
 use stube::store::postgres::tokio_postgres::{Client, Config};
@@ -104,9 +106,110 @@ async fn tables_of_a_newer_version_are_refused_and_many_may_make_them_at_once() 
     while let Some(opened) = opening.join_next().await {
         opened.expect("no panic").expect("it opens");
     }
-    server.client(&config).await.batch_execute("UPDATE stube_store SET version = 2").await.expect("it can be changed");
+    server.client(&config).await.batch_execute("UPDATE stube_store SET version = 3").await.expect("it can be changed");
     let error = PostgresStore::connect(config).await.expect_err("it is newer");
-    assert!(matches!(error, OpenError::Newer { found: 2, known: 1 }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 3, known: 2 }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_version_1_are_brought_to_this_one_and_nothing_in_them_looks_idle() {
+    let server = Server::start(&[]).await;
+    let config = server.database().await;
+    let runtime = Runtime::open(open(&config).await).expect("it opens");
+    let id = runtime.start(Counter::new()).await.expect("it starts").id;
+    let earlier = "ALTER TABLE stube_conversation DROP COLUMN changed; UPDATE stube_store SET version = 1";
+    server.client(&config).await.batch_execute(earlier).await.expect("it can be changed");
+    let runtime = Runtime::open(open(&config).await).expect("it opens");
+    assert_eq!(runtime.reap(HOUR).await.expect("it reaps"), []);
+    assert_eq!(common::send(&runtime, id, Event::new("up")).await.expect("it is saved"), Reply::Applied);
+    make_old(&server, &config, id).await;
+    assert_eq!(runtime.reap(HOUR).await.expect("it reaps"), [id]);
+}
+
+// ---- Clocks -------------------------------------------------------------------------------------------------------
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Makes it so that a conversation was last changed two hours ago, as the server knows it.
+async fn make_old(server: &Server, config: &Config, id: ConversationId) {
+    let sql = "UPDATE stube_conversation SET changed = changed - interval '2 hours' WHERE id = $1";
+    assert_eq!(server.client(config).await.execute(sql, &[&id.to_string()]).await.expect("it can be changed"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_whose_clocks_are_years_apart_reap_what_is_idle_by_the_server() {
+    const YEARS: u64 = 10 * 365 * 86_400_000;
+    let server = Server::start(&[]).await;
+    let config = server.database().await;
+    let now = stube::Timestamp::from(std::time::SystemTime::now()).as_millis();
+    let mut runtimes = Vec::new();
+    for millis in [now - YEARS, now, now + YEARS] {
+        let clock = common::Clock::new();
+        clock.set(millis);
+        let retention = Retention::For(HOUR);
+        runtimes.push(clock.builder().retention(retention).open(open(&config).await).expect("it opens"));
+    }
+    // One that goes on and one that has ended, by each clock.
+    let mut ids = Vec::new();
+    for runtime in &runtimes {
+        for action in ["up", "answer"] {
+            let id = runtime.start(Counter::new()).await.expect("it starts").id;
+            let _ = common::send(runtime, id, Event::new(action)).await.expect("it is saved");
+            ids.push(id);
+        }
+    }
+    for runtime in &runtimes {
+        assert_eq!(runtime.reap(HOUR).await.expect("it reaps"), [], "nothing is an hour old");
+    }
+    for (number, old) in ids.iter().enumerate() {
+        make_old(&server, &config, *old).await;
+        let runtime = &runtimes[(number + 1) % runtimes.len()];
+        assert_eq!(runtime.reap(HOUR).await.expect("it reaps"), [*old], "the one that is old by the server");
+    }
+    assert!(common::all(&runtimes[1]).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_reapers_and_people_an_answer_is_never_reaped() {
+    let server = Server::start(&[]).await;
+    let config = server.database().await;
+    let people = Runtime::open(open(&config).await).expect("it opens");
+    let reapers = [open(&config).await, open(&config).await].map(|store| Runtime::open(store).expect("it opens"));
+    let mut reaping = JoinSet::new();
+    let (mut answered, mut reaped) = (Vec::new(), Vec::new());
+    // The answer comes earlier or later each time, so that the two meet.
+    let mut delay = Duration::from_millis(4);
+    while answered.len() < 15 || reaped.len() < 15 {
+        let id = people.start(Counter::new()).await.expect("it starts").id;
+        let (turn, _) = common::open(&people, id).await;
+        make_old(&server, &config, id).await;
+        for reaper in reapers.clone() {
+            reaping.spawn(async move { reaper.reap(HOUR).await });
+        }
+        tokio::time::sleep(delay).await;
+        let reply = people.dispatch(id, turn, Event::new("up")).await;
+        let mut gone = Vec::new();
+        while let Some(done) = reaping.join_next().await {
+            gone.extend(done.expect("no panic").expect("it reaps"));
+        }
+        match reply {
+            Ok(Reply::Applied) => {
+                assert!(!gone.contains(&id), "it was answered");
+                assert_eq!(common::open(&people, id).await.1, "1 0 ");
+                answered.push(id);
+                delay = delay * 5 / 4;
+            }
+            Err(error) => {
+                assert!(matches!(error.kind, ErrorKind::NotFound), "{error}");
+                reaped.push(id);
+                delay = delay * 3 / 4;
+            }
+            Ok(other) => panic!("{other:?}"),
+        }
+        for id in &answered {
+            assert!(!gone.contains(id), "it was answered before");
+        }
+    }
 }
 
 // ---- What fails ---------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ async fn the_memory_store_keeps_what_it_can() {
     report.assert();
     // Nothing outlives it and nothing is below it.
     let not_checked = [Unreadable, Reopened, RevisionsReopened, Faults, Recovery, Unknown];
-    assert_eq!(report.not_checked(), [&not_checked[..], &CUTS].concat(), "{report}");
+    assert_eq!(report.not_checked(), [&not_checked[..], &CUTS, &[Idle]].concat(), "{report}");
     assert!(report.to_string().contains("not checked  C24"), "{report}");
 }
 
@@ -85,7 +85,7 @@ mod files {
         let report = contract::run(Files(TempDir::new().expect("a directory"))).await;
         report.assert();
         // On a disk in memory these are checked too, in the file store's own tests.
-        assert_eq!(report.not_checked(), [&[Faults, Recovery, Unknown][..], &CUTS].concat(), "{report}");
+        assert_eq!(report.not_checked(), [&[Faults, Recovery, Unknown][..], &CUTS, &[Idle]].concat(), "{report}");
     }
 }
 
@@ -144,6 +144,7 @@ fn broken(flaw: Flaw) -> &'static [Promise] {
         Flaw::TakesLostForRefused | Flaw::AnswersBefore | Flaw::GivesUpTheLine | Flaw::BelievesItHasSaved => {
             &[Faults, Recovery, Unknown]
         }
+        Flaw::AgesByTouched => &[Idle],
     }
 }
 

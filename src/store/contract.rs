@@ -183,6 +183,7 @@ impl<H: Harness> Suite<H> {
             Promise::CutInside => self.cut_inside().await,
             Promise::CutAfterFault => self.cut_after_fault().await,
             Promise::CutAfterKill => self.cut_after_kill().await,
+            Promise::Idle => plain::idle(&self.fresh().await?).await,
         }
     }
 

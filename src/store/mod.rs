@@ -9,6 +9,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use crate::error::BoxError;
 use crate::id::ConversationId;
@@ -77,6 +78,18 @@ impl std::error::Error for LoadError {}
 /// What [`Store::load_all`] hands each entry to.
 pub type Each<'a> = dyn FnMut(Result<Record, Unreadable>) + Send + 'a;
 
+/// What others may have changed in a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// This conversation.
+    Changed(ConversationId),
+    /// Any of them: something may not have been heard.
+    Anything,
+}
+
+/// What is to hear [`Hint`]s. It must not block, and gives whether it wants to hear more.
+pub type Ear = Box<dyn Fn(Hint) -> bool + Send + Sync>;
+
 /// A place for records.
 ///
 /// Its methods may be called from many tasks at once. For one id, a caller waits for one change to be answered before
@@ -132,6 +145,26 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         })
     }
 
+    /// A page, as [`list`](Self::list) gives it, of what matches and was last changed at least `age` ago by a clock that
+    /// all who use the store share, whatever [`touched`](Summary::touched) says. `None` if there is no such clock.
+    ///
+    /// It is what a runtime deletes by, so that no wrong clock of one process ends the conversations of all. Unless a
+    /// store has a clock, there is none.
+    ///
+    /// # Errors
+    ///
+    /// The store could not be read.
+    fn idle<'a>(
+        &'a self,
+        query: &'a Query,
+        age: Duration,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Page>, BoxError>> {
+        let _ = (query, age, after, limit);
+        Box::pin(async { Ok(None) })
+    }
+
     /// How many records match, by flow and state, in the order of their names. What cannot be read is left out.
     ///
     /// Unless a store knows better, this reads all records.
@@ -149,6 +182,19 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Puts `record` in place of the one of revision `replaces`; `None` if there must be none yet.
     fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved>;
+
+    /// Hands hints of what others change to `ear`, from now on: what they [told](Self::tell), and
+    /// [`Anything`](Hint::Anything) whenever some of it may not have come. Hints may come late, twice, or not at all.
+    /// Unless a store says how, nothing is ever heard.
+    fn listen(&self, ear: Ear) {
+        drop(ear);
+    }
+
+    /// Lets the others who [listen](Self::listen) know that a conversation has changed. The runtime calls it after a
+    /// change is durable, and waits for nothing. Unless a store says how, nobody is told.
+    fn tell(&self, id: ConversationId) {
+        let _ = id;
+    }
 
     /// Whether nobody else can change a record while this store is open. Then the runtime may answer from a record that
     /// it has seen; a change that comes about all the same must be a [`Conflict`](Saved::Conflict) of the next save.
@@ -190,6 +236,16 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
         (**self).list(query, after, limit)
     }
 
+    fn idle<'a>(
+        &'a self,
+        query: &'a Query,
+        age: Duration,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Page>, BoxError>> {
+        (**self).idle(query, age, after, limit)
+    }
+
     fn count<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Count>, BoxError>> {
         (**self).count(query)
     }
@@ -200,6 +256,14 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
 
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
         (**self).delete(id, replaces)
+    }
+
+    fn listen(&self, ear: Ear) {
+        (**self).listen(ear);
+    }
+
+    fn tell(&self, id: ConversationId) {
+        (**self).tell(id);
     }
 
     /// Not even if the store itself is: whoever else holds the `Arc` may change it.

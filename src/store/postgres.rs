@@ -9,7 +9,7 @@
 //! became of it, so that nothing can happen behind that look.
 //!
 //! This file is the way in. `connect` makes connections and asks the server for its settings, `schema` knows the tables,
-//! `rows` the statements, and `writer` makes the changes.
+//! `rows` the statements, and `writer` makes the changes. `hints` tells other processes what has changed.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,7 +35,8 @@
 //! | `waits_for` | text or null | the component that it waits for; null once it has ended |
 //! | `owner` | bytea or null | whom it belongs to, in UTF-8 |
 //! | `due` | timestamptz or null | when it is due |
-//! | `touched` | timestamptz | when it last changed |
+//! | `touched` | timestamptz | when it last changed, by the clock of the process that changed it |
+//! | `changed` | timestamptz | the same by the server's clock, for [`Store::idle`] |
 //! | `record` | bytea | the whole record with its checksum, JSON in UTF-8 |
 //!
 //! The record is `bytea` because `jsonb` orders and rewrites what it is given.
@@ -47,10 +48,11 @@
 //! SELECT convert_from(record, 'UTF8')::json -> 'body' FROM stube_conversation WHERE id = 'cv-…';
 //! ```
 //!
-//! `stube_store` has one row: the `version` of these tables, which is 1. Opening an older version brings it to this one
+//! `stube_store` has one row: the `version` of these tables, which is 2. Opening an older version brings it to this one
 //! in one transaction, under an advisory lock; a newer one is refused.
 
 mod connect;
+mod hints;
 mod rows;
 mod schema;
 mod writer;
@@ -67,11 +69,12 @@ use tokio_postgres::{Config, NoTls, Socket, Transaction};
 use crate::error::BoxError;
 use crate::id::ConversationId;
 use crate::record::{Record, Revision};
-use crate::store::{BoxFuture, Count, Each, LoadError, Page, Query, Saved, Store};
+use crate::store::{BoxFuture, Count, Each, Ear, LoadError, Page, Query, Saved, Store};
 
 /// The crate whose configuration, TLS connectors and transactions are taken here.
 pub use tokio_postgres;
 
+use hints::Hints;
 use writer::{Change, Job, Shared};
 
 /// Keeps records in a Postgres database, durably. A cheap handle: clones are the same store.
@@ -88,6 +91,8 @@ use writer::{Change, Job, Shared};
 pub struct PostgresStore {
     jobs: mpsc::Sender<Job>,
     shared: Arc<Shared>,
+    /// Gone if the host wants none.
+    hints: Option<Arc<Hints>>,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -102,11 +107,12 @@ pub struct Options {
     connections: usize,
     timeout: Duration,
     queue: usize,
+    hints: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connections: 8, timeout: Duration::from_secs(10), queue: 4_096 }
+        Self { connections: 8, timeout: Duration::from_secs(10), queue: 4_096, hints: true }
     }
 }
 
@@ -117,7 +123,7 @@ const WRITERS: usize = 2;
 const PAGE: usize = 256;
 
 impl Options {
-    /// The most connections that are held open, at least 4. 8 unless set.
+    /// The most connections that are held open, beside the one for [hints](Self::hints), at least 4. 8 unless set.
     #[must_use]
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections.max(4);
@@ -136,6 +142,15 @@ impl Options {
     #[must_use]
     pub fn queue(mut self, changes: usize) -> Self {
         self.queue = changes.max(1);
+        self
+    }
+
+    /// Whether this process tells others which conversations it changes and hears what they tell, by `NOTIFY` and
+    /// `LISTEN` on a connection of their own. They are told after a change has been committed, so no change waits for
+    /// that, and of many at once together. Nothing rests on it: see [`Store::listen`]. It does unless set.
+    #[must_use]
+    pub fn hints(mut self, hints: bool) -> Self {
+        self.hints = hints;
         self
     }
 
@@ -158,10 +173,12 @@ impl Options {
     pub async fn connect_tls<T>(&self, config: Config, tls: T) -> Result<PostgresStore, OpenError>
     where
         T: MakeTlsConnect<Socket> + Clone + Sync + Send + 'static,
-        T::Stream: Sync + Send,
+        T::Stream: Sync + Send + 'static,
         T::TlsConnect: Sync + Send,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
+        let config = connect::complete(config, self);
+        let dial = hints::dial(config.clone(), tls.clone());
         let pool = connect::pool(config, tls, self)?;
         let mut connection = connect::connect(&pool).await.map_err(OpenError::Server)?;
         schema::migrate(&mut connection.client).await?;
@@ -171,7 +188,8 @@ impl Options {
         for _ in 0..WRITERS {
             tokio::spawn(writer::write(Arc::clone(&shared)));
         }
-        Ok(PostgresStore { jobs, shared })
+        let hints = self.hints.then(|| Hints::begin(dial, self.timeout)).transpose()?;
+        Ok(PostgresStore { jobs, shared, hints: hints.map(Arc::new) })
     }
 }
 
@@ -264,8 +282,22 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, BoxError>> {
         Box::pin(async move {
-            let page = rows::list(&*self.client().await?, query, after, limit).await;
+            let page = rows::list(&*self.client().await?, query, None, after, limit).await;
             Ok(page.map_err(|error| PostgresError::new("reading rows", &error))?)
+        })
+    }
+
+    /// By the server's clock.
+    fn idle<'a>(
+        &'a self,
+        query: &'a Query,
+        age: Duration,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Page>, BoxError>> {
+        Box::pin(async move {
+            let page = rows::list(&*self.client().await?, query, Some(age), after, limit).await;
+            Ok(Some(page.map_err(|error| PostgresError::new("reading rows", &error))?))
         })
     }
 
@@ -282,6 +314,18 @@ impl Store for PostgresStore {
 
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
         Box::pin(self.change(Change { id, replaces: Some(replaces), record: None }))
+    }
+
+    fn listen(&self, ear: Ear) {
+        if let Some(hints) = &self.hints {
+            hints.listen(ear);
+        }
+    }
+
+    fn tell(&self, id: ConversationId) {
+        if let Some(hints) = &self.hints {
+            hints.tell(id);
+        }
     }
 }
 

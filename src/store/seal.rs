@@ -28,6 +28,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
@@ -38,7 +39,7 @@ use zeroize::Zeroizing;
 use crate::error::BoxError;
 use crate::id::ConversationId;
 use crate::record::{EncodeError, Reason, Record, Revision, Unreadable};
-use crate::store::{BoxFuture, Count, Each, LoadError, Page, Query, Saved, Store};
+use crate::store::{BoxFuture, Count, Each, Ear, LoadError, Page, Query, Saved, Store};
 
 /// The keys of a [`Sealed`] store, each with a name that is written beside what it has sealed.
 #[derive(Clone)]
@@ -208,6 +209,16 @@ impl<S: Store> Store for Sealed<S> {
         self.store.list(query, after, limit)
     }
 
+    fn idle<'a>(
+        &'a self,
+        query: &'a Query,
+        age: Duration,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Page>, BoxError>> {
+        self.store.idle(query, age, after, limit)
+    }
+
     fn count<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Count>, BoxError>> {
         self.store.count(query)
     }
@@ -220,6 +231,14 @@ impl<S: Store> Store for Sealed<S> {
                 Err(error) => Saved::NotApplied(error.into()),
             }
         })
+    }
+
+    fn listen(&self, ear: Ear) {
+        self.store.listen(ear);
+    }
+
+    fn tell(&self, id: ConversationId) {
+        self.store.tell(id);
     }
 
     fn is_exclusive(&self) -> bool {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant, SystemTime};
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -11,7 +12,7 @@ use stube::error::BoxError;
 use stube::record::{Reason, Record, Revision, Unreadable};
 use stube::store::contract::{Fault, Harness};
 use stube::store::{BoxFuture, Count, Each, LoadError, Page, Query, Saved, Store, Summary};
-use stube::{ConversationId, MemoryStore};
+use stube::{ConversationId, MemoryStore, Timestamp};
 use tokio::task::yield_now;
 
 /// What is wrong with a store.
@@ -70,10 +71,12 @@ pub(crate) enum Flaw {
     GivesUpTheLine,
     /// Believes after an unknown outcome that it has saved.
     BelievesItHasSaved,
+    /// Takes the word of whoever saved for when that was.
+    AgesByTouched,
 }
 
 impl Flaw {
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::RewritesJson,
         Self::HoldsAMillionBytes,
         Self::KeepsHalfOfAnId,
@@ -100,6 +103,7 @@ impl Flaw {
         Self::AnswersBefore,
         Self::GivesUpTheLine,
         Self::BelievesItHasSaved,
+        Self::AgesByTouched,
     ];
 }
 
@@ -133,6 +137,8 @@ type Entries = BTreeMap<ConversationId, Entry>;
 #[derive(Debug, Default)]
 struct Server {
     entries: Mutex<Entries>,
+    /// When each was changed.
+    changed: Mutex<BTreeMap<ConversationId, Instant>>,
     /// What there was before the last change.
     before: Mutex<Entries>,
 }
@@ -144,6 +150,11 @@ impl Server {
 
     fn before(&self) -> MutexGuard<'_, Entries> {
         self.before.lock().expect("no test panics in here")
+    }
+
+    /// How long ago it was changed.
+    fn age(&self, id: ConversationId) -> Duration {
+        self.changed.lock().expect("no test panics in here").get(&id).map_or(Duration::ZERO, Instant::elapsed)
     }
 
     fn revision(&self, id: ConversationId) -> Option<Revision> {
@@ -302,6 +313,7 @@ impl Remote {
         }
         *self.server.before() = entries.clone();
         self.mind().loaded.insert(id);
+        self.server.changed.lock().expect("no test panics in here").insert(id, Instant::now());
         let old = match &change.new {
             Some(new) if self.has(Flaw::RewritesJson) => entries.insert(id, Entry::Whole(rewritten(new))),
             Some(new) => entries.insert(id, Entry::Whole(new.clone())),
@@ -439,6 +451,23 @@ impl Store for Remote {
             let page: Page = summaries.into_iter().skip(skipped).take(limit).collect();
             self.mind().listed.extend(page.last().map(|last| (last.id, skipped + page.len())));
             Ok(page)
+        })
+    }
+
+    fn idle<'a>(
+        &'a self,
+        query: &'a Query,
+        age: Duration,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Page>, BoxError>> {
+        Box::pin(async move {
+            let is_idle = |summary: &Summary| match self.has(Flaw::AgesByTouched) {
+                true => Timestamp::from(SystemTime::now()).since(summary.touched) >= age,
+                false => self.server.age(self.key(summary.id)) >= age,
+            };
+            let summaries = self.summaries(query)?.into_iter().filter(is_idle);
+            Ok(Some(summaries.filter(|summary| after.is_none_or(|after| summary.id > after)).take(limit).collect()))
         })
     }
 

@@ -1,6 +1,7 @@
 //! What a store does for one caller while nothing goes wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::id::ConversationId;
 use crate::record::{Record, Revision};
@@ -350,4 +351,50 @@ pub(super) async fn counts(store: &impl Store) -> Checked {
 
 async fn count(store: &impl Store, query: &Query) -> Result<Vec<Count>, Stop> {
     store.count(query).await.map_err(Stop::failed("counting"))
+}
+
+// ---- Age ----------------------------------------------------------------------------------------------------------
+
+pub(super) async fn idle(store: &impl Store) -> Checked {
+    const DAY: Duration = Duration::from_secs(86_400);
+    // The clocks of those who save are as wrong as can be.
+    let touched = |number: u64| Timestamp::from_millis(if number.is_multiple_of(2) { 0 } else { u64::MAX });
+    let at = |number, revision| {
+        let mut draft = Draft::new(id(number), revision);
+        draft.header.touched = touched(number);
+        // One in three has ended.
+        draft.header.waits_for = draft.header.waits_for.filter(|_| !number.is_multiple_of(3));
+        draft.seal()
+    };
+    let mut crowd = Vec::new();
+    for number in 0..12 {
+        save(store, &at(number, Revision::FIRST), None).await?;
+        let last = at(number, revision(2));
+        save(store, &last, Some(Revision::FIRST)).await?;
+        crowd.push(last);
+    }
+    let mut summaries: Vec<_> = crowd.iter().map(Summary::of).collect();
+    summaries.sort_by_key(|summary| summary.id);
+    for query in [Query::all(), Query::all().ended(true), Query::all().ended(false)] {
+        let page = async |age, after, limit| {
+            let page = store.idle(&query, age, after, limit).await.map_err(Stop::failed("asking for what is idle"))?;
+            page.ok_or(Stop::NotChecked("the store has no clock of its own"))
+        };
+        for age in [DAY, Duration::MAX] {
+            let found = page(age, None, 100).await?;
+            must(found.is_empty(), || format!("what was changed just now has been idle for {age:?}: {found:?}"))?;
+        }
+        let expected = matching(&query, &summaries);
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let page = page(Duration::ZERO, after, 5).await?;
+            must(page.len() <= 5, || format!("a page of 5 has {}", page.len()))?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            found.extend(page);
+        }
+        must(found == expected, || format!("idle for no time are {found:?} instead of {expected:?}"))?;
+    }
+    Ok(crowd.len())
 }

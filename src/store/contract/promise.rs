@@ -59,6 +59,7 @@ promises! {
     26 CutInside "A power cut during a change leaves the old record or the new one, whole."
     27 CutAfterFault "No power cut takes away what was applied while calls failed."
     28 CutAfterKill "What a new process has loaded, no power cut takes away, whenever the one before was killed."
+    29 Idle "A store with a clock of its own tells by that clock what was not changed for a time, whatever the records say."
 }
 
 impl fmt::Display for Promise {

@@ -22,13 +22,8 @@ pub(super) struct Backend {
     began: SystemTime,
 }
 
-pub(super) fn pool<T>(mut config: Config, tls: T, options: &Options) -> Result<Pool, OpenError>
-where
-    T: MakeTlsConnect<Socket> + Clone + Sync + Send + 'static,
-    T::Stream: Sync + Send,
-    T::TlsConnect: Sync + Send,
-    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
-{
+/// The configuration with what the host has not said.
+pub(super) fn complete(mut config: Config, options: &Options) -> Config {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(options.timeout);
     }
@@ -38,6 +33,16 @@ where
     if config.get_application_name().is_none() {
         config.application_name("stube");
     }
+    config
+}
+
+pub(super) fn pool<T>(config: Config, tls: T, options: &Options) -> Result<Pool, OpenError>
+where
+    T: MakeTlsConnect<Socket> + Clone + Sync + Send + 'static,
+    T::Stream: Sync + Send,
+    T::TlsConnect: Sync + Send,
+    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+{
     let manager = Manager::from_config(config, tls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
     let millis = options.timeout.as_millis();
     let hook = Hook::async_fn(move |client, _| {

@@ -1,7 +1,7 @@
 //! The statements. No text of anybody's is ever a part of one; values are handed over apart from it.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::types::ToSql;
@@ -30,7 +30,7 @@ const INSERT: &str = "
 
 const UPDATE: &str = concat!(
     "UPDATE stube_conversation AS row SET revision = $2, flow = $3, state = $4, waits_for = $5, owner = $6, due = $7, ",
-    "touched = $8, record = $9 WHERE id = $1 AND revision = $10 AND ",
+    "touched = $8, record = $9, changed = clock_timestamp() WHERE id = $1 AND revision = $10 AND ",
     whole!()
 );
 
@@ -106,7 +106,8 @@ pub(super) const CHANGE: &str = concat!(
     ), updated AS (
         UPDATE stube_conversation AS row
         SET revision = change.revision, flow = change.flow, state = change.state, waits_for = change.waits_for,
-            owner = change.owner, due = change.due, touched = change.touched, record = change.record
+            owner = change.owner, due = change.due, touched = change.touched, record = change.record,
+            changed = clock_timestamp()
         FROM change JOIN whole USING (id)
         WHERE row.id = change.id AND row.revision = change.replaces AND change.record IS NOT NULL
         RETURNING row.id
@@ -214,13 +215,16 @@ fn entry(row: &Row) -> Result<Record, Unreadable> {
     Ok(record)
 }
 
+/// A page; with an `age`, only of those that were changed that long ago by the server's clock.
 pub(super) async fn list(
     client: &ClientWrapper,
     query: &Query,
+    age: Option<Duration>,
     after: Option<ConversationId>,
     limit: usize,
 ) -> Result<Page, Error> {
     let mut conditions = Conditions::of(query);
+    conditions.add("extract(epoch FROM clock_timestamp() - changed)::float8 >=", age.map(|age| age.as_secs_f64()));
     conditions.add("id >", after.map(|after| after.to_string()));
     conditions.values.push(Box::new(i64::try_from(limit).unwrap_or(i64::MAX)));
     let sql = format!(
