@@ -8,6 +8,7 @@
 #   tests/faults/campaign.sh kills 50000       SIGKILL before every system call, then at random moments: both stores
 #   tests/faults/campaign.sh answers 100000    answers that several processes gave, on one SQLite file
 #   tests/faults/campaign.sh damages 40000     bits flipped, bytes lost, sectors zeroed in the files of both stores
+#   tests/faults/campaign.sh quick             a little of the last three, with the build that tests use
 #
 # What only needs to survive a kill is kept in memory, where there is room: a kill takes nothing from the page cache.
 # For power cuts the disk is in memory, and forgets what was not synced to it.
@@ -16,7 +17,7 @@ set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 ROOT=$HERE/../..
-TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/release/examples/torture
+PROFILE=release
 SCRATCH=$(mktemp -d)
 MEMORY=$SCRATCH
 if [ -d /dev/shm ]; then MEMORY=$(mktemp -d -p /dev/shm); fi
@@ -25,7 +26,7 @@ trap 'exit 130' INT TERM
 FAILED=()
 
 usage() {
-    echo "usage: $0 [cuts|kills|answers|damages [NUMBER]]" >&2
+    echo "usage: $0 [cuts|kills|answers|damages [NUMBER] | quick]" >&2
     exit 2
 }
 
@@ -77,13 +78,21 @@ answers() { try torture --store sqlite contest "$MEMORY/t" "$1" "$(seed)"; }
 
 PART=${1:-all}
 case $#:$PART in
-    0:all | [12]:cuts | [12]:kills | [12]:answers | [12]:damages) ;;
+    0:all | 1:quick | [12]:cuts | [12]:kills | [12]:answers | [12]:damages) ;;
     *) usage ;;
 esac
 case ${2:-1} in *[!0-9]* | '') usage ;; esac
 
-cargo build --quiet --release --manifest-path "$ROOT/Cargo.toml" --example torture
+if [ "$PART" = quick ]; then PROFILE=debug; fi
+cargo build --quiet --profile "${PROFILE/debug/dev}" --manifest-path "$ROOT/Cargo.toml" --example torture
+TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/examples/torture
 touch "$SCRATCH/output"
+if [ "$PART" = quick ]; then
+    try torture kill "$MEMORY/t" 300 "$(seed)"
+    try torture --store sqlite kill "$MEMORY/t" 300 "$(seed)"
+    answers 2000
+    damages 1000
+fi
 if [[ $PART = all || $PART = cuts ]]; then cuts "${2:-10000}"; fi
 if [[ $PART = all || $PART = kills ]]; then kills "${2:-50000}"; fi
 if [[ $PART = all || $PART = answers ]]; then answers "${2:-100000}"; fi
