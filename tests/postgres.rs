@@ -451,3 +451,33 @@ async fn a_row_of_the_hosts_is_committed_with_the_conversation_or_not_at_all() {
     let (rooms, text) = both(&client).await;
     assert_eq!((rooms, text.as_str()), (1, "2"));
 }
+
+// ---- The command --------------------------------------------------------------------------------------------------
+
+/// Runs the command beside a program that has the database open, and gives what it said.
+fn command(server: &Server, database: &str, args: &[&str]) -> String {
+    let place = format!("postgres://stube@127.0.0.1:{}/{database}", server.port());
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stube"));
+    let output = command.args(["--store", &place]).args(args).output().expect("it runs");
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("it is text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_works_on_a_database_that_is_in_use() {
+    let server = Server::start(&[]).await;
+    let config = server.database().await;
+    let database = config.get_dbname().expect("it has a name").to_owned();
+    let runtime = Runtime::open(open(&config).await).expect("it opens");
+    let id = runtime.start(Counter::new()).await.expect("it starts").id.to_string();
+    let listed = command(&server, &database, &["ls"]);
+    assert!(listed.contains(&id) && listed.lines().count() == 1, "{listed}");
+    let counted = command(&server, &database, &["ls", "--count"]);
+    assert!(counted.contains("\"flow\":\"counter\"") && counted.contains("\"conversations\":1"), "{counted}");
+    assert!(command(&server, &database, &["show", &id]).contains("\"revision\":1"));
+    assert!(command(&server, &database, &["doctor"]).contains("\"sound\":1"));
+    let copy = command(&server, &database, &["fork", &id]);
+    assert_eq!(command(&server, &database, &["export"]).lines().count(), 2);
+    command(&server, &database, &["rm", "--yes", copy.trim()]);
+    assert_eq!(runtime.list(&Query::all(), None, 9).await.expect("it is listed").len(), 1);
+}
