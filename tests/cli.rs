@@ -238,7 +238,7 @@ fn show(place: Place) {
     let record: Value = serde_json::from_slice(&place.bytes(third)).unwrap();
     assert_eq!(shown.json(), [record]);
     let table = place.app(&["show", &first.to_string(), "--table"]).ok().out;
-    for expected in ["started as  order", "in Size, for prompt", "to this program  Same", "\"name\": \"ada\""] {
+    for expected in ["started as  order", "in Size, for prompt", "in this program it goes on", "\"name\": \"ada\""] {
         assert!(table.contains(expected), "{expected} in {table}");
     }
     let other = ConversationId::from_bits([9; 16]).to_string();

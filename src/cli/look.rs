@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::output::{Output, progress};
 use crate::cli::{Done, Stopped, failed, has_flows, refused};
 use crate::id::ConversationId;
-use crate::record::{Record, Unreadable};
+use crate::record::{Fits, Record, Unreadable};
 use crate::store::{LoadError, Query, Store};
 
 /// How many are asked for at once.
@@ -92,8 +92,13 @@ pub(super) async fn show(store: &Arc<dyn Store>, id: ConversationId, output: &mu
         }
     }
     if has_flows() {
-        let fits = record.fits().map_or_else(|reason| format!("left alone: {reason}"), |fits| format!("{fits:?}"));
-        writeln!(out, "  to this program  {fits}")?;
+        let fits = match record.fits() {
+            Ok(Fits::Same) => "goes on".to_owned(),
+            Ok(Fits::Changed) => "goes on, and is written anew with the next answer".to_owned(),
+            Ok(Fits::Ends) => "ends, or is handed on".to_owned(),
+            Err(reason) => format!("is left alone: {reason}"),
+        };
+        writeln!(out, "  in this program it {fits}")?;
     }
     for instance in whole["body"]["root"].as_array().into_iter().flatten() {
         let state = serde_json::to_string_pretty(&instance["state"]).unwrap_or_default();
