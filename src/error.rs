@@ -104,7 +104,8 @@ pub enum ErrorKind {
     /// The store did not save. The conversation is as it was.
     #[error("the store could not save: {0}")]
     NotSaved(#[source] BoxError),
-    /// The store cannot tell whether it saved. Sending the same answer again settles it.
+    /// The store cannot tell whether it saved. Sending the same answer again settles it, unless somebody else has changed
+    /// the conversation since: then what it shows must say.
     #[error("the store does not know whether it saved: {0}")]
     Unknown(#[source] BoxError),
     /// The store could not be read.

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use crate::component::{AnyAnswer, AnyComponent, Component};
 use crate::conversation::{Conversation, Instance};
-use crate::error::{Error, ErrorKind, Failure};
+use crate::error::{BoxError, Error, ErrorKind, Failure};
 use crate::id::{ConversationId, Owner, Turn};
 use crate::kernel::{self, Cause, Outcome, Rejected};
 use crate::record::{Fits, Readers, Reason, Record, Revision, Stored, Unreadable};
@@ -438,7 +438,8 @@ impl Runtime {
     /// # Errors
     ///
     /// Author code failed, the new state cannot be saved, or the store did not save it. The conversation is as it was,
-    /// except after [`ErrorKind::Unknown`]: then sending the same event again settles whether it was applied.
+    /// except after [`ErrorKind::Unknown`]: then sending the same event again settles whether it was applied, unless
+    /// somebody else has answered since.
     pub async fn dispatch(&self, id: ConversationId, turn: Turn, event: Event) -> Result<Reply, Error> {
         self.apply(id, &mut |conversation, now| kernel::dispatch(conversation, turn, event.clone(), now)).await
     }
@@ -911,10 +912,10 @@ impl Runtime {
             Saved::Conflict { .. } => return error(ErrorKind::Conflict),
             // What can be loaded is durable: if it is ours, the save has succeeded.
             Saved::Unknown(source) => match self.inner.store.load(id).await {
-                Ok(Some(stored)) if stored == record => {}
-                Ok(Some(stored)) if Some(stored.revision()) == replaces => return error(ErrorKind::NotSaved(source)),
-                Ok(None) if replaces.is_none() => return error(ErrorKind::NotSaved(source)),
-                Ok(_) => return error(ErrorKind::Conflict),
+                Ok(stored) => match settled(&record, replaces, stored.as_ref(), source) {
+                    None => {}
+                    Some(kind) => return error(kind),
+                },
                 Err(_) => return error(ErrorKind::Unknown(source)),
             },
         }
@@ -1041,6 +1042,27 @@ impl Runtime {
     fn live(&self) -> MutexGuard<'_, BTreeMap<ConversationId, Live>> {
         // No author code runs under this lock.
         self.inner.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a change is not to be called saved of which nobody knew what became of it, by what is stored now, which is durable;
+/// `None` if it has been saved.
+fn settled(
+    record: &Record,
+    replaces: Option<Revision>,
+    stored: Option<&Record>,
+    source: BoxError,
+) -> Option<ErrorKind> {
+    let revision = stored.map(Record::revision);
+    if stored == Some(record) {
+        None
+    } else if revision == replaces {
+        Some(ErrorKind::NotSaved(source))
+    } else if revision == Some(record.revision()) {
+        Some(ErrorKind::Conflict)
+    } else {
+        // Somebody else is further, and may have come from this record or from the one before.
+        Some(ErrorKind::Unknown(source))
     }
 }
 

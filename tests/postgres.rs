@@ -5,6 +5,10 @@
 mod common;
 #[path = "postgres/hints.rs"]
 mod hints;
+#[path = "postgres/many.rs"]
+mod many;
+#[path = "common/processes.rs"]
+mod processes;
 #[path = "postgres/proxy.rs"]
 mod proxy;
 #[allow(dead_code, reason = "the benchmark uses more of it")]
@@ -339,14 +343,7 @@ async fn an_answer_whose_reply_is_lost_is_applied_once() {
     let server = Server::start(&[]).await;
     let config = server.database().await;
     let proxy = Proxy::start(server.port()).await;
-    let mut through = config.clone();
-    // The first port is the server's.
-    through = {
-        let mut other = Config::new();
-        other.host("127.0.0.1").port(proxy.port()).user("stube").dbname(through.get_dbname().expect("it has a name"));
-        other
-    };
-    let load = Load::start(&[through], 4).await;
+    let load = Load::start(&[proxy.way_to(&config)], 4).await;
     let mut people = JoinSet::new();
     for conversation in 0..4 {
         people.spawn(Arc::clone(&load).person(0, conversation));
@@ -359,6 +356,33 @@ async fn an_answer_whose_reply_is_lost_is_applied_once() {
     finish(&load, people).await;
     assert!(proxy.lost() >= 50, "{} answers were lost", proxy.lost());
     load.check(&config).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_whose_reply_is_lost_while_somebody_else_goes_on_is_not_said_to_be_stale() {
+    let server = Server::start(&[]).await;
+    let config = server.database().await;
+    let proxy = Proxy::start(server.port()).await;
+    let store = PostgresStore::options().timeout(SHORT).hints(false).connect(proxy.way_to(&config)).await;
+    let behind = Runtime::open(store.expect("it opens")).expect("a runtime");
+    let beside = Runtime::open(open(&config).await).expect("a runtime");
+    let id = behind.start(Counter::new()).await.expect("it starts").id;
+    let (turn, _) = common::open(&behind, id).await;
+
+    proxy.keep(true);
+    let answering = tokio::spawn({
+        let behind = behind.clone();
+        async move { behind.dispatch(id, turn, Event::new("up")).await }
+    });
+    // The server has made it, and nobody was told.
+    proxy.has_kept().await;
+    assert_eq!(common::open(&beside, id).await.1, "1 1 ");
+    assert_eq!(common::send(&beside, id, Event::new("up")).await.expect("it is saved"), Reply::Applied);
+    proxy.lose_the_next_answer();
+    proxy.keep(false);
+    let error = answering.await.expect("no panic").expect_err("somebody else has changed it since");
+    assert!(matches!(error.kind, ErrorKind::Unknown(_)), "{error}");
+    assert!(common::open(&behind, id).await.1.starts_with("2 "), "each was applied once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,6 +76,15 @@ async fn an_unknown_save_that_cannot_be_settled_is_settled_by_the_same_answer() 
 }
 
 #[tokio::test]
+async fn an_unknown_save_that_somebody_else_has_overtaken_is_not_called_a_conflict() {
+    let store = Arc::new(Faulty::default());
+    let (runtime, id) = started(&store).await;
+    store.fail(Fault::UnknownAndOvertaken);
+    let error = send(&runtime, id, Event::new("up")).await.expect_err("it was applied, and that cannot be seen");
+    assert!(matches!(error.kind, ErrorKind::Unknown(_)), "{error}");
+}
+
+#[tokio::test]
 async fn a_conflict_runs_the_event_again_on_what_somebody_else_saved() {
     let store = Arc::new(Faulty::default());
     let (runtime, id) = started(&store).await;

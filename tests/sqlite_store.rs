@@ -1,13 +1,15 @@
 //! The SQLite store on a real file: the contract of a store, which files it takes, what it makes of damaged rows,
 //! several processes on one file, and the host's transaction.
 //!
-//! Some tests start this program again and kill it; what such a process does is behind an environment variable.
+//! Some tests start this program again and kill it: see `common/processes.rs`.
 
-use std::io::{BufRead, BufReader, Write};
+#[path = "common/processes.rs"]
+mod processes;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use processes::{Log, Process, answers, contestant, contestants, listen, role, say};
 use stube::error::{BoxError, ErrorKind};
 use stube::kernel::{self, Outcome};
 use stube::record::{MAX_BYTES, Reason, Record, Revision, Unreadable};
@@ -432,31 +434,6 @@ async fn no_flipped_bit_of_the_index_makes_a_record_vanish_without_a_word() {
 
 // ---- Several processes --------------------------------------------------------------------------------------------
 
-/// What this program does when it is started again: `what path`.
-const ROLE: &str = "STUBE_SQLITE_ROLE";
-
-/// Starts this program again, as the process that `role` says.
-fn start(name: &str, role: &str, path: &Path) -> Child {
-    Command::new(std::env::current_exe().expect("this test is a program"))
-        .args([name, "--exact", "--nocapture"])
-        .env(ROLE, format!("{role} {}", path.display()))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("this test can be started again")
-}
-
-/// The file, if this is the process of this role.
-fn role(name: &str) -> Option<PathBuf> {
-    let role = std::env::var(ROLE).ok()?;
-    Some(role.strip_prefix(name)?.strip_prefix(' ')?.into())
-}
-
-fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).expect("the other end listens");
-}
-
 /// Counts answers up to many.
 #[flow]
 async fn count() -> u64 {
@@ -479,71 +456,51 @@ async fn question(runtime: &Runtime, id: ConversationId) -> (Turn, u64) {
 
 #[tokio::test]
 async fn of_several_processes_on_one_file_each_answer_is_applied_exactly_once() {
-    const CONVERSATIONS: u8 = 3;
     const ANSWERS: usize = 60;
-    if let Some(path) = role("answer") {
-        let runtime = Runtime::open(open(&path)).expect("a runtime");
-        let ids = runtime.list(&Query::all(), None, 9).await.expect("a page");
-        say("ready");
-        // All begin at once.
-        std::io::stdin().read_line(&mut String::new()).expect("the word to begin");
-        let (mut applied, mut lost) = (0, 0);
-        while applied < ANSWERS {
-            let id = ids[applied % ids.len()].id;
-            let (turn, _) = question(&runtime, id).await;
-            match runtime.dispatch(id, turn, Event::new("yes")).await {
-                Ok(Reply::Applied) => {
-                    say(&format!("ack {id} {turn}"));
-                    applied += 1;
-                }
-                // Somebody else has given this very answer, or another one.
-                Ok(Reply::Repeated | Reply::Stale) => lost += 1,
-                Err(error) if error.is_retryable() => lost += 1,
-                other => panic!("{other:?}"),
-            }
-        }
-        say(&format!("lost {lost}"));
-        return;
+    let test = "of_several_processes_on_one_file_each_answer_is_applied_exactly_once";
+    if let Some((name, many, path)) = contestant() {
+        return answers(&Runtime::open(open(path.as_ref())).expect("a runtime"), &name, many).await;
     }
     let dir = scratch();
     let path = dir.path().join("db");
     let runtime = Runtime::open(open(&path)).expect("a runtime");
-    let mut ids = Vec::new();
-    for _ in 0..CONVERSATIONS {
-        ids.push(runtime.start(count()).await.expect("it starts").id);
+    processes::begin(&runtime, 3).await;
+    let mut log = Log::default();
+    for process in contestants(test, 4, ANSWERS, &path.display().to_string()) {
+        log.read(&process.rest());
     }
-    let name = "of_several_processes_on_one_file_each_answer_is_applied_exactly_once";
-    let mut children: Vec<_> = (0..4).map(|_| start(name, "answer", &path)).collect();
-    let mut outputs: Vec<_> =
-        children.iter_mut().map(|child| BufReader::new(child.stdout.take().expect("a pipe")).lines()).collect();
-    for output in &mut outputs {
-        assert!(output.any(|line| line.expect("a line") == "ready"));
+    assert_eq!(log.len(), 4 * ANSWERS);
+    assert!(log.met > 0, "they never met, so nothing was tried");
+    log.check(&runtime).await;
+    assert_eq!(integrity(&path), "ok");
+}
+
+#[tokio::test]
+async fn a_process_that_was_stopped_between_reading_and_saving_writes_nothing_stale() {
+    let test = "a_process_that_was_stopped_between_reading_and_saving_writes_nothing_stale";
+    if let Some(path) = role("stop") {
+        return processes::stops(&Runtime::open(open(path.as_ref())).expect("a runtime")).await;
     }
-    for child in &mut children {
-        child.stdin.as_mut().expect("a pipe").write_all(b"go\n").expect("it listens");
+    let dir = scratch();
+    let path = dir.path().join("db");
+    let runtime = Runtime::open(open(&path)).expect("a runtime");
+    // There are no times at which anything of this store is taken away from a process.
+    let past_all = Duration::from_millis(10);
+    processes::stopped_between_read_and_save(test, &runtime, &path.display().to_string(), past_all).await;
+}
+
+/// It may be stopped while it holds the lock of the file, so the others need not go on meanwhile.
+#[tokio::test]
+async fn a_process_that_was_stopped_anywhere_writes_nothing_stale() {
+    let test = "a_process_that_was_stopped_anywhere_writes_nothing_stale";
+    if let Some((name, many, path)) = contestant() {
+        return answers(&Runtime::open(open(path.as_ref())).expect("a runtime"), &name, many).await;
     }
-    let mut acknowledged = std::collections::BTreeSet::new();
-    let (mut all, mut lost) = (0, 0);
-    for (output, mut child) in outputs.into_iter().zip(children) {
-        for line in output {
-            match line.expect("a line").split(' ').collect::<Vec<_>>()[..] {
-                ["ack", id, turn] => {
-                    all += 1;
-                    assert!(acknowledged.insert((id.to_owned(), turn.to_owned())), "{id} {turn} is acknowledged twice");
-                }
-                ["lost", many] => lost += many.parse::<usize>().expect("a number"),
-                _ => {}
-            }
-        }
-        assert!(child.wait().expect("it ends").success());
-    }
-    assert_eq!(all, 4 * ANSWERS);
-    assert!(lost > 0, "they never met, so nothing was tried");
-    let mut counted = 0;
-    for id in ids {
-        counted += question(&runtime, id).await.1;
-    }
-    assert_eq!(counted, 4 * ANSWERS as u64);
+    let dir = scratch();
+    let path = dir.path().join("db");
+    let runtime = Runtime::open(open(&path)).expect("a runtime");
+    let past_all = Duration::from_millis(100);
+    processes::stopped_anywhere(test, &runtime, &path.display().to_string(), past_all, 0).await;
     assert_eq!(integrity(&path), "ok");
 }
 
@@ -559,25 +516,22 @@ async fn while_another_process_holds_the_lock_a_save_is_not_applied_and_reading_
         let _lock = connection.transaction_with_behavior(TransactionBehavior::Immediate).expect("the lock");
         say("held");
         // The other end is never closed before the kill.
-        let _ = std::io::stdin().read_line(&mut String::new());
-        return;
+        return listen();
     }
     let dir = scratch();
     let path = dir.path().join("db");
     let store = SqliteStore::options().patience(Duration::from_millis(50)).open(&path).expect("a store");
     applied(store.save(&record(1, 1), None).await);
     let name = "while_another_process_holds_the_lock_a_save_is_not_applied_and_reading_goes_on";
-    let mut holder = start(name, "hold", &path);
-    let lines = BufReader::new(holder.stdout.take().expect("a pipe")).lines();
-    assert!(lines.map(|line| line.expect("a line")).any(|line| line == "held"));
+    let mut holder = Process::start(name, "hold", &path.display().to_string());
+    holder.says("held");
 
     let saved = store.save(&record(1, 2), Some(revision(1))).await;
     let Saved::NotApplied(error) = saved else { panic!("{saved:?}") };
     assert!(error.to_string().starts_with("beginning a transaction: "), "{error}");
     assert_eq!(store.load(id(1)).await.expect("it can be read"), Some(record(1, 1)));
 
-    holder.kill().expect("it can be killed");
-    holder.wait().expect("it ends");
+    holder.kill();
     applied(store.save(&record(1, 2), Some(revision(1))).await);
 }
 
@@ -760,7 +714,7 @@ async fn a_transaction_that_is_not_durable_or_of_another_file_carries_nothing() 
 #[tokio::test]
 async fn after_a_kill_at_any_moment_there_are_exactly_as_many_rows_as_answers() {
     if let Some(path) = role("carry") {
-        let store = open(&path);
+        let store = open(path.as_ref());
         let runtime = Runtime::open(store.clone()).expect("a runtime");
         let mut shop = shop(&store);
         let id = runtime.list(&Query::all(), None, 1).await.expect("a page")[0].id;
@@ -777,20 +731,17 @@ async fn after_a_kill_at_any_moment_there_are_exactly_as_many_rows_as_answers() 
     let shop = shop(&store);
     let mut acknowledged = 0;
     for kill in 0..30 {
-        let mut child = start("after_a_kill_at_any_moment_there_are_exactly_as_many_rows_as_answers", "carry", &path);
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let name = "after_a_kill_at_any_moment_there_are_exactly_as_many_rows_as_answers";
+        let mut child = Process::start(name, "carry", &path.display().to_string());
         // After so many answers, in the midst of the next.
         for _ in 0..=kill % 5 {
-            let is_ack = |line: Result<String, std::io::Error>| line.expect("a line") == "ack";
-            assert!(lines.by_ref().any(is_ack), "it goes on until it is killed");
+            child.says("ack");
             acknowledged += 1;
         }
         for _ in 0..kill * 997 {
             std::hint::spin_loop();
         }
-        child.kill().expect("it can be killed");
-        child.wait().expect("it ends");
-        acknowledged += lines.filter(|line| line.as_ref().is_ok_and(|line| line == "ack")).count() as i64;
+        acknowledged += child.kill().iter().filter(|line| *line == "ack").count() as i64;
         let counted = question(&runtime, id).await.1 as i64;
         assert_eq!(rows(&shop), counted);
         // The last one may have been committed and not acknowledged.

@@ -10,7 +10,7 @@ use crate::id::{ConversationId, Owner, Turn};
 use crate::kernel::{self, Outcome};
 use crate::record::{Record, Revision, Stored};
 use crate::runtime::locks::Guard;
-use crate::runtime::{Reply, Runtime, Stepped, new_id, rejected_start};
+use crate::runtime::{Reply, Runtime, Stepped, new_id, rejected_start, settled};
 use crate::view::Event;
 
 /// What an event came to, before anything is saved.
@@ -180,7 +180,9 @@ impl Change<'_> {
     ///
     /// # Errors
     ///
-    /// It was not committed, somebody else has changed the conversation, or the store cannot be read.
+    /// It was not committed, somebody else has changed the conversation, or the store cannot be read. With
+    /// [`ErrorKind::Unknown`] somebody else has changed it since, and nobody can tell by the conversation whether this
+    /// was committed before that: a row of the host's that was to come with it says so.
     pub async fn settle(self) -> Result<Reply, Error> {
         let id = self.record.id();
         let stored = match self.runtime.load(id).await {
@@ -188,14 +190,11 @@ impl Change<'_> {
             Err(Error { kind: ErrorKind::NotFound, .. }) => None,
             Err(error) => return Err(error),
         };
-        if stored.as_deref() == Some(&self.record) {
-            return Ok(self.committed().await);
+        let source = "the transaction was not committed, as far as it can be told".into();
+        match settled(&self.record, self.replaces, stored.as_deref(), source) {
+            None => Ok(self.committed().await),
+            Some(kind) => Err(Error::new(id, kind)),
         }
-        let kind = match stored.map(|stored| stored.revision()) == self.replaces {
-            true => ErrorKind::NotSaved("the transaction was not committed".into()),
-            false => ErrorKind::Conflict,
-        };
-        Err(Error::new(id, kind))
     }
 }
 

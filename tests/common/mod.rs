@@ -80,6 +80,8 @@ pub(crate) enum Fault {
     UnknownAndNot,
     /// Unknown, and the load that would settle it fails too.
     UnknownForNow,
+    /// Unknown, and before anybody could look, somebody else has ended the conversation.
+    UnknownAndOvertaken,
     DeleteNotApplied,
 }
 
@@ -116,8 +118,9 @@ impl Store for Faulty {
     }
 
     fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
-        use Fault::{Conflict, NotApplied, UnknownAndNot, UnknownButApplied, UnknownForNow};
-        let fault = self.take(&[NotApplied, Conflict, UnknownButApplied, UnknownAndNot, UnknownForNow]);
+        use Fault::{Conflict, NotApplied, UnknownAndNot, UnknownAndOvertaken, UnknownButApplied, UnknownForNow};
+        let fault =
+            self.take(&[NotApplied, Conflict, UnknownButApplied, UnknownAndNot, UnknownForNow, UnknownAndOvertaken]);
         self.saves.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {
             match fault {
@@ -125,9 +128,13 @@ impl Store for Faulty {
                 Some(NotApplied) => Saved::NotApplied("the disk is full".into()),
                 Some(Conflict) => Saved::Conflict { stored: None },
                 Some(UnknownAndNot) => Saved::Unknown("the line is cut".into()),
-                Some(UnknownButApplied | UnknownForNow) => {
+                Some(UnknownButApplied | UnknownForNow | UnknownAndOvertaken) => {
                     let saved = self.inner.save(record, replaces).await;
                     assert!(matches!(saved, Saved::Applied), "{saved:?}");
+                    if fault == Some(UnknownAndOvertaken) {
+                        let deleted = self.inner.delete(record.id(), record.revision()).await;
+                        assert!(matches!(deleted, Saved::Applied), "{deleted:?}");
+                    }
                     *self.load_fails.lock().expect("no panic") = fault == Some(UnknownForNow);
                     Saved::Unknown("the line is cut".into())
                 }

@@ -12,7 +12,7 @@ use deadpool_postgres::Pool;
 use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, oneshot};
 
 use crate::id::ConversationId;
-use crate::record::{Record, Revision};
+use crate::record::{Record, Revision, Unreadable};
 use crate::store::Saved;
 use crate::store::postgres::connect::{self, Backend, Connection};
 use crate::store::postgres::{PostgresError, rows};
@@ -216,7 +216,7 @@ async fn attempt(shared: &Shared, connection: &Connection, jobs: &[Job]) -> Resu
 async fn settle(shared: &Shared, backend: Backend, jobs: Vec<Job>, error: &PostgresError) {
     let until = Instant::now() + shared.timeout;
     loop {
-        match look(shared, backend, &jobs).await {
+        match look(shared, backend, &jobs, error).await {
             Ok(saved) => return jobs.into_iter().zip(saved).for_each(|(job, saved)| shared.answer(job, saved)),
             Err(_) if Instant::now() < until => tokio::time::sleep(PAUSE).await,
             Err(_) => break,
@@ -228,22 +228,36 @@ async fn settle(shared: &Shared, backend: Backend, jobs: Vec<Job>, error: &Postg
     }
 }
 
-async fn look(shared: &Shared, backend: Backend, jobs: &[Job]) -> Result<Vec<Saved>, PostgresError> {
+async fn look(
+    shared: &Shared,
+    backend: Backend,
+    jobs: &[Job],
+    error: &PostgresError,
+) -> Result<Vec<Saved>, PostgresError> {
     let connection = connect::connect(&shared.pool).await?;
     connect::end(&connection.client, backend, shared.timeout).await?;
     let ids: Vec<_> = jobs.iter().map(|job| job.change.id).collect();
     let found = rows::load(&connection.client, &ids).await;
     let found = found.map_err(|error| PostgresError::new("looking at rows", &error))?;
-    let not_applied = || Saved::NotApplied(PostgresError::message("changing rows", "the connection was lost").into());
-    let saved = jobs.iter().map(|Job { change, .. }| match (found.get(&change.id), &change.record) {
-        (None, None) => Saved::Applied,
-        (None, Some(_)) if change.replaces.is_none() => not_applied(),
-        (Some(Ok(stored)), Some(record)) if *stored == **record => Saved::Applied,
-        (Some(Ok(stored)), _) if Some(stored.revision()) == change.replaces => not_applied(),
-        (found, _) => {
-            let stored = found.and_then(|found| found.as_ref().ok()).map(Record::revision);
-            Saved::Conflict { stored }
-        }
-    });
-    Ok(saved.collect())
+    Ok(jobs.iter().map(|Job { change, .. }| became(change, found.get(&change.id), error)).collect())
+}
+
+/// What became of a change that nothing can become of any more, by what there is now.
+fn became(change: &Change, found: Option<&Result<Record, Unreadable>>, error: &PostgresError) -> Saved {
+    let stored = match found {
+        Some(Ok(stored)) => Some(stored),
+        None => None,
+        Some(Err(_)) => return Saved::Unknown(error.again().into()),
+    };
+    let revision = stored.map(Record::revision);
+    match &change.record {
+        Some(record) if stored == Some(&**record) => Saved::Applied,
+        None if stored.is_none() => Saved::Applied,
+        _ if revision == change.replaces => Saved::NotApplied(error.again().into()),
+        // Somebody else has made the same step.
+        Some(record) if revision == Some(record.revision()) => Saved::Conflict { stored: revision },
+        None if revision.is_some() => Saved::Conflict { stored: revision },
+        // Somebody else is further, and may have come from this change or from the one before.
+        Some(_) | None => Saved::Unknown(error.again().into()),
+    }
 }
