@@ -22,6 +22,9 @@
 //! The file keeps the shapes of earlier versions too, because conversations may wait in them for as long as they like.
 //! Whoever knows that none does any more deletes them from the file, and then their answers from the code.
 //!
+//! It has everything that is linked into the tests of the crate in which the line stands, so that is the crate of the
+//! program, which links all others. Flows that only unit tests have are in it too; in `tests/` they are not.
+//!
 //! The same line makes the file a part of the program. A record in a shape that is neither in the code nor in the file
 //! is from a later version: it is left alone, byte for byte, so a release can be rolled back. Without the line, such a
 //! record is read if it can be.
