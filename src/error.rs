@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::id::{ConversationId, InstanceId};
+use crate::id::{ConversationId, InstanceId, Revision};
 use crate::view::{Form, Refusal, View};
 
 /// A failure with its type forgotten.
@@ -101,6 +101,18 @@ pub enum ErrorKind {
     /// Somebody else saved this conversation in between.
     #[error("somebody else changed the conversation at the same time")]
     Conflict,
+    /// Too many events are under way, or one of this conversation takes too long. This one was not begun.
+    #[error("there is too much to do")]
+    Busy,
+    /// The store shows an older state of the conversation than this program has seen: perhaps the database was put back
+    /// from a copy. Nothing is answered from it as long as this program runs; started again, it goes on from there.
+    #[error("the store has gone back from revision {seen} to {stored}: was it put back from a copy?")]
+    WentBack {
+        /// What this program has seen.
+        seen: Revision,
+        /// What is stored now.
+        stored: Revision,
+    },
     /// The store did not save. The conversation is as it was.
     #[error("the store could not save: {0}")]
     NotSaved(#[source] BoxError),
@@ -141,7 +153,12 @@ impl Error {
                 "Something went wrong. Your answer was not taken, and the question is still open."
             }
             ErrorKind::Unknown(_) => "It is not known whether your answer was taken. Please send it again.",
-            ErrorKind::Conflict | ErrorKind::NotSaved(_) | ErrorKind::Store(_) | ErrorKind::ShuttingDown => {
+            ErrorKind::WentBack { .. } => "This conversation cannot go on just now. Please come back later.",
+            ErrorKind::Busy
+            | ErrorKind::Conflict
+            | ErrorKind::NotSaved(_)
+            | ErrorKind::Store(_)
+            | ErrorKind::ShuttingDown => {
                 "This does not work just now. Your answer was not taken; please try again in a moment."
             }
             ErrorKind::GoesOn | ErrorKind::Registry(_) => "This cannot be done.",
@@ -152,7 +169,8 @@ impl Error {
     /// Whether the same call may succeed later without any change to the program or its data.
     pub fn is_retryable(&self) -> bool {
         match self.kind {
-            ErrorKind::Conflict
+            ErrorKind::Busy
+            | ErrorKind::Conflict
             | ErrorKind::NotSaved(_)
             | ErrorKind::Unknown(_)
             | ErrorKind::Store(_)
@@ -162,6 +180,7 @@ impl Error {
             | ErrorKind::Failed { .. }
             | ErrorKind::NotSavable(_)
             | ErrorKind::Unreadable(_)
+            | ErrorKind::WentBack { .. }
             | ErrorKind::Registry(_) => false,
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! A [`ConversationId`] is 128 random bits, so that no two processes, and no two lives of one process, ever give the
 //! same one. An [`InstanceId`] is a number that is unique within its conversation for ever. A [`Turn`] is what an
-//! answer names: the instance that asked and how many events it had handled by then. An [`Owner`] is whatever the host
-//! calls the one a conversation belongs to.
+//! answer names: the instance that asked and how many events it had handled by then. A [`Revision`] numbers the committed
+//! states of a conversation. An [`Owner`] is whatever the host calls the one a conversation belongs to.
 //! Nothing here draws randomness; the bits are handed in.
 
 use std::fmt;
@@ -174,6 +174,41 @@ fn parse<'de, D: Deserializer<'de>, T: FromStr<Err = InvalidId>>(deserializer: D
     }
     deserializer.deserialize_str(Visitor(std::marker::PhantomData))
 }
+
+/// The number of committed changes of a conversation. The first save is revision 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(u64);
+
+impl Revision {
+    /// The revision of a conversation's first save.
+    pub const FIRST: Self = Self(1);
+
+    /// The one after.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    /// As a number.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The one of this number, for a store that keeps it as one; `None` for 0 and beyond 2^53.
+    pub const fn from_number(number: u64) -> Option<Self> {
+        if number == 0 || number > LAST_REVISION { None } else { Some(Self(number)) }
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Revisions go up to 2^53, so that every JSON reader keeps them exactly.
+const LAST_REVISION: u64 = 1 << 53;
 
 #[cfg(test)]
 mod tests {

@@ -42,6 +42,8 @@ use crate::registry;
 use crate::shape::probed;
 use crate::timestamp::Timestamp;
 
+pub use crate::id::Revision;
+
 /// The format that this version writes. It reads this one and all before it.
 pub const FORMAT: u32 = 1;
 
@@ -51,41 +53,6 @@ pub const MAX_BYTES: usize = 1 << 20;
 /// The deepest nesting of lists and maps in a record that is saved. Reading stops at 127, so there is room for a
 /// store that wraps records in something of its own.
 pub const MAX_DEPTH: usize = 64;
-
-/// The number of committed changes of a conversation. The first save is revision 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Revision(u64);
-
-impl Revision {
-    /// The revision of a conversation's first save.
-    pub const FIRST: Self = Self(1);
-
-    /// The one after.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-
-    /// As a number.
-    pub const fn number(self) -> u64 {
-        self.0
-    }
-
-    /// The one of this number, for a store that keeps it as one; `None` for 0 and beyond 2^53.
-    pub const fn from_number(number: u64) -> Option<Self> {
-        if number == 0 || number > LAST_REVISION { None } else { Some(Self(number)) }
-    }
-}
-
-impl fmt::Display for Revision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Revisions go up to 2^53, so that every JSON reader keeps them exactly.
-const LAST_REVISION: u64 = 1 << 53;
 
 /// What can be read of a record without knowing its components.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -449,7 +416,7 @@ impl Record {
         let Wire { header, body } = parse_wire(wire).map_err(unfit)?;
         let start = body.as_ptr() as usize - wire.as_ptr() as usize;
         let body = start..start + body.len();
-        if Revision::from_number(header.revision.0).is_none() {
+        if Revision::from_number(header.revision.number()).is_none() {
             return Err(corrupt("its revision is out of range"));
         }
         Ok(Self { header, bytes, body })

@@ -3,16 +3,20 @@
 //! Save, then speak. Nothing that follows from a new state leaves this module before the store has said that it is
 //! durable; if the store says anything else, the conversation is as it was. One conversation has one writer at a time,
 //! and many conversations go on in parallel. Typed state exists while an event is handled and not longer: a parked
-//! conversation costs no memory, and a runtime over a million of them answers as soon as it is open.
+//! conversation costs no memory, and a runtime over a million of them answers as soon as it is open. A store that is slow
+//! or dead keeps a bounded number of events waiting for a bounded time; all of them are told to try again.
 //!
 //! What cannot be read is listed with the reason, and left alone: it is never overwritten or deleted, and goes on when
 //! a program that can read it opens the store.
 
-mod awake;
 mod changes;
+mod generations;
+mod keep;
 mod live;
 mod locks;
+mod patience;
 mod prepared;
+mod reap;
 mod recent;
 mod time;
 
@@ -24,21 +28,22 @@ use std::time::Duration;
 
 use crate::component::{AnyAnswer, AnyComponent, Component};
 use crate::conversation::{Conversation, Instance};
-use crate::error::{BoxError, Error, ErrorKind, Failure};
+use crate::error::{Error, ErrorKind, Failure};
 use crate::id::{ConversationId, Owner, Turn};
 use crate::kernel::{self, Cause, Outcome, Rejected};
 use crate::record::{Fits, Readers, Reason, Record, Revision, Stored, Unreadable};
 use crate::registry;
-use crate::store::{Count, Hint, LoadError, MemoryStore, Page, Query, Saved, Store, Summary, count_all};
+use crate::store::{Count, Hint, MemoryStore, Page, Query, Store, Summary, count_all};
 use crate::timestamp::Timestamp;
 use crate::view::{Event, View};
 
 use tokio::sync::broadcast;
 
-use awake::Awake;
 pub use changes::Changes;
+use generations::Generations;
 use live::{Checkpoint, Live};
-use locks::Locks;
+use locks::{Full, Guard, Locks};
+use patience::within;
 pub use prepared::{Change, Prepared};
 use recent::Recent;
 use time::Time;
@@ -58,13 +63,12 @@ pub enum Retention {
     UntilForgotten,
 }
 
-/// How many conversations the reaper looks at in one page.
-const REAPED_AT_ONCE: usize = 1_024;
-
 /// How often an event is run again on a state that somebody else has saved meanwhile.
 const CONFLICT_RETRIES: usize = 3;
 
 /// Holds conversations over a store. A cheap handle: clones are the same runtime.
+///
+/// If the executor is tokio's, its time must be enabled, because nothing is waited for without end.
 ///
 /// ```
 /// use stube::{Confirm, Event, MemoryStore, flow, runtime::{Reply, Runtime}};
@@ -95,7 +99,11 @@ struct Inner {
     time: Time,
     retention: Retention,
     locks: Locks,
-    awake: Mutex<Awake>,
+    patience: Duration,
+    /// Those that this process has woken or saved, so that each is woken once.
+    awake: Mutex<Generations<()>>,
+    /// The last revision that this process has read or saved.
+    seen: Mutex<Generations<Revision>>,
     /// Going on in memory, because a component cannot be saved.
     live: Mutex<BTreeMap<ConversationId, Live>>,
     recent: Mutex<Recent>,
@@ -132,6 +140,8 @@ pub struct Builder {
     retention: Retention,
     cache_bytes: usize,
     poll: Duration,
+    patience: Duration,
+    in_flight: usize,
 }
 
 impl fmt::Debug for Builder {
@@ -180,6 +190,23 @@ impl Builder {
         self
     }
 
+    /// How long an event waits for those of the same conversation that came before it, and for each answer of the store.
+    /// What waited longer is told to try again: [`ErrorKind::Busy`] if it was not begun, [`ErrorKind::Store`] if nothing
+    /// could be read, [`ErrorKind::Unknown`] if it may be saved yet. 30 seconds unless set.
+    #[must_use]
+    pub const fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// How many events may be under way at most, those included that wait. One more is [`ErrorKind::Busy`] at once. 4,096
+    /// unless set, and never less than 1.
+    #[must_use]
+    pub const fn in_flight(mut self, events: usize) -> Self {
+        self.in_flight = if events == 0 { 1 } else { events };
+        self
+    }
+
     /// Opens a runtime that accepts events at once: a conversation is read when somebody asks for it. What the store
     /// holds is told by [`Runtime::scan`].
     ///
@@ -188,7 +215,7 @@ impl Builder {
     /// Two components have one name on disk.
     pub fn open(self, store: impl Store) -> Result<Runtime, Error> {
         registry::check().map_err(|twice| Error::general(ErrorKind::Registry(twice)))?;
-        let Self { readers, time, retention, cache_bytes, poll } = self;
+        let Self { readers, time, retention, cache_bytes, poll, patience, in_flight } = self;
         let inner = Inner {
             exclusive: store.is_exclusive(),
             recent: Mutex::new(Recent::new(cache_bytes)),
@@ -196,8 +223,10 @@ impl Builder {
             readers,
             time,
             retention,
-            locks: Locks::default(),
+            locks: Locks::new(in_flight),
+            patience,
             awake: Mutex::default(),
+            seen: Mutex::default(),
             live: Mutex::default(),
             changes: broadcast::Sender::new(changes::KEPT),
             poll,
@@ -356,6 +385,8 @@ impl Runtime {
             retention: Retention::default(),
             cache_bytes: 16 << 20,
             poll: Duration::from_secs(10),
+            patience: Duration::from_secs(30),
+            in_flight: 4_096,
         }
     }
 
@@ -382,7 +413,7 @@ impl Runtime {
     async fn start_boxed(&self, root: Box<dyn AnyComponent>, owner: Option<Owner>) -> Result<Started, Error> {
         self.accepting()?;
         let id = new_id()?;
-        let _lock = self.inner.locks.lock(id).await;
+        let _lock = self.enter(id).await?;
         self.accepting()?;
         let outcome = kernel::start(id, root, self.now()).map_err(|rejected| rejected_start(id, rejected))?;
         let outcome = outcome.of_owner(owner);
@@ -397,7 +428,7 @@ impl Runtime {
     ///
     /// There is no such conversation, it cannot be read, or the author's `render` panicked.
     pub async fn questions(&self, id: ConversationId) -> Result<Shown, Error> {
-        let _lock = self.inner.locks.lock(id).await;
+        let _lock = self.enter(id).await?;
         let now = self.now();
         if let Some(live) = self.take_live(id) {
             let shown = show(&live.conversation, now);
@@ -421,7 +452,7 @@ impl Runtime {
     ///
     /// There is no such conversation, or it cannot be read.
     pub async fn result(&self, id: ConversationId) -> Result<Option<String>, Error> {
-        let _lock = self.inner.locks.lock(id).await;
+        let _lock = self.enter(id).await?;
         if self.live().contains_key(&id) {
             return Ok(None);
         }
@@ -467,7 +498,7 @@ impl Runtime {
     #[tracing::instrument(level = "debug", skip_all, fields(conversation = %id))]
     pub async fn end(&self, id: ConversationId) -> Result<(), Error> {
         self.accepting()?;
-        let _lock = self.inner.locks.lock(id).await;
+        let _lock = self.enter(id).await?;
         let now = self.now();
         if let Some(live) = self.take_live(id) {
             kernel::end(live.conversation, now);
@@ -499,7 +530,7 @@ impl Runtime {
     /// store did not save it. The record is as it was.
     pub async fn migrate(&self, id: ConversationId) -> Result<Fits, Error> {
         self.accepting()?;
-        let _lock = self.inner.locks.lock(id).await;
+        let _lock = self.enter(id).await?;
         let record = self.load(id).await?;
         let fits = record.fits().map_err(|reason| Error::new(id, ErrorKind::Unreadable(reason.to_string())))?;
         if fits == Fits::Same {
@@ -526,7 +557,7 @@ impl Runtime {
     ///
     /// The conversation goes on, cannot be read, or the store did not delete it.
     pub async fn forget(&self, id: ConversationId) -> Result<(), Error> {
-        let _lock = self.inner.locks.lock(id).await;
+        let _lock = self.enter(id).await?;
         let record = match self.load(id).await {
             Err(Error { kind: ErrorKind::NotFound, .. }) => return Ok(()),
             other => other?,
@@ -535,80 +566,6 @@ impl Runtime {
             return Err(Error::new(id, ErrorKind::GoesOn));
         }
         self.delete(id, record.revision()).await
-    }
-
-    /// Ends the conversations that nobody has changed for `idle`, and deletes the ended ones whose time is over. Gives
-    /// the ids of those that are gone. One that is answered meanwhile, here or by another process, is left alone.
-    ///
-    /// How old a record is says the clock of the [store](Store::idle), if it has one: then the clocks of the processes
-    /// do not matter. Otherwise the clock of this process does. If that is the system's and is set while the program
-    /// runs, nothing is deleted because of that: what this process has saved never looks older to it than it is. Of what
-    /// an earlier process has saved it believes the clock at which it began.
-    ///
-    /// # Errors
-    ///
-    /// The runtime is shutting down, or the store cannot be read. A conversation that the store did not delete is left
-    /// for the next time.
-    #[tracing::instrument(level = "debug", skip_all)]
-    pub async fn reap(&self, idle: Duration) -> Result<Vec<ConversationId>, Error> {
-        self.accepting()?;
-        let mut gone = Vec::new();
-        self.reap_those(&Query::all().ended(false), idle, &mut gone).await?;
-        let kept = match self.inner.retention {
-            Retention::AtOnce => Duration::ZERO,
-            Retention::For(time) => time,
-            Retention::UntilForgotten => return Ok(gone),
-        };
-        self.reap_those(&Query::all().ended(true), kept, &mut gone).await?;
-        Ok(gone)
-    }
-
-    /// Of what matches, those that have not been changed for `age`.
-    async fn reap_those(&self, query: &Query, age: Duration, gone: &mut Vec<ConversationId>) -> Result<(), Error> {
-        let mut after = None;
-        loop {
-            let page = self.inner.store.idle(query, age, after, REAPED_AT_ONCE).await;
-            let (page, by_clock) = match page.map_err(|error| Error::general(ErrorKind::Store(error)))? {
-                Some(page) => (page, None),
-                None => (self.list(query, after, REAPED_AT_ONCE).await?, Some(self.inner.time.believed())),
-            };
-            for summary in &page {
-                if by_clock.is_none_or(|now| is_over(summary, age, now)) && self.reap_one(summary).await {
-                    gone.push(summary.id);
-                }
-            }
-            match page.last() {
-                Some(last) if page.len() == REAPED_AT_ONCE => after = Some(last.id),
-                Some(_) | None => return Ok(()),
-            }
-        }
-    }
-
-    /// Deletes a conversation if it is still the one that was found to be over.
-    async fn reap_one(&self, found: &Summary) -> bool {
-        let id = found.id;
-        let _lock = self.inner.locks.lock(id).await;
-        let Ok(record) = self.load(id).await else { return false };
-        if self.live().contains_key(&id) || record.revision() != found.revision {
-            return false;
-        }
-        match self.decode(&record) {
-            Ok(Stored::Conversation(conversation)) => drop(kernel::end(conversation, self.now())),
-            Ok(Stored::Ended(_)) => {}
-            // It is not this program's to remove.
-            Err(_) => return false,
-        }
-        // The store compares the revision once more: another process may have been faster.
-        match self.delete(id, record.revision()).await {
-            Ok(()) => {
-                tracing::info!(conversation = %id, "reaped");
-                true
-            }
-            Err(error) => {
-                tracing::warn!(conversation = %id, %error, "could not reap");
-                false
-            }
-        }
     }
 
     /// A page of what is saved and matches: at most `limit` conversations with the lowest ids after `after`. What goes on
@@ -679,7 +636,7 @@ impl Runtime {
         step: &mut (dyn FnMut(Conversation, Timestamp) -> Result<Outcome, Rejected> + Send),
     ) -> Result<Reply, Error> {
         self.accepting()?;
-        let _lock = self.inner.locks.lock(id).await;
+        let _lock = self.enter(id).await?;
         self.accepting()?;
         if let Some(live) = self.take_live(id) {
             return self.apply_live(id, live, step).await;
@@ -825,7 +782,7 @@ impl Runtime {
                         Ok(revision) => revision.or(replaces),
                         Err(error) => return Err((error, Outcome::Waits(conversation))),
                     };
-                    self.awake().insert(id);
+                    self.awake().insert(id, ());
                     self.live().insert(id, Live { conversation, revision });
                     self.changed(id);
                     Ok(None)
@@ -900,87 +857,6 @@ impl Runtime {
         Ok(Some(revision))
     }
 
-    /// Saves, and settles what the store is not sure of.
-    async fn save(&self, record: Record, replaces: Option<Revision>) -> Result<(), Error> {
-        let id = record.id();
-        // Until this has been answered, nobody knows what is durable.
-        self.recent().remove(id);
-        let error = |kind| Err(Error::new(id, kind));
-        match self.inner.store.save(&record, replaces).await {
-            Saved::Applied => {}
-            Saved::NotApplied(source) => return error(ErrorKind::NotSaved(source)),
-            Saved::Conflict { .. } => return error(ErrorKind::Conflict),
-            // What can be loaded is durable: if it is ours, the save has succeeded.
-            Saved::Unknown(source) => match self.inner.store.load(id).await {
-                Ok(stored) => match settled(&record, replaces, stored.as_ref(), source) {
-                    None => {}
-                    Some(kind) => return error(kind),
-                },
-                Err(_) => return error(ErrorKind::Unknown(source)),
-            },
-        }
-        self.saved(record);
-        Ok(())
-    }
-
-    /// Takes note of what is durable now.
-    fn saved(&self, record: Record) {
-        let (id, header) = (record.id(), record.header());
-        tracing::debug!(
-            conversation = %id,
-            revision = header.revision.number(),
-            flow = %header.flow,
-            state = header.state.as_deref(),
-            waits_for = header.waits_for.as_deref(),
-            bytes = record.bytes().len(),
-            "saved"
-        );
-        self.awake().insert(id);
-        self.recent().insert(Arc::new(record));
-        self.inner.store.tell(id);
-        self.changed(id);
-    }
-
-    /// Lets those know who listen here.
-    fn changed(&self, id: ConversationId) {
-        let _ = self.inner.changes.send(Hint::Changed(id));
-    }
-
-    async fn delete(&self, id: ConversationId, revision: Revision) -> Result<(), Error> {
-        self.recent().remove(id);
-        let kind = match self.inner.store.delete(id, revision).await {
-            Saved::Applied => {
-                self.awake().remove(id);
-                self.inner.store.tell(id);
-                self.changed(id);
-                return Ok(());
-            }
-            Saved::NotApplied(source) => ErrorKind::NotSaved(source),
-            Saved::Conflict { .. } => ErrorKind::Conflict,
-            Saved::Unknown(source) => ErrorKind::Unknown(source),
-        };
-        Err(Error::new(id, kind))
-    }
-
-    async fn load(&self, id: ConversationId) -> Result<Arc<Record>, Error> {
-        if self.inner.exclusive
-            && let Some(record) = self.recent().get(id)
-        {
-            return Ok(record);
-        }
-        let kind = match self.inner.store.load(id).await {
-            Ok(Some(record)) => {
-                let record = Arc::new(record);
-                self.recent().insert(Arc::clone(&record));
-                return Ok(record);
-            }
-            Ok(None) => ErrorKind::NotFound,
-            Err(LoadError::Unreadable(unreadable)) => ErrorKind::Unreadable(unreadable.reason.to_string()),
-            Err(LoadError::Store(error)) => ErrorKind::Store(error),
-        };
-        Err(Error::new(id, kind))
-    }
-
     fn decode_unsettled(&self, record: &Record) -> Result<Stored, Error> {
         record.decode().map_err(|reason| {
             if let Reason::Outlived(_) = reason {
@@ -1010,7 +886,7 @@ impl Runtime {
 
     /// Wakes a conversation that an earlier process has saved.
     fn wake(&self, id: ConversationId, conversation: Conversation, now: Timestamp) -> Result<Conversation, Error> {
-        if self.awake().contains(id) {
+        if self.awake().get(id).is_some() {
             return Ok(conversation);
         }
         kernel::wakeup(conversation, now).map_err(|rejected| rejected_start(id, rejected))
@@ -1018,6 +894,14 @@ impl Runtime {
 
     fn take_live(&self, id: ConversationId) -> Option<Live> {
         self.live().remove(&id)
+    }
+
+    /// Lets somebody work on a conversation, once nobody else does.
+    async fn enter(&self, id: ConversationId) -> Result<Guard<'_>, Error> {
+        match within(self.inner.patience, self.inner.locks.lock(id)).await {
+            Some(Ok(guard)) => Ok(guard),
+            Some(Err(Full)) | None => Err(Error::new(id, ErrorKind::Busy)),
+        }
     }
 
     fn accepting(&self) -> Result<(), Error> {
@@ -1035,42 +919,18 @@ impl Runtime {
         self.inner.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn awake(&self) -> MutexGuard<'_, Awake> {
+    fn awake(&self) -> MutexGuard<'_, Generations<()>> {
         self.inner.awake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Generations<Revision>> {
+        self.inner.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn live(&self) -> MutexGuard<'_, BTreeMap<ConversationId, Live>> {
         // No author code runs under this lock.
         self.inner.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Why a change is not to be called saved of which nobody knew what became of it, by what is stored now, which is durable;
-/// `None` if it has been saved.
-fn settled(
-    record: &Record,
-    replaces: Option<Revision>,
-    stored: Option<&Record>,
-    source: BoxError,
-) -> Option<ErrorKind> {
-    let revision = stored.map(Record::revision);
-    if stored == Some(record) {
-        None
-    } else if revision == replaces {
-        Some(ErrorKind::NotSaved(source))
-    } else if revision == Some(record.revision()) {
-        Some(ErrorKind::Conflict)
-    } else {
-        // Somebody else is further, and may have come from this record or from the one before.
-        Some(ErrorKind::Unknown(source))
-    }
-}
-
-/// Whether a record is that old, by the clock of this process.
-fn is_over(summary: &Summary, age: Duration, now: Timestamp) -> bool {
-    let is = now.since(summary.touched);
-    // What goes on in this very moment is not idle, and a clock that was set back shows everything in its future.
-    is >= age && (summary.waits_for.is_none() || is > Duration::ZERO)
 }
 
 /// What an event came to, before anything is saved.

@@ -80,7 +80,7 @@ pub fn run_on<C: Component>(
     input: impl BufRead,
     output: impl Write,
 ) -> Result<Outcome, TerminalError> {
-    let executor = tokio::runtime::Builder::new_current_thread().build()?;
+    let executor = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     executor.block_on(async {
         let runtime = Runtime::builder().retention(Retention::UntilForgotten).open(store)?;
         let mut talk = Talk { runtime, terminal: Terminal { input, output } };

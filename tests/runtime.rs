@@ -11,6 +11,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use stube::record::{Reason, Record};
 use stube::runtime::{Reply, Retention, Runtime, Shown};
+use stube::store::Saved;
 use stube::{Confirm, ConversationId, ErrorKind, Event, FileStore, MemoryStore, Store};
 
 async fn started(store: &Arc<Faulty>) -> (Runtime, ConversationId) {
@@ -82,6 +83,44 @@ async fn an_unknown_save_that_somebody_else_has_overtaken_is_not_called_a_confli
     store.fail(Fault::UnknownAndOvertaken);
     let error = send(&runtime, id, Event::new("up")).await.expect_err("it was applied, and that cannot be seen");
     assert!(matches!(error.kind, ErrorKind::Unknown(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_that_was_put_back_from_a_copy_is_reported_and_nothing_is_answered_from_it() {
+    let store = Arc::new(MemoryStore::new());
+    let runtime = Runtime::open(Arc::clone(&store)).expect("it opens");
+    let [back, gone] = [
+        runtime.start(Counter::new()).await.expect("it starts").id,
+        runtime.start(Counter::new()).await.expect("it starts").id,
+    ];
+    let (turn, _) = open(&runtime, back).await;
+    let copy = store.load(back).await.expect("it can be read").expect("it is there");
+    for _ in 0..2 {
+        assert_eq!(send(&runtime, back, Event::new("up")).await.expect("it is saved"), Reply::Applied);
+    }
+    let now = store.load(back).await.expect("it can be read").expect("it is there");
+    assert!(matches!(store.delete(back, now.revision()).await, Saved::Applied));
+    assert!(matches!(store.save(&copy, None).await, Saved::Applied));
+
+    // From what it remembers or from what it reads: an answer, a look, an end.
+    for error in [
+        runtime.dispatch(back, turn, Event::new("up")).await.map(drop),
+        runtime.questions(back).await.map(drop),
+        runtime.end(back).await,
+    ] {
+        let error = error.expect_err("it has gone back");
+        let ErrorKind::WentBack { seen, stored } = error.kind else { panic!("{error}") };
+        assert_eq!((seen, stored), (now.revision(), copy.revision()));
+        assert!(!error.is_retryable());
+    }
+    assert!(runtime.reap(Duration::ZERO).await.expect("it reaps").iter().all(|reaped| *reaped != back));
+    assert_eq!(bytes(&store, back).await.as_deref(), Some(copy.bytes()), "it is left as it is");
+
+    // Others go on, and one that is gone is only gone.
+    runtime.end(gone).await.expect("it ends");
+    assert!(matches!(runtime.questions(gone).await.expect_err("gone").kind, ErrorKind::NotFound));
+    let restarted = Runtime::open(store).expect("it opens");
+    assert_eq!(restarted.dispatch(back, turn, Event::new("up")).await.expect("it goes on"), Reply::Applied);
 }
 
 #[tokio::test]

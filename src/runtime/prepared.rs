@@ -9,8 +9,9 @@ use crate::error::{Error, ErrorKind};
 use crate::id::{ConversationId, Owner, Turn};
 use crate::kernel::{self, Outcome};
 use crate::record::{Record, Revision, Stored};
+use crate::runtime::keep::settled;
 use crate::runtime::locks::Guard;
-use crate::runtime::{Reply, Runtime, Stepped, new_id, rejected_start, settled};
+use crate::runtime::{Reply, Runtime, Stepped, new_id, rejected_start};
 use crate::view::Event;
 
 /// What an event came to, before anything is saved.
@@ -94,7 +95,7 @@ impl Runtime {
     /// component cannot be saved.
     pub async fn prepare(&self, id: ConversationId, turn: Turn, event: Event) -> Result<Prepared<'_>, Error> {
         self.accepting()?;
-        let lock = self.inner.locks.lock(id).await;
+        let lock = self.enter(id).await?;
         self.accepting()?;
         if self.live().contains_key(&id) {
             return Err(in_memory(id));
@@ -117,7 +118,7 @@ impl Runtime {
     pub async fn prepare_start(&self, owner: Option<Owner>, root: impl Component) -> Result<Change<'_>, Error> {
         self.accepting()?;
         let id = new_id()?;
-        let lock = self.inner.locks.lock(id).await;
+        let lock = self.enter(id).await?;
         self.accepting()?;
         let outcome = kernel::start(id, Box::new(root), self.now()).map_err(|rejected| rejected_start(id, rejected))?;
         self.change(id, lock, None, outcome.of_owner(owner))

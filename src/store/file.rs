@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use rustix::io::Errno;
+use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::error::BoxError;
@@ -52,13 +53,18 @@ use records::Records;
 /// - If the directory cannot be made durable, twice, the answer is [`Saved::Unknown`]. The conversation can then
 ///   neither be loaded nor saved until its visible state has been made durable, which each further call tries first.
 /// - The work is done on tokio's threads for blocking calls, so every call must be made within a tokio runtime. A
-///   change whose future is dropped is carried out to its end.
+///   change that has begun is carried out to its end, even if its future is dropped.
+/// - If the disk does not answer, no more calls than [`Options::calls`] says wait for it on threads. Whoever makes
+///   another one waits without a thread; [`Runtime`](crate::Runtime) does not wait for longer than its
+///   [patience](crate::runtime::Builder::patience). When the disk answers again, so does the store.
 ///
 /// Not promised: that an edit by another program at the very moment of a save is noticed; and the state after a power
 /// cut if another process ended while its directory could not be made durable.
 pub struct FileStore {
     dir: PathBuf,
     records: Arc<Records<Directory>>,
+    /// For one more call.
+    room: Arc<Semaphore>,
 }
 
 /// Without what is known of the records: whoever knows the id of a conversation may be let into it.
@@ -69,12 +75,27 @@ impl fmt::Debug for FileStore {
 }
 
 /// How a [`FileStore`] is opened.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     network: bool,
+    calls: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { network: false, calls: 256 }
+    }
 }
 
 impl Options {
+    /// How many calls may be at work at once. Tokio has a thread for each of them, up to a limit of its own, which all
+    /// blocking work of the program shares: 512 unless set. 256 unless set here, and never less than 1.
+    #[must_use]
+    pub fn calls(mut self, calls: usize) -> Self {
+        self.calls = calls.clamp(1, Semaphore::MAX_PERMITS);
+        self
+    }
+
     /// Uses the directory even if it is on NFS, SMB, FUSE or the like. Whether the lock locks and a save is durable
     /// is then for whoever runs that file system to say.
     #[must_use]
@@ -96,7 +117,8 @@ impl Options {
         let dir = dir.as_ref();
         let directory = open::open(dir, self.network)?;
         let records = Records::open(directory).map_err(|source| OpenError::System { dir: dir.to_owned(), source })?;
-        Ok(FileStore { dir: dir.to_owned(), records: Arc::new(records) })
+        let room = Arc::new(Semaphore::new(self.calls));
+        Ok(FileStore { dir: dir.to_owned(), records: Arc::new(records), room })
     }
 }
 
@@ -121,13 +143,19 @@ impl FileStore {
         &self.dir
     }
 
-    /// Does `work` where it may block. It begins at once.
-    fn blocking<T: Send + 'static>(
+    /// Begins `work` where it may block, once there is room.
+    async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Records<Directory>) -> T + Send + 'static,
     ) -> JoinHandle<T> {
+        let room = Arc::clone(&self.room).acquire_owned().await.expect("BUG: it is never closed");
         let records = Arc::clone(&self.records);
-        tokio::task::spawn_blocking(move || work(&records))
+        tokio::task::spawn_blocking(move || {
+            let done = work(&records);
+            // Only now, whether or not anybody still waits for it.
+            drop(room);
+            done
+        })
     }
 }
 
@@ -160,8 +188,9 @@ impl Store for FileStore {
             // Short, so that a slow reader does not let the records of a large directory pile up in memory.
             let (send, mut receive) = tokio::sync::mpsc::channel(16);
             let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-            let reading =
-                self.blocking(move |records| records.load_all(threads, &|entry| send.blocking_send(entry).is_ok()));
+            let reading = self
+                .blocking(move |records| records.load_all(threads, &|entry| send.blocking_send(entry).is_ok()))
+                .await;
             while let Some(entry) = receive.recv().await {
                 each(entry);
             }
@@ -171,7 +200,8 @@ impl Store for FileStore {
 
     fn load(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<Record>, LoadError>> {
         Box::pin(async move {
-            self.blocking(move |records| records.load(id)).await.unwrap_or_else(|e| Err(LoadError::Store(e.into())))
+            let loaded = self.blocking(move |records| records.load(id)).await;
+            loaded.await.unwrap_or_else(|error| Err(LoadError::Store(error.into())))
         })
     }
 
@@ -195,21 +225,23 @@ impl Store for FileStore {
                 });
                 read.map(|()| page)
             });
-            Ok(page.await??)
+            Ok(page.await.await??)
         })
     }
 
     fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
         Box::pin(async move {
             let record = record.clone();
-            self.blocking(move |records| records.save(&record, replaces)).await.unwrap_or_else(unfinished)
+            let saved = self.blocking(move |records| records.save(&record, replaces)).await;
+            saved.await.unwrap_or_else(unfinished)
         })
     }
 
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
-        Box::pin(
-            async move { self.blocking(move |records| records.delete(id, replaces)).await.unwrap_or_else(unfinished) },
-        )
+        Box::pin(async move {
+            let deleted = self.blocking(move |records| records.delete(id, replaces)).await;
+            deleted.await.unwrap_or_else(unfinished)
+        })
     }
 }
 

@@ -63,7 +63,7 @@ mod writer;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction};
@@ -96,8 +96,10 @@ use writer::{Change, Job, Writer};
 ///   [`load`](Store::load) or be missing in a [`list`](Store::list). [`load_all`](Store::load_all) compares the index with
 ///   the table, and reports those. `REINDEX stube_conversation` makes it anew. Where a byte of the log has changed, the
 ///   log ends for the engine: the changes after it are gone, and nobody can tell.
-/// - The work is done by threads of the store, so it needs no particular executor. A change whose future is dropped is
-///   carried out to its end.
+/// - The work is done by threads of the store, so it needs no particular executor. A change that was brought to them is
+///   carried out to its end, even if its future is dropped.
+/// - If the disk or another process keeps the threads waiting, no more than [`Options::queue`] says waits for them, and a
+///   change that has waited for longer than [`Options::patience`] is not begun.
 /// - Once the last handle is dropped, the threads finish what was brought, and close the file.
 #[derive(Clone)]
 pub struct SqliteStore {
@@ -125,9 +127,22 @@ struct Shared {
     reads: Queue<Read>,
     /// A commit failed so that its outcome is not certain.
     in_doubt: AtomicBool,
+    /// How many wait for an answer to a change.
+    callers: AtomicUsize,
+    /// How long the last transaction took, in microseconds.
+    took: AtomicU64,
 }
 
+/// The longest that a caller stays awake for an answer.
+const AWAKE: Duration = Duration::from_micros(300);
+
 impl Shared {
+    /// How long it is worth staying awake for an answer: on a slow disk not at all.
+    fn awake(&self) -> Duration {
+        let soon = 2 * Duration::from_micros(self.took.load(Ordering::Relaxed));
+        if soon <= AWAKE { soon } else { Duration::ZERO }
+    }
+
     fn connect(&self) -> Result<Connection, SqliteError> {
         open::connect(&self.file, &self.settings).map_err(|error| match error {
             OpenError::Sqlite { source, .. } => source,
@@ -230,6 +245,8 @@ impl Options {
             reads: Queue::new(settings.queue),
             settings,
             in_doubt: AtomicBool::new(false),
+            callers: AtomicUsize::new(0),
+            took: AtomicU64::new(0),
         });
         // From here on an early return closes the queues, and with them the threads.
         let store = SqliteStore { handle: Arc::new(Handle { shared: Arc::clone(&shared) }) };
@@ -351,7 +368,8 @@ impl SqliteStore {
         if self.shared().changes.push(job).await.is_err() {
             return Saved::NotApplied(SqliteError::gone().into());
         }
-        answered.await.unwrap_or_else(|_| Saved::Unknown(SqliteError::gone().into()))
+        let answered = Caller::new(self.shared()).waits(answered).await;
+        answered.unwrap_or_else(|_| Saved::Unknown(SqliteError::gone().into()))
     }
 
     async fn read<T: Send + 'static>(
@@ -362,10 +380,45 @@ impl SqliteStore {
         let (answer, answered) = oneshot::channel();
         let read: Read = Box::new(move |connection| {
             // Whoever asked may have given up.
-            let _ = answer.send(read(connection));
+            if !answer.is_closed() {
+                let _ = answer.send(read(connection));
+            }
         });
         self.shared().reads.push(read).await.map_err(|_| SqliteError::gone())?;
         Ok(answered.await.map_err(|_| SqliteError::panicked())?)
+    }
+}
+
+/// One who waits for an answer to a change.
+struct Caller<'a>(&'a Shared);
+
+impl<'a> Caller<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.callers.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+
+    async fn waits(self, mut answered: oneshot::Receiver<Saved>) -> Result<Saved, oneshot::error::RecvError> {
+        // To be woken takes a good part of the time of a commit on a fast disk. One who is alone takes nothing from
+        // anybody by staying awake.
+        let asleep = Instant::now() + self.0.awake();
+        while self.0.callers.load(Ordering::Relaxed) == 1 && Instant::now() < asleep {
+            match answered.try_recv() {
+                Ok(saved) => return Ok(saved),
+                Err(oneshot::error::TryRecvError::Empty) => {}
+                Err(oneshot::error::TryRecvError::Closed) => break,
+            }
+            // The thread that writes may need this core, and other tasks this executor.
+            std::thread::yield_now();
+            tokio::task::yield_now().await;
+        }
+        answered.await
+    }
+}
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        self.0.callers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -33,7 +33,7 @@ use changes::{How, Kind};
 fn main() -> ExitCode {
     // One thread makes all calls of the store, because strace counts the calls of each thread by itself.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.max_blocking_threads(1).build().expect("a runtime can be made");
+    let runtime = runtime.enable_time().max_blocking_threads(1).build().expect("a runtime can be made");
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let (kind, arguments) = match &arguments[..] {

@@ -21,8 +21,8 @@ use crate::store::file::fs::{Fs, Identity, Stat};
 use crate::store::file::records::{Names, refuse};
 use crate::store::file::tests::broken::{Flaw, Subject};
 use crate::store::file::tests::model::{Call, Disk, Fault, Model};
-use crate::store::{LoadError, Saved};
-use crate::{ConversationId, Timestamp};
+use crate::store::{LoadError, Saved, Store};
+use crate::{ConversationId, FileStore, Timestamp};
 
 /// For each conversation, the revisions of which one must be there; `None` stands for no record.
 type Possible = BTreeMap<ConversationId, BTreeSet<Option<Revision>>>;
@@ -567,4 +567,37 @@ fn each_broken_store_is_caught() {
             Err(found) => assert!(found.starts_with(violation), "{flaw:?} is caught by `{name}`, but for: {found}"),
         }
     }
+}
+
+// ---- A disk that does not answer ----------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn no_more_calls_than_there_is_room_for_wait_on_threads_and_what_waits_without_one_has_not_begun() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let store = FileStore::options().calls(2).open(dir.path().join("store")).expect("a store");
+    let (stuck, answers) = std::sync::mpsc::channel::<()>();
+    let answers = std::sync::Arc::new(std::sync::Mutex::new(answers));
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        let answers = std::sync::Arc::clone(&answers);
+        // As a call that the disk does not answer.
+        let call = store.blocking(move |_| answers.lock().expect("no panic").recv());
+        waiting.push(call.await);
+    }
+    for number in 0..100 {
+        let record = record(id(number), Revision::FIRST);
+        let mut save = store.save(&record, None);
+        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(save.as_mut().poll(cx).is_pending())).await;
+        assert!(polled, "there is no room");
+    }
+    let mut load = store.load(id(0));
+    assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(load.as_mut().poll(cx).is_pending())).await);
+    drop(stuck);
+    for call in waiting {
+        call.await.expect("no panic").expect_err("nobody sends anything");
+    }
+    assert_eq!(load.await.expect("it can be read"), None, "what was given up was never begun");
+    let last = record(id(7), Revision::FIRST);
+    assert!(matches!(store.save(&last, None).await, Saved::Applied));
+    assert_eq!(store.load(id(7)).await.expect("it can be read"), Some(last));
 }

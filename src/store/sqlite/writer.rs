@@ -90,6 +90,7 @@ impl Writer {
             late.into_iter().for_each(|job| job.answer(Saved::NotApplied("the store has too much to do".into())));
             let answers = self.carry_out(&jobs);
             let took = begun.elapsed();
+            self.shared.took.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
             let many = jobs.len();
             for (job, saved) in jobs.into_iter().zip(answers) {
                 job.answer(saved);
