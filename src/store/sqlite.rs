@@ -90,7 +90,9 @@ use writer::{Change, Job, Writer};
 /// - Several processes may open one file. Of two that change one conversation, one gets a [`Saved::Conflict`].
 /// - A change that fails leaves the old record, and the next one may succeed: nothing need be opened again.
 /// - If a commit fails so that its outcome is not certain, the answer is [`Saved::Unknown`]. Then nothing is read or
-///   written until the log has been settled, which each further call tries first.
+///   written until the log has been settled and begun anew, which each further call tries first.
+/// - The engine brings the log into the file by itself, and a disk that then takes what it cannot keep, and says so to
+///   nobody, damages the file: give it a disk that has the room that it shows.
 /// - A changed byte of a record or of the columns beside it is found, and concerns that conversation only. Of its own
 ///   pages the engine keeps no checksums: where the index of names has changed, one may not be found by
 ///   [`load`](Store::load) or be missing in a [`list`](Store::list). [`load_all`](Store::load_all) compares the index with
@@ -456,12 +458,16 @@ impl SqliteError {
         Self { doing, source: error.into() }
     }
 
+    fn message(doing: &'static str, message: &'static str) -> Self {
+        Self { doing, source: message.into() }
+    }
+
     fn gone() -> Self {
-        Self { doing: "handing over work", source: "the threads of the store have ended".into() }
+        Self::message("handing over work", "the threads of the store have ended")
     }
 
     fn panicked() -> Self {
-        Self { doing: "working", source: "BUG: it panicked".into() }
+        Self::message("working", "BUG: it panicked")
     }
 
     fn is_busy(&self) -> bool {

@@ -8,7 +8,8 @@
 #   tests/faults/campaign.sh kills 50000       SIGKILL before every system call, then at random moments: both stores
 #   tests/faults/campaign.sh answers 100000    answers that several processes gave, on one SQLite file
 #   tests/faults/campaign.sh damages 40000     bits flipped, bytes lost, sectors zeroed in the files of both stores
-#   tests/faults/campaign.sh quick             a little of the last three, with the build that tests use
+#   tests/faults/campaign.sh outages 20        the disk frozen, full, and out of room behind the file system: both stores
+#   tests/faults/campaign.sh quick             a little of each, with the build that tests use; as root
 #
 # What only needs to survive a kill is kept in memory, where there is room: a kill takes nothing from the page cache.
 # For power cuts the disk is in memory, and forgets what was not synced to it.
@@ -26,7 +27,7 @@ trap 'exit 130' INT TERM
 FAILED=()
 
 usage() {
-    echo "usage: $0 [cuts|kills|answers|damages [NUMBER] | quick]" >&2
+    echo "usage: $0 [cuts|kills|answers|damages|outages [NUMBER] | quick]" >&2
     exit 2
 }
 
@@ -74,11 +75,13 @@ damages() {
     try torture --store sqlite flip "$MEMORY/t" "$((($1 + 1) / 2))" "$(seed)"
 }
 
+outages() { try env RELEASE=1 "$HERE/outages.sh" "$1"; }
+
 answers() { try torture --store sqlite contest "$MEMORY/t" "$1" "$(seed)"; }
 
 PART=${1:-all}
 case $#:$PART in
-    0:all | 1:quick | [12]:cuts | [12]:kills | [12]:answers | [12]:damages) ;;
+    0:all | 1:quick | [12]:cuts | [12]:kills | [12]:answers | [12]:damages | [12]:outages) ;;
     *) usage ;;
 esac
 case ${2:-1} in *[!0-9]* | '') usage ;; esac
@@ -92,11 +95,15 @@ if [ "$PART" = quick ]; then
     try torture --store sqlite kill "$MEMORY/t" 300 "$(seed)"
     answers 2000
     damages 1000
+    try env PROFILE=debug "$HERE/power_cuts.sh" 60
+    try env PROFILE=debug "$HERE/power_cuts.sh" --sqlite 60
+    try "$HERE/outages.sh" 1
 fi
 if [[ $PART = all || $PART = cuts ]]; then cuts "${2:-10000}"; fi
 if [[ $PART = all || $PART = kills ]]; then kills "${2:-50000}"; fi
 if [[ $PART = all || $PART = answers ]]; then answers "${2:-100000}"; fi
 if [[ $PART = all || $PART = damages ]]; then damages "${2:-40000}"; fi
+if [[ $PART = all || $PART = outages ]]; then outages "${2:-20}"; fi
 
 printf '\n== all together\n'
 awk '
@@ -105,9 +112,10 @@ awk '
     /^[0-9]+ kills, / { kills += $1 }
     /^[0-9]+ contested answers / { answers += $1 }
     /^[0-9]+ damages, / { damages += $1 }
+    /^[0-9]+ outages, / { outages += $1 }
     /^VIOLATION/ { violations++ }
     END {
-        printf "%d power cuts, %d kills, %d contested answers, %d damages: ", cuts, kills, answers, damages
+        printf "%d power cuts, %d kills, %d contested answers, %d damages, %d outages: ", cuts, kills, answers, damages, outages
         print violations ? violations " violations" : "no violation"
     }' "$SCRATCH/output"
 for command in "${FAILED[@]}"; do echo "FAILED $command"; done

@@ -31,7 +31,7 @@ const CONVERSATIONS: usize = 2;
 
 /// Counts its answers.
 #[flow]
-async fn count() -> u64 {
+pub(crate) async fn count() -> u64 {
     let mut answers: u64 = 0;
     while answers < 1_000_000_000 {
         if Confirm::new(format!("{answers}")).await {
@@ -54,6 +54,11 @@ async fn question(runtime: &Runtime, id: ConversationId) -> (Turn, u64) {
     let text = format!("{form:?}");
     let digits: String = text.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
     (questions[0].turn, digits.parse().expect("it shows how many"))
+}
+
+/// How many answers a conversation has counted.
+pub(crate) async fn counted(runtime: &Runtime, id: ConversationId) -> u64 {
+    question(runtime, id).await.1
 }
 
 /// Answers until the standard input is closed, and prints what it tries and what was acknowledged.

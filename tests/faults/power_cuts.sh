@@ -13,6 +13,7 @@
 #   tests/faults/power_cuts.sh [--sqlite] [--xfs] [CUTS]      300 cuts on ext4 unless said otherwise
 #   OPT=data=writeback,noauto_da_alloc tests/faults/power_cuts.sh      mounted with these options
 #   SEED=7 tests/faults/power_cuts.sh      the cuts of this seed; the program's timing is its own
+#   PROFILE=debug tests/faults/power_cuts.sh      with the build that tests use
 
 set -euo pipefail
 
@@ -39,8 +40,9 @@ if ! command -v "mkfs.$FILE_SYSTEM" >/dev/null; then
     apt-get install -qq -y xfsprogs >/dev/null || { echo "xfsprogs is missing and cannot be installed" >&2; exit 2; }
 fi
 
-cargo build --quiet --release --manifest-path "$ROOT/Cargo.toml" --example torture
-TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/release/examples/torture
+PROFILE=${PROFILE:-release}
+cargo build --quiet --profile "${PROFILE/debug/dev}" --manifest-path "$ROOT/Cargo.toml" --example torture
+TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/examples/torture
 SCRATCH=$(mktemp -d)
 LOOPS=()
 SERVER=

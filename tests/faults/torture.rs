@@ -6,7 +6,8 @@
 //! control, and a kill must find it out.
 //!
 //! The others do it to the program, in a place that a script has prepared, and say at their head what they do:
-//! `disk` and `cut` for `power_cuts.sh`, `kill`, `contest`, `answer` and `flip` for `campaign.sh`. They print what they
+//! `disk` and `cut` for `power_cuts.sh`, `outage` and `counted` for `outages.sh`, `kill`, `contest`, `answer` and `flip`
+//! for `campaign.sh`. They print what they
 //! counted, and end with 1 if anything was lost, or if a control was not caught.
 //!
 //! Before that word may stand `--store sqlite`; then DIR holds `conversations.db`, and `verify` also asks the engine
@@ -24,6 +25,8 @@ mod cuts;
 mod disk;
 mod flips;
 mod kills;
+#[cfg(target_os = "linux")]
+mod outages;
 mod random;
 
 use std::process::{Command, ExitCode};
@@ -65,6 +68,15 @@ fn main() -> ExitCode {
             runtime.block_on(contest::answer(dir, how == "answer-early"));
             ExitCode::SUCCESS
         }
+        #[cfg(target_os = "linux")]
+        [how @ ("outage" | "outage-early"), dir, log, begin, end, times] => {
+            // As a program that serves people: what waits for the disk does so on threads of its own.
+            let serving = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
+            let outage = outages::outage(kind, dir, log, begin, end, number(times), how == "outage-early");
+            ended(serving.expect("a runtime can be made").block_on(outage))
+        }
+        #[cfg(target_os = "linux")]
+        ["counted", dir, log] => ended(runtime.block_on(outages::counted_as(kind, dir, log))),
         #[cfg(target_os = "linux")]
         ["disk", mebibytes] => {
             disk::serve(number(mebibytes)).expect("the kernel is answered");

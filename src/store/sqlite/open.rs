@@ -124,10 +124,22 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(PathBuf, Connect
         .map_err(sqlite("making its tables"))?;
 
     // A process that was killed between write and sync may have left changes in the log that are visible now, and that
-    // a power cut would take away. What is copied into the file is synced; the rest of the log is synced here.
-    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(sqlite("settling its log"))?;
-    sync_log(&file).map_err(system("syncing its log"))?;
+    // a power cut would take away. What is copied into the file is synced; the rest of the log, if others use it, is
+    // synced here. Nobody is waited for.
+    connection.busy_timeout(Duration::ZERO).map_err(sqlite("setting its patience"))?;
+    let cut = cut_log(&connection).map_err(sqlite("settling its log"))?;
+    connection.busy_timeout(settings.patience).map_err(sqlite("setting its patience"))?;
+    if !cut {
+        sync_log(&file).map_err(system("syncing its log"))?;
+    }
     Ok((file, connection))
+}
+
+/// Copies what is in the log into the file, and cuts the log to nothing unless somebody else reads from it or writes.
+/// Gives whether it was cut.
+pub(super) fn cut_log(connection: &Connection) -> rusqlite::Result<bool> {
+    let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(busy == 0)
 }
 
 /// A further connection to a file that was opened before.
