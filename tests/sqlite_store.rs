@@ -102,7 +102,7 @@ async fn the_contract_of_stores_is_kept() {
     use Promise::{
         CutAfterDelete, CutAfterFault, CutAfterKill, CutAfterSave, CutInside, Faults, Idle, Recovery, Unknown,
     };
-    // Calls fail and the power is cut in tests/faults/.
+    // Calls fail and the power is cut in tests/sqlite_contract/.
     let outside = [Faults, Recovery, Unknown, CutAfterSave, CutAfterDelete, CutInside, CutAfterFault, CutAfterKill];
     // All processes on one file are on one machine, with one clock: the system's.
     assert_eq!(report.not_checked(), [&outside[..], &[Idle]].concat(), "{report}");

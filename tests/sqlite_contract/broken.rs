@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use stube::error::BoxError;
@@ -28,7 +28,7 @@ pub(crate) enum Flaw {
     NoLogSync,
     /// The log is synced, and the file into which it is copied is not.
     NoDatabaseSync,
-    /// The name of a new log is not synced.
+    /// The directory is never synced, nor is the name of a new log.
     NoDirectorySync,
     /// The log that is found is not synced as the store opens.
     SettlesNoLog,
@@ -46,6 +46,11 @@ pub(crate) enum Flaw {
     TakesUnknownForNotApplied,
 }
 
+/// Where the store looks for the log of this file.
+pub(crate) fn log(path: &Path) -> PathBuf {
+    PathBuf::from(format!("{}-wal", path.display()))
+}
+
 /// A store on a [`Machine`]. Dropping it ends its process.
 pub(crate) struct Subject {
     store: Option<Box<dyn Store>>,
@@ -59,7 +64,13 @@ impl Subject {
         vfs::plug(path.to_str().expect("it is a text"), &machine);
         // From here on an early return takes away what was made.
         let mut subject = Self { store: None, machine, path };
+        subject.machine.show_log(vfs::LOG)?;
         let store = SqliteStore::open(&subject.path)?;
+        subject.machine.take_over_log(vfs::LOG);
+        // As it opens, the store itself syncs the directory, so that a log that was removed stays away.
+        if subject.machine.flaw != Flaw::NoDirectorySync {
+            subject.machine.sync_directory();
+        }
         subject.store = Some(match subject.machine.flaw {
             Flaw::Nothing
             | Flaw::NoFileSync
@@ -87,8 +98,9 @@ impl Drop for Subject {
         self.store = None;
         self.machine.wait_until_closed();
         vfs::unplug(self.path.to_str().expect("it is a text"));
-        // There may be none yet.
+        // There may be none.
         let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(log(&self.path));
     }
 }
 

@@ -3,12 +3,17 @@
 //!
 //! Under the real engine are calls of this test's own: `vfs` carries them to a `machine`, which has a `disk` in memory.
 //!
-//! The store itself asks the system for its file too, so there is a real and empty one at the same path. What it does to
-//! that one is not seen here: it makes it, and syncs its log and its directory as it opens. So the file is there, durable
-//! and empty, before the engine comes, and the log is synced by the engine's own check-point.
+//! The store itself asks the system for its file too, so there is a real and empty one at the same path, and beside it
+//! what is in the log. Of what the store does to those, it is seen here that it writes the log again. It is not seen that
+//! it makes the file, and syncs its log and its directory as it opens. So the file is there, durable and empty, before
+//! the engine comes; the log is synced by the engine's own check-point; and the directory is synced whenever a store has
+//! been opened. Power cuts under a real file system are in `tests/faults/`.
+//!
+//! The contract has no faults while a store opens, reads or ends. Those are in `life`.
 
 mod broken;
 mod disk;
+mod life;
 mod machine;
 mod vfs;
 
@@ -43,12 +48,19 @@ impl Laboratory {
         // The store syncs the directory each time.
         let memory = TempDir::new_in("/dev/shm");
         let dir = memory.or_else(|_| TempDir::new()).expect("a temporary directory can be made");
-        Self { flaw, full, dir, opened: 0, machine: Machine::new(Disk::default(), flaw, full) }
+        let machine = Machine::new(Disk::default(), flaw, full, PathBuf::new());
+        Self { flaw, full, dir, opened: 0, machine }
     }
 
     fn open(&mut self, disk: Disk) -> Result<Subject, BoxError> {
+        self.open_with(disk, None)
+    }
+
+    /// Calls may fail even while it opens.
+    fn open_with(&mut self, disk: Disk, fault: Option<Fault>) -> Result<Subject, BoxError> {
         self.opened += 1;
-        self.machine = Machine::new(disk, self.flaw, self.full);
+        self.machine = Machine::new(disk, self.flaw, self.full, broken::log(&self.path()));
+        self.machine.fail(fault);
         Subject::open(Arc::clone(&self.machine), self.path())
     }
 
@@ -170,8 +182,8 @@ fn a_store_that_calls_fsync_again_is_caught() {
 
 #[test]
 fn a_store_with_a_rollback_journal_is_caught() {
-    // Nobody syncs the removal of the journal, and one that is back undoes the last commit.
-    breaks(Flaw::RollbackJournal, &ALL_CUTS);
+    // Nobody syncs the removal of the journal, and one that is back undoes the last commit: until a store is opened.
+    breaks(Flaw::RollbackJournal, &[Unknown, CutAfterSave, CutAfterDelete, CutInside, CutAfterFault]);
 }
 
 #[test]

@@ -304,3 +304,73 @@ fn set(names: &mut BTreeMap<String, u64>, name: &str, file: Option<u64>) {
         None => names.remove(name),
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "name";
+
+    /// What the file may have after a power cut: a letter for each sector, `None` if there is no file.
+    fn after_cut(disk: &Disk) -> BTreeSet<Option<String>> {
+        let sectors = |disk: Disk| {
+            let file = disk.find(NAME)?;
+            let content = &disk.files[&file].visible;
+            Some(content.chunks(SECTOR).map(|sector| char::from(sector[sector.len() / 2])).collect())
+        };
+        disk.after_cut().into_iter().map(sectors).collect()
+    }
+
+    fn sectors(letters: &str) -> Vec<u8> {
+        letters.bytes().flat_map(|letter| [letter; SECTOR]).collect()
+    }
+
+    fn some<const N: usize>(letters: [&str; N]) -> BTreeSet<Option<String>> {
+        letters.into_iter().map(|letters| Some(letters.to_owned())).collect()
+    }
+
+    #[test]
+    fn what_was_not_synced_is_lost_kept_or_torn_in_any_order() {
+        let mut disk = Disk::with_empty_file(NAME);
+        let file = disk.find(NAME).expect("it is there");
+        disk.write(file, 0, &sectors("aaa"));
+        disk.sync_file(file);
+        assert_eq!(after_cut(&disk), some(["aaa"]));
+        disk.write(file, 0, &sectors("bb"));
+        disk.write(file, 2 * SECTOR, &sectors("c"));
+        assert_eq!(after_cut(&disk), some(["aaa", "baa", "aba", "bba", "aac", "bbc"]));
+        disk.sync_file(file);
+        assert_eq!(after_cut(&disk), some(["bbc"]));
+    }
+
+    #[test]
+    fn what_a_failed_sync_forgot_no_later_one_writes_unless_it_is_written_again() {
+        let mut disk = Disk::with_empty_file(NAME);
+        let file = disk.find(NAME).expect("it is there");
+        disk.write(file, 0, &sectors("a"));
+        disk.sync_file(file);
+        disk.write(file, 0, &sectors("b"));
+        disk.forget(file);
+        disk.sync_file(file);
+        assert_eq!(after_cut(&disk), some(["a", "b"]));
+        // A byte of the same page makes all of it dirty.
+        disk.write(file, 0, b"c");
+        disk.sync_file(file);
+        assert_eq!(after_cut(&disk), some(["b"]));
+    }
+
+    #[test]
+    fn a_name_is_made_and_removed_for_good_when_the_directory_is_synced() {
+        let mut disk = Disk::default();
+        let file = disk.create(NAME);
+        disk.write(file, 0, &sectors("a"));
+        disk.sync_file(file);
+        assert_eq!(after_cut(&disk), BTreeSet::from([None, Some("a".to_owned())]));
+        disk.sync_directory();
+        assert_eq!(after_cut(&disk), some(["a"]));
+        assert!(disk.remove(NAME) && !disk.remove(NAME));
+        assert_eq!(after_cut(&disk), BTreeSet::from([None, Some("a".to_owned())]));
+        disk.sync_directory();
+        assert_eq!(after_cut(&disk), BTreeSet::from([None]));
+    }
+}

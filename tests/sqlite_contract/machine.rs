@@ -5,10 +5,13 @@
 //! engine takes that for one that somebody else holds, and waits. Nothing that is given back can fail.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sqlite_plugin::flags::{LockLevel, ShmLockMode};
 use sqlite_plugin::vars;
@@ -28,6 +31,8 @@ pub(crate) struct Machine {
     full: bool,
     state: Mutex<State>,
     closed: Condvar,
+    /// Where the store finds its log by calls of its own.
+    shown_log: PathBuf,
 }
 
 struct State {
@@ -63,10 +68,10 @@ enum Failure {
 
 impl Machine {
     /// If it is `full`, a write that is refused has taken place by half, since the disk has no more room.
-    pub(crate) fn new(disk: Disk, flaw: Flaw, full: bool) -> Arc<Self> {
+    pub(crate) fn new(disk: Disk, flaw: Flaw, full: bool, shown_log: PathBuf) -> Arc<Self> {
         let state =
             State { disk, fault: None, calls: 0, failed: 0, open: BTreeMap::new(), opened: 0, regions: Vec::new() };
-        Arc::new(Self { flaw, full, state: Mutex::new(state), closed: Condvar::new() })
+        Arc::new(Self { flaw, full, state: Mutex::new(state), closed: Condvar::new(), shown_log })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -218,6 +223,35 @@ impl Machine {
                 error
             }
         })
+    }
+
+    /// Puts the log where the store looks for it.
+    pub(crate) fn show_log(&self, name: &str) -> io::Result<()> {
+        let disk = self.disk();
+        let Some(file) = disk.find(name) else { return Ok(()) };
+        let mut bytes = vec![0; disk.size(file)];
+        disk.read(file, 0, &mut bytes);
+        fs::write(&self.shown_log, bytes)?;
+        fs::File::options().write(true).open(&self.shown_log)?.set_modified(SystemTime::UNIX_EPOCH)
+    }
+
+    /// If the store has written to its log by calls of its own, all of it has been written again.
+    pub(crate) fn take_over_log(&self, name: &str) {
+        let written = |log: fs::Metadata| log.modified().is_ok_and(|modified| modified != SystemTime::UNIX_EPOCH);
+        if !self.shown_log.metadata().is_ok_and(written) {
+            return;
+        }
+        let _ = fs::remove_file(&self.shown_log);
+        let disk = &mut self.state().disk;
+        let file = disk.find(name).expect("it was shown");
+        let mut bytes = vec![0; disk.size(file)];
+        disk.read(file, 0, &mut bytes);
+        disk.write(file, 0, &bytes);
+    }
+
+    /// By somebody else than the engine.
+    pub(crate) fn sync_directory(&self) {
+        self.state().disk.sync_directory();
     }
 
     // ---- Locks ----------------------------------------------------------------------------------------------------

@@ -38,6 +38,9 @@ pub(crate) fn unplug(database: &str) {
 /// What the database is called on every machine.
 pub(crate) const NAME: &str = "conversations.db";
 
+/// And its log.
+pub(crate) const LOG: &str = "conversations.db-wal";
+
 /// The machine of a path, and the name that the file has there.
 fn find(path: &str) -> VfsResult<(Arc<Machine>, String)> {
     let database = ["-wal", "-journal"].iter().find_map(|end| path.strip_suffix(end)).unwrap_or(path);
@@ -75,7 +78,7 @@ impl Vfs for Machines {
     }
 
     fn open(&self, path: Option<&str>, options: OpenOpts) -> VfsResult<Open> {
-        // Without a path, the file is to be on no machine that loses power.
+        // A temporary file. Nothing here is so large that the engine needs one.
         let Some(path) = path else { return Err(vars::SQLITE_CANTOPEN) };
         let (machine, name) = find(path)?;
         let create = match options.mode() {
@@ -129,6 +132,7 @@ impl Vfs for Machines {
         if is_left_out {
             return Ok(());
         }
+        machine.take_over_log(LOG);
         let with_directory = *is_new && machine.flaw != Flaw::NoDirectorySync;
         let mut done = machine.sync(*file, with_directory);
         if machine.flaw == Flaw::RetriesSync && done.is_err() {
