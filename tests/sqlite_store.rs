@@ -375,10 +375,14 @@ async fn a_name_that_the_index_has_lost_is_found_in_the_table_and_reported() {
     assert_eq!((damaged.len(), damaged[0].id), (1, Some(id(59))), "{reported:?}");
     assert_eq!(why, "the index of names does not lead to its row");
     conflict(store.save(&record(59, 2), Some(revision(1))).await, None);
+    // Here nothing tells, and nothing is done to the row.
+    assert_eq!(store.load(id(59)).await.expect("it is not found"), None);
+    applied(store.delete(id(59), revision(1)).await);
 
     // What the engine has for it.
     store.connect().expect("a connection").execute_batch("REINDEX stube_conversation").expect("it is made anew");
     assert_eq!(load_all(&store).await.0.len(), 60);
+    assert_eq!(store.load(id(59)).await.expect("it is found"), Some(record(59, 1)));
 }
 
 #[tokio::test]
