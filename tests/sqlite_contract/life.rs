@@ -7,7 +7,7 @@ use stube::kernel::{self, Outcome};
 use stube::record::{Record, Revision};
 use stube::store::contract::Fault;
 use stube::store::{LoadError, Query, Saved};
-use stube::{Confirm, ConversationId, Store, Timestamp};
+use stube::{Confirm, ConversationId, SqliteStore, Store, Timestamp};
 
 use crate::broken::{Flaw, Subject};
 use crate::disk::Disk;
@@ -177,5 +177,34 @@ fn a_read_that_meets_a_fault_gives_an_error_or_what_there_is() {
         }
         eprintln!("{cases} faults and {errors} errors");
         assert!(errors > 0, "no read has met a fault");
+    });
+}
+
+/// The other one was open before, so it does not know that the log is in doubt.
+#[test]
+fn what_another_process_loads_after_a_commit_that_failed_no_power_cut_changes() {
+    block_on(async {
+        let mut laboratory = Laboratory::new(Flaw::Nothing, false);
+        let (mut unknown, mut states) = (0, 0);
+        for fault in [Fault::Refused, Fault::Lost].into_iter().flat_map(|kind| (0..40).map(kind)) {
+            let store = laboratory.open(Disk::with_empty_file(vfs::NAME)).expect("it opens");
+            assert!(matches!(store.save(&record(1, 1), None).await, Saved::Applied));
+            let other = SqliteStore::open(laboratory.path()).expect("it opens");
+            laboratory.machine.fail(Some(fault));
+            let saved = store.save(&record(1, 2), Some(revision(1))).await;
+            laboratory.machine.fail(None);
+            unknown += usize::from(matches!(saved, Saved::Unknown(_)));
+            let loaded = other.load(id(1)).await.expect("nothing fails any more");
+            let left = laboratory.machine.disk();
+            drop((other, store));
+            for disk in left.after_cut() {
+                states += 1;
+                let after = laboratory.open(disk).expect("it opens");
+                let stored = after.load(id(1)).await.expect("it can be read");
+                assert_eq!(stored, loaded, "{saved:?}, in {fault:?}");
+            }
+        }
+        eprintln!("{unknown} unknown outcomes and {states} states after a cut");
+        assert!(unknown > 0, "no commit has failed");
     });
 }

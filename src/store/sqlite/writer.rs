@@ -7,7 +7,7 @@
 //! - by the commit, in any other way: [`Saved::Unknown`]. The log may hold a whole transaction that nobody has synced,
 //!   and a crash now could bring it back. So the store is *in doubt*: the connection is given up, since a second `fsync`
 //!   of what failed may say that all is well when it is not, and nothing is read or written until a small transaction
-//!   of our own has been written over that place in the log and synced.
+//!   of our own has been written over that place in the log and synced. That is tried before anybody is answered.
 //!
 //! A thread that commits as soon as it finds one change would leave the changes that come in while it syncs to the next
 //! commit, and would sync twice as often as it must when the same callers come back again and again. [`Pace`] makes it
@@ -107,7 +107,12 @@ impl Writer {
                 jobs.iter().flat_map(|job| self.carry_out(std::slice::from_ref(job))).collect()
             }
             Err(Failure::Nothing(error)) => all(jobs, error, Saved::NotApplied),
-            Err(Failure::InDoubt(error)) => all(jobs, error, Saved::Unknown),
+            Err(Failure::InDoubt(error)) => {
+                // At once, since other processes know of no doubt: what they load now, the log might take back. If this
+                // fails too, the next call tries again.
+                let _ = self.ready();
+                all(jobs, error, Saved::Unknown)
+            }
         }
     }
 
