@@ -53,14 +53,14 @@ impl Laboratory {
     }
 
     fn open(&mut self, disk: Disk) -> Result<Subject, BoxError> {
-        self.open_with(disk, None)
+        self.open_with(disk, &[])
     }
 
     /// Calls may fail even while it opens.
-    fn open_with(&mut self, disk: Disk, fault: Option<Fault>) -> Result<Subject, BoxError> {
+    fn open_with(&mut self, disk: Disk, faults: &[Fault]) -> Result<Subject, BoxError> {
         self.opened += 1;
         self.machine = Machine::new(disk, self.flaw, self.full, broken::log(&self.path()));
-        self.machine.fail(fault);
+        self.machine.fail(faults);
         Subject::open(Arc::clone(&self.machine), self.path())
     }
 
@@ -88,7 +88,7 @@ impl Harness for Laboratory {
     }
 
     fn fail(&mut self, fault: Option<Fault>) -> bool {
-        self.machine.fail(fault);
+        self.machine.fail(fault.as_slice());
         true
     }
 

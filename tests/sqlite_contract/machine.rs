@@ -37,8 +37,9 @@ pub(crate) struct Machine {
 
 struct State {
     disk: Disk,
-    fault: Option<Fault>,
-    /// Since the fault was set.
+    /// The first of them that is meant for a call counts.
+    faults: Vec<Fault>,
+    /// Since the faults were set.
     calls: usize,
     failed: usize,
     /// The open files, each with its locks.
@@ -69,8 +70,15 @@ enum Failure {
 impl Machine {
     /// If it is `full`, a write that is refused has taken place by half, since the disk has no more room.
     pub(crate) fn new(disk: Disk, flaw: Flaw, full: bool, shown_log: PathBuf) -> Arc<Self> {
-        let state =
-            State { disk, fault: None, calls: 0, failed: 0, open: BTreeMap::new(), opened: 0, regions: Vec::new() };
+        let state = State {
+            disk,
+            faults: Vec::new(),
+            calls: 0,
+            failed: 0,
+            open: BTreeMap::new(),
+            opened: 0,
+            regions: Vec::new(),
+        };
         Arc::new(Self { flaw, full, state: Mutex::new(state), closed: Condvar::new(), shown_log })
     }
 
@@ -84,10 +92,10 @@ impl Machine {
 
     // ---- Faults ---------------------------------------------------------------------------------------------------
 
-    pub(crate) fn fail(&self, fault: Option<Fault>) {
+    pub(crate) fn fail(&self, faults: &[Fault]) {
         let mut state = self.state();
-        state.fault = fault;
-        if fault.is_some() {
+        state.faults = faults.to_vec();
+        if !faults.is_empty() {
             (state.calls, state.failed) = (0, 0);
         }
     }
@@ -115,7 +123,7 @@ impl Machine {
         let state = &mut *self.state();
         let call = state.calls;
         state.calls += 1;
-        let fault = state.fault.filter(|fault| match *fault {
+        let fault = state.faults.iter().copied().find(|fault| match *fault {
             Fault::Refused(nth) | Fault::Lost(nth) => call == nth,
             Fault::CutOff(nth) => call >= nth,
         });
