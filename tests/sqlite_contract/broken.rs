@@ -8,6 +8,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use stube::error::BoxError;
 use stube::record::{Record, Revision};
@@ -65,7 +66,8 @@ impl Subject {
         // From here on an early return takes away what was made.
         let mut subject = Self { store: None, machine, path };
         subject.machine.show_log(vfs::LOG)?;
-        let store = SqliteStore::open(&subject.path)?;
+        // On a machine that has much to do, no change is to be late.
+        let store = SqliteStore::options().patience(Duration::from_secs(60)).open(&subject.path)?;
         subject.machine.take_over_log(vfs::LOG);
         // As it opens, the store itself syncs the directory, so that a log that was removed stays away.
         if subject.machine.flaw != Flaw::NoDirectorySync {

@@ -46,8 +46,9 @@ struct Laboratory {
 impl Laboratory {
     fn new(flaw: Flaw, full: bool) -> Self {
         // The store syncs the directory each time.
-        let memory = TempDir::new_in("/dev/shm");
-        let dir = memory.or_else(|_| TempDir::new()).expect("a temporary directory can be made");
+        let named = || tempfile::Builder::new().prefix("sqlite-contract-").to_owned();
+        let memory = named().tempdir_in("/dev/shm");
+        let dir = memory.or_else(|_| named().tempdir()).expect("a temporary directory can be made");
         let machine = Machine::new(Disk::default(), flaw, full, PathBuf::new());
         Self { flaw, full, dir, opened: 0, machine }
     }
