@@ -102,7 +102,7 @@ async fn the_contract_of_stores_is_kept() {
     use Promise::{
         CutAfterDelete, CutAfterFault, CutAfterKill, CutAfterSave, CutInside, Faults, Idle, Recovery, Unknown,
     };
-    // Calls fail and the power is cut in tests/faults/.
+    // Calls fail and the power is cut in tests/sqlite_contract/.
     let outside = [Faults, Recovery, Unknown, CutAfterSave, CutAfterDelete, CutInside, CutAfterFault, CutAfterKill];
     // All processes on one file are on one machine, with one clock: the system's.
     assert_eq!(report.not_checked(), [&outside[..], &[Idle]].concat(), "{report}");
@@ -375,10 +375,14 @@ async fn a_name_that_the_index_has_lost_is_found_in_the_table_and_reported() {
     assert_eq!((damaged.len(), damaged[0].id), (1, Some(id(59))), "{reported:?}");
     assert_eq!(why, "the index of names does not lead to its row");
     conflict(store.save(&record(59, 2), Some(revision(1))).await, None);
+    // Here nothing tells, and nothing is done to the row.
+    assert_eq!(store.load(id(59)).await.expect("it is not found"), None);
+    applied(store.delete(id(59), revision(1)).await);
 
     // What the engine has for it.
     store.connect().expect("a connection").execute_batch("REINDEX stube_conversation").expect("it is made anew");
     assert_eq!(load_all(&store).await.0.len(), 60);
+    assert_eq!(store.load(id(59)).await.expect("it is found"), Some(record(59, 1)));
 }
 
 #[tokio::test]

@@ -95,9 +95,11 @@ use writer::{Change, Job, Writer};
 ///   nobody, damages the file: give it a disk that has the room that it shows.
 /// - A changed byte of a record or of the columns beside it is found, and concerns that conversation only. Of its own
 ///   pages the engine keeps no checksums: where the index of names has changed, one may not be found by
-///   [`load`](Store::load) or be missing in a [`list`](Store::list). [`load_all`](Store::load_all) compares the index with
-///   the table, and reports those. `REINDEX stube_conversation` makes it anew. Where a byte of the log has changed, the
-///   log ends for the engine: the changes after it are gone, and nobody can tell.
+///   [`load`](Store::load) or be missing in a [`list`](Store::list). Then a delete is answered as applied and leaves the
+///   row, and a first save, which a runtime makes of new ids alone, adds a second one. [`load_all`](Store::load_all)
+///   compares the index with the table, and reports those; it reads the whole file, so how often that is done is for the
+///   program to say. `REINDEX stube_conversation` makes the index anew. Where a byte of the log has changed, the log ends
+///   for the engine: the changes after it are gone, and nobody can tell.
 /// - The work is done by threads of the store, so it needs no particular executor. A change that was brought to them is
 ///   carried out to its end, even if its future is dropped.
 /// - If the disk or another process keeps the threads waiting, no more than [`Options::queue`] says waits for them, and a

@@ -4,11 +4,11 @@
 
 use std::ffi::c_int;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::store::sqlite::schema::{self, Holds, MIGRATIONS};
 use crate::store::sqlite::{Settings, SqliteError};
@@ -120,6 +120,21 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(PathBuf, Connect
         Holds::Nothing | Holds::Ours(_) | Holds::Others => {}
     }
     set(&connection, &file, settings)?;
+
+    // What a commit of an earlier process has failed to sync may be in the log and visible. The system takes it for
+    // written, so no sync of ours would write it, and a check-point would mix it with what is durable. If somebody else
+    // has the lock, the log was in use already, and whoever was first has seen to this.
+    let log = log(&file);
+    if log.metadata().is_ok_and(|log| log.len() > 0) {
+        match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+            Ok(lock) => {
+                write_again(&log).map_err(system("making its log durable"))?;
+                lock.rollback().map_err(sqlite("giving back the lock"))?;
+            }
+            Err(error) if is_busy(&error) => {}
+            Err(error) => return Err(sqlite("locking its log")(error)),
+        }
+    }
     patiently(settings.patience, || schema::migrate(&mut connection, MIGRATIONS))
         .map_err(sqlite("making its tables"))?;
 
@@ -130,7 +145,7 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(PathBuf, Connect
     let cut = cut_log(&connection).map_err(sqlite("settling its log"))?;
     connection.busy_timeout(settings.patience).map_err(sqlite("setting its patience"))?;
     if !cut {
-        sync_log(&file).map_err(system("syncing its log"))?;
+        sync_log(&file, &log).map_err(system("syncing its log"))?;
     }
     Ok((file, connection))
 }
@@ -221,9 +236,29 @@ fn create(file: &Path) -> io::Result<()> {
 }
 
 /// The log has no locks on it, so it may be opened beside the engine.
-fn sync_log(file: &Path) -> io::Result<()> {
+fn log(file: &Path) -> PathBuf {
     let mut log = file.as_os_str().to_owned();
     log.push("-wal");
+    log.into()
+}
+
+/// Puts the same bytes into a file and syncs them. Nobody else may write to it meanwhile.
+fn write_again(log: &Path) -> io::Result<()> {
+    let mut log = File::options().read(true).write(true).open(log)?;
+    let mut buffer = vec![0; 1 << 20];
+    let mut at = 0;
+    loop {
+        let read = log.read(&mut buffer)?;
+        if read == 0 {
+            return log.sync_all();
+        }
+        log.seek(SeekFrom::Start(at))?;
+        log.write_all(&buffer[..read])?;
+        at += read as u64;
+    }
+}
+
+fn sync_log(file: &Path, log: &Path) -> io::Result<()> {
     match File::options().write(true).open(log) {
         Ok(log) => log.sync_all()?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -297,6 +297,17 @@ fn summary(row: &Row<'_>) -> Option<Summary> {
     })
 }
 
+/// What there is of a conversation, by the index of names.
+///
+/// Where that index is damaged, a row may not be found: [`load_unnamed`] finds it. Nothing here does, since whatever
+/// could costs more than it saves:
+///
+/// - to look through the table for each name that is not there: anybody who asks for many would bring all to a halt;
+/// - rows whose place follows from their name, as a second way to them: they would be all over the file, and each new
+///   conversation would write two to three times as many pages to the log;
+/// - rows in the index itself (`WITHOUT ROWID`): a damaged page would lose the name and the row, and nothing would be
+///   left to compare;
+/// - to count rows and names whenever a file is opened: all of it would be read.
 fn find(connection: &Connection, id: ConversationId) -> Result<Found, rusqlite::Error> {
     let found = connection.prepare_cached(SELECT)?.query_row([id.to_string()], |row| {
         Ok(match read(id, row)? {

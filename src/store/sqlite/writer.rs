@@ -10,7 +10,8 @@
 //!   of our own has been written over that place in the log and synced, and the log has been cut to nothing. That is
 //!   because ext4 may keep nothing of what is written later where a write to new blocks has failed, even if every sync
 //!   of it succeeds (seen with Linux 6.18 over a disk that was out of room: 14 of 15 times what was acknowledged after
-//!   it was gone when the file system had been mounted anew). A log that begins anew has no such places.
+//!   it was gone when the file system had been mounted anew). A log that begins anew has no such places. All of this is
+//!   tried before anybody is answered.
 //!
 //! A thread that commits as soon as it finds one change would leave the changes that come in while it syncs to the next
 //! commit, and would sync twice as often as it must when the same callers come back again and again. [`Pace`] makes it
@@ -111,7 +112,12 @@ impl Writer {
                 jobs.iter().flat_map(|job| self.carry_out(std::slice::from_ref(job))).collect()
             }
             Err(Failure::Nothing(error)) => all(jobs, error, Saved::NotApplied),
-            Err(Failure::InDoubt(error)) => all(jobs, error, Saved::Unknown),
+            Err(Failure::InDoubt(error)) => {
+                // At once, since other processes know of no doubt: what they load now, the log might take back. If this
+                // fails too, the next call tries again.
+                let _ = self.ready();
+                all(jobs, error, Saved::Unknown)
+            }
         }
     }
 
