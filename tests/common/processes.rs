@@ -135,6 +135,8 @@ impl Component for Book {
             // The record has been read, and nothing is saved yet.
             say("stopping");
             kill_process(getpid(), Signal::STOP).expect("it is this process");
+            // Another thread may take the signal, and this one must come no further meanwhile.
+            listen();
         }
         self.applied.push(event.text("name").expect("an answer has a name").to_owned());
         Ok(Next::stay())
@@ -296,6 +298,7 @@ pub(crate) async fn stopped_between_read_and_save(test: &str, runtime: &Runtime,
         tokio::time::sleep(past_all).await;
         assert_eq!(applied(runtime, id).await, expected);
         process.go_on();
+        process.go();
         // Its answer is to a question that is not open any more, unless nobody else has answered.
         let reply = process.next("reply");
         assert_eq!(reply, if answers == 0 { "Ok(Applied)" } else { "Ok(Stale)" });
