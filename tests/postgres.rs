@@ -18,6 +18,8 @@ mod proxy;
 #[allow(dead_code, reason = "the benchmark uses more of it")]
 #[path = "postgres/server.rs"]
 mod server;
+#[path = "postgres/tls.rs"]
+mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
