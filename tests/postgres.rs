@@ -7,6 +7,9 @@ mod common;
 mod contract;
 #[path = "postgres/hints.rs"]
 mod hints;
+#[allow(dead_code, reason = "the campaign uses all of it")]
+#[path = "faults/postgres/history.rs"]
+mod history;
 #[path = "postgres/line.rs"]
 mod line;
 #[path = "postgres/many.rs"]
