@@ -5,6 +5,6 @@
 #     tests/postgres.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# shellcheck source=tests/postgres/install.sh
-. tests/postgres/install.sh
-exec cargo test --features postgres --test postgres "$@"
+# shellcheck source=tests/postgres/setup.sh
+. tests/postgres/setup.sh
+cargo test --features postgres --test postgres "$@"

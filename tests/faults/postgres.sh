@@ -5,7 +5,6 @@
 # acknowledged answer was applied once and in its order, and nobody has read less than before. First processes that
 # acknowledge too early, which must be caught. Prints what was counted, and ends with 1 if anything was wrong.
 #
-# What only needs to survive a kill is kept in memory, where there is room: a kill takes nothing from the page cache.
 # Installs a server from Debian's packages where there is none, which needs root.
 #
 #   tests/faults/postgres.sh [ANSWERS]     100,000 answers that several processes gave, unless said otherwise
@@ -16,22 +15,13 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 ANSWERS=${1:-100000}
 PROFILE=release
-if [ "$ANSWERS" = quick ]; then ANSWERS=3000 PROFILE=debug; fi
+if [ "$ANSWERS" = quick ]; then ANSWERS=1500 PROFILE=debug; fi
 case $#:$ANSWERS in
     [01]:*[!0-9]* | [01]: | [!01]:*) echo "usage: $0 [ANSWERS|quick]" >&2; exit 2 ;;
 esac
 SEED=${SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
-# shellcheck source=tests/postgres/install.sh
-. "$ROOT/tests/postgres/install.sh"
+# shellcheck source=tests/postgres/setup.sh
+. "$ROOT/tests/postgres/setup.sh"
 cargo build --quiet --profile "${PROFILE/debug/dev}" --manifest-path "$ROOT/Cargo.toml" --features postgres \
     --example contest_postgres
-MEMORY=$(mktemp -d)
-if [ "$(df --output=avail -k /dev/shm 2> /dev/null | tail -1)" -gt 4000000 ] 2> /dev/null; then
-    rmdir "$MEMORY"
-    MEMORY=$(mktemp -d -p /dev/shm)
-fi
-# The user whom the server runs as must come to its directory in there.
-chmod 755 "$MEMORY"
-trap 'rm -rf "$MEMORY"' EXIT
-trap 'exit 130' INT TERM
-TMPDIR=$MEMORY "${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/examples/contest_postgres" contest "$ANSWERS" "$SEED"
+"${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/examples/contest_postgres" contest "$ANSWERS" "$SEED"

@@ -24,6 +24,9 @@ use crate::way::Way;
 
 const PROCESSES: usize = 5;
 
+/// After how many answers it is said how far it is.
+const PROGRESS: u64 = 50_000;
+
 /// How long it may take until somebody gets an answer through.
 const STUCK: Duration = Duration::from_secs(120);
 
@@ -95,6 +98,10 @@ impl Together {
         self.given.lock().expect("nobody panics with it").entry(place).or_default().insert(process.to_owned());
     }
 
+    fn contested(&self) -> u64 {
+        self.contested.load(Ordering::Relaxed)
+    }
+
     fn acknowledged(&self, place: &(String, usize)) {
         self.acknowledged.fetch_add(1, Ordering::Relaxed);
         let given = self.given.lock().expect("nobody panics with it");
@@ -152,12 +159,15 @@ impl Contest {
     /// Until so many answers were contested, and everything has been done.
     async fn run(mut self, answers: u64) -> (Verdict, Done, u64) {
         let mut last = (0, Instant::now());
-        while self.together.contested.load(Ordering::Relaxed) < answers || !self.done.is_complete() {
+        while self.together.contested() < answers || !self.done.is_complete() {
             tokio::time::sleep(Duration::from_millis(self.random.below(100))).await;
             self.meddle().await;
             self.feed().await;
             let now = self.together.acknowledged.load(Ordering::Relaxed);
             if now > last.0 {
+                if now / PROGRESS > last.0 / PROGRESS {
+                    eprintln!("{now} answers acknowledged, {} of them contested", self.together.contested());
+                }
                 last = (now, Instant::now());
             }
             assert!(last.1.elapsed() < STUCK, "nobody gets an answer through");
