@@ -50,6 +50,8 @@ impl Server {
         postgres.arg("-D").arg(self.dir.path().join("data")).arg("-p").arg(self.port.to_string());
         postgres.args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=120", "-c", "autovacuum=off", "-k"]);
         postgres.arg(self.dir.path());
+        // What it shares stays in its directory, and goes with that: a server that is killed removes nothing.
+        postgres.args(["-c", "dynamic_shared_memory_type=mmap"]);
         for setting in &self.settings {
             postgres.arg("-c").arg(setting);
         }
