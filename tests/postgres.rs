@@ -3,8 +3,15 @@
 //! `tests/postgres.sh` runs it, and installs a server where there is none.
 
 mod common;
+#[path = "postgres/contract.rs"]
+mod contract;
 #[path = "postgres/hints.rs"]
 mod hints;
+#[allow(dead_code, reason = "the campaign uses all of it")]
+#[path = "faults/postgres/history.rs"]
+mod history;
+#[path = "postgres/line.rs"]
+mod line;
 #[path = "postgres/many.rs"]
 mod many;
 #[path = "common/processes.rs"]
@@ -14,6 +21,8 @@ mod proxy;
 #[allow(dead_code, reason = "the benchmark uses more of it")]
 #[path = "postgres/server.rs"]
 mod server;
+#[path = "postgres/tls.rs"]
+mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,10 +31,9 @@ use std::time::Duration;
 use common::Counter;
 use proxy::Proxy;
 use server::Server;
-use stube::error::{BoxError, ErrorKind};
+use stube::error::ErrorKind;
 use stube::runtime::{Prepared, Reply, Retention, Runtime};
 use stube::store::Query;
-use stube::store::contract::{self, Harness};
 use stube::store::postgres::tokio_postgres::{Client, Config};
 use stube::store::postgres::{OpenError, SaveInError};
 use stube::{ConversationId, Event, PostgresStore, Store};
@@ -35,40 +43,6 @@ const SHORT: Duration = Duration::from_secs(2);
 
 async fn open(config: &Config) -> PostgresStore {
     PostgresStore::options().timeout(SHORT).connect(config.clone()).await.expect("it opens")
-}
-
-// ---- The contract -------------------------------------------------------------------------------------------------
-
-struct Databases {
-    server: Server,
-    config: Config,
-}
-
-impl Harness for Databases {
-    type Store = PostgresStore;
-
-    async fn fresh(&mut self) -> Result<PostgresStore, BoxError> {
-        self.config = self.server.database().await;
-        Ok(open(&self.config).await)
-    }
-
-    async fn reopen(&mut self) -> Result<Option<PostgresStore>, BoxError> {
-        Ok(Some(open(&self.config).await))
-    }
-
-    async fn overwrite(&mut self, id: ConversationId, bytes: &[u8]) -> Result<bool, BoxError> {
-        let sql = "UPDATE stube_conversation SET record = $2 WHERE id = $1";
-        Ok(self.server.client(&self.config).await.execute(sql, &[&id.to_string(), &bytes]).await? == 1)
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn it_keeps_the_contract() {
-    let server = Server::start(&[]).await;
-    let config = server.config("postgres");
-    let report = contract::run(Databases { server, config }).await;
-    report.assert();
-    eprintln!("{report}");
 }
 
 // ---- Opening ------------------------------------------------------------------------------------------------------

@@ -5,8 +5,6 @@
 #     tests/postgres.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
-if ! command -v initdb > /dev/null && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null; then
-    echo 'installing a Postgres server'
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql > /dev/null
-fi
-exec cargo test --features postgres --test postgres "$@"
+# shellcheck source=tests/postgres/setup.sh
+. tests/postgres/setup.sh
+cargo test --features postgres --test postgres "$@"

@@ -21,6 +21,26 @@
 //! # }
 //! ```
 //!
+//! # Over TLS
+//!
+//! Between machines a connection belongs in TLS. The connector is the host's own, and decides whose certificates it
+//! believes; that nothing is said without TLS is for `sslmode=require` in the configuration. Without that word a server
+//! that has no TLS is spoken to as it is. All connections of the store are of this kind, also the one for hints.
+//!
+//! ```no_run
+//! # async fn run(roots: rustls::RootCertStore) -> Result<(), Box<dyn std::error::Error>> {
+//! use stube::PostgresStore;
+//! use tokio_postgres_rustls::MakeRustlsConnect;
+//!
+//! // `roots` holds the authority that has signed the certificate of the server.
+//! let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+//! let store = PostgresStore::options()
+//!     .connect_tls("host=db.internal dbname=shop sslmode=require".parse()?, MakeRustlsConnect::new(config))
+//!     .await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # The tables
 //!
 //! They may be read by anybody; to change a row by hand makes it unreadable here. `stube_conversation` has a row for
@@ -57,7 +77,9 @@ mod rows;
 mod schema;
 mod writer;
 
+use std::error::Error;
 use std::fmt;
+use std::iter::successors;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -340,10 +362,13 @@ pub struct PostgresError {
 
 impl PostgresError {
     fn new(doing: &'static str, error: &tokio_postgres::Error) -> Self {
-        // The message alone: details quote rows.
+        // Of what the server says the message alone: details quote rows. What is ours says why in its sources.
         let reason = match error.as_db_error() {
             Some(error) => format!("{} ({})", error.message(), error.code().code()),
-            None => error.to_string(),
+            None => {
+                let whole: Vec<_> = successors(Some(error as &dyn Error), |&error| error.source()).collect();
+                whole.iter().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+            }
         };
         Self { doing, reason, code: error.code().map(|code| code.code().to_owned()) }
     }

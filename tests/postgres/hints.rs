@@ -14,7 +14,11 @@ use crate::{Config, SHORT, open};
 const NEVER: Duration = Duration::from_secs(1 << 30);
 
 async fn listening(config: &Config) -> (Runtime, Changes) {
-    let runtime = Runtime::builder().poll(NEVER).open(open(config).await).expect("it opens");
+    listening_on(open(config).await)
+}
+
+pub(crate) fn listening_on(store: PostgresStore) -> (Runtime, Changes) {
+    let runtime = Runtime::builder().poll(NEVER).open(store).expect("it opens");
     let changes = runtime.changes();
     (runtime, changes)
 }
@@ -26,7 +30,7 @@ async fn next(changes: &mut Changes) -> Hint {
 }
 
 /// Waits until a runtime hears what the other one changes.
-async fn until_heard(changes: &mut Changes, other: &Runtime) {
+pub(crate) async fn until_heard(changes: &mut Changes, other: &Runtime) {
     for _ in 0..600 {
         let id = other.start(Counter::new()).await.expect("it starts").id;
         let heard = async { while next(changes).await != Hint::Changed(id) {} };

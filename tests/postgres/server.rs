@@ -50,13 +50,15 @@ impl Server {
         postgres.arg("-D").arg(self.dir.path().join("data")).arg("-p").arg(self.port.to_string());
         postgres.args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=120", "-c", "autovacuum=off", "-k"]);
         postgres.arg(self.dir.path());
+        // What it shares stays in its directory, and goes with that: a server that is killed removes nothing.
+        postgres.args(["-c", "dynamic_shared_memory_type=mmap"]);
         for setting in &self.settings {
             postgres.arg("-c").arg(setting);
         }
         postgres.stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = postgres.spawn().expect("postgres runs");
         let until = Instant::now() + Duration::from_secs(60);
-        while let Err(error) = self.config("postgres").connect(NoTls).await {
+        while let Err(error) = self.local("postgres").connect(NoTls).await {
             assert!(Instant::now() < until, "the server does not start: {error}");
             // It does not start as long as a backend of the one before has not noticed that it is gone.
             if child.try_wait().expect("it is our child").is_some() {
@@ -95,10 +97,17 @@ impl Server {
         config
     }
 
+    /// By the socket in the directory of the server, whatever it asks of those who come over the network.
+    pub(crate) fn local(&self, database: &str) -> Config {
+        let mut config = Config::new();
+        config.host_path(self.dir.path()).port(self.port).user("stube").dbname(database);
+        config
+    }
+
     /// Makes a database with nothing in it.
     pub(crate) async fn database(&self) -> Config {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::SeqCst));
-        self.client(&self.config("postgres"))
+        self.client(&self.local("postgres"))
             .await
             .batch_execute(&format!("CREATE DATABASE {name}"))
             .await
@@ -143,11 +152,18 @@ fn bin() -> PathBuf {
     found.expect("no Postgres server is installed; `tests/postgres.sh` installs one and runs these tests")
 }
 
+/// Gives a file or directory to the user whom the server runs as.
+pub(crate) fn give_away(path: &Path) {
+    if rustix::process::geteuid().is_root() {
+        chown(path, Some(NOBODY), Some(NOBODY)).expect("root may give it away");
+    }
+}
+
 fn command(program: &Path, dir: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(dir);
+    give_away(dir);
     if rustix::process::geteuid().is_root() {
-        chown(dir, Some(NOBODY), Some(NOBODY)).expect("root may give it away");
         command.uid(NOBODY).gid(NOBODY);
     }
     command
