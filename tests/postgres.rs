@@ -14,6 +14,8 @@ mod history;
 mod line;
 #[path = "postgres/many.rs"]
 mod many;
+#[path = "common/pressure.rs"]
+mod pressure;
 #[path = "common/processes.rs"]
 mod processes;
 #[path = "postgres/proxy.rs"]
@@ -26,7 +28,7 @@ mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::Counter;
 use proxy::Proxy;
@@ -398,6 +400,59 @@ async fn a_row_that_somebody_holds_is_not_waited_for_without_end() {
     lock.rollback().await.expect("it ends");
     let _ = common::send(&runtime, held, Event::new("up")).await.expect("it works again");
     assert_eq!(common::open(&runtime, held).await.1, "1 0 ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_is_not_waited_for_without_end_and_when_it_goes_on_so_does_the_store() {
+    let server = Server::start(&[]).await;
+    let config = server.database().await;
+    let options = PostgresStore::options().timeout(Duration::from_millis(300)).queue(8);
+    let store = options.connect(config.clone()).await.expect("it opens");
+    let runtime = Runtime::builder().in_flight(24).patience(SHORT).open(store).expect("it opens");
+    let to = pressure::begin(&runtime, 20).await;
+    for _ in 0..2 {
+        server.hang(true);
+        let began = Instant::now();
+        let busy = pressure::may_try_again(&pressure::send_at_once(&runtime, &to, 3).await);
+        assert!(busy > 0, "36 of 60 find no room");
+        // An event waits for its turn, for a load, for a save and for the load that settles it.
+        assert!(began.elapsed() < 5 * SHORT, "{:?}", began.elapsed());
+        server.hang(false);
+        // A backend that was stopped may still hold what it was told to change.
+        until_it_answers(&runtime, to[0].0).await;
+    }
+    pressure::goes_on(&runtime, &to).await;
+}
+
+/// As whoever tries again does.
+async fn until_it_answers(runtime: &Runtime, id: ConversationId) {
+    let began = Instant::now();
+    while let Err(error) = runtime.questions(id).await {
+        assert!(error.is_retryable() && began.elapsed() < Duration::from_secs(30), "{error}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_put_back_from_a_copy_is_reported_by_whoever_has_seen_more() {
+    let server = Server::start(&[]).await;
+    let config = server.database().await;
+    let runtime = Runtime::open(open(&config).await).expect("it opens");
+    let id = runtime.start(Counter::new()).await.expect("it starts").id;
+    let client = server.client(&config).await;
+    client.batch_execute("CREATE TABLE copy AS TABLE stube_conversation").await.expect("a copy");
+    let (turn, _) = common::open(&runtime, id).await;
+    for _ in 0..2 {
+        assert_eq!(common::send(&runtime, id, Event::new("up")).await.expect("it is saved"), Reply::Applied);
+    }
+    let restore = "DELETE FROM stube_conversation; INSERT INTO stube_conversation TABLE copy";
+    client.batch_execute(restore).await.expect("it is put back");
+    for error in [runtime.dispatch(id, turn, Event::new("up")).await.map(drop), runtime.questions(id).await.map(drop)] {
+        let error = error.expect_err("it has gone back");
+        assert!(matches!(error.kind, ErrorKind::WentBack { .. }) && !error.is_retryable(), "{error}");
+    }
+    let restarted = Runtime::open(open(&config).await).expect("it opens");
+    assert_eq!(restarted.dispatch(id, turn, Event::new("up")).await.expect("it goes on"), Reply::Applied);
 }
 
 // ---- With the host's own rows -------------------------------------------------------------------------------------

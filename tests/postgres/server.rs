@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use stube::store::postgres::tokio_postgres::{Client, Config, NoTls};
 use tempfile::TempDir;
 
@@ -74,6 +75,28 @@ impl Server {
         let child = self.process.lock().expect("no test panics in here").take();
         if let Some(mut child) = child {
             child.kill().and_then(|()| child.wait()).expect("it can be killed");
+        }
+    }
+
+    /// Stops all processes of the server where they are, or lets them go on: a machine that hangs.
+    pub(crate) fn hang(&self, hangs: bool) {
+        let signal = if hangs { Signal::STOP } else { Signal::CONT };
+        let process = self.process.lock().expect("no test panics in here");
+        let server = Pid::from_child(process.as_ref().expect("it runs"));
+        // Stopped first, so that it makes no more backends.
+        kill_process(server, signal).expect("it is our child");
+        let parent = |pid: &str| -> Option<i32> {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+        };
+        for entry in std::fs::read_dir("/proc").expect("there are processes").flatten() {
+            let name = entry.file_name();
+            let Some(pid) = name.to_str().filter(|pid| parent(pid) == Some(server.as_raw_nonzero().get())) else {
+                continue;
+            };
+            let backend = pid.parse().ok().and_then(Pid::from_raw).expect("processes are numbered");
+            // It may have ended by itself.
+            let _ = kill_process(backend, signal);
         }
     }
 

@@ -8,6 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::store::sqlite::schema::{self, Holds, MIGRATIONS};
@@ -153,8 +154,8 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(PathBuf, Connect
 /// Copies what is in the log into the file, and cuts the log to nothing unless somebody else reads from it or writes.
 /// Gives whether it was cut.
 pub(super) fn cut_log(connection: &Connection) -> rusqlite::Result<bool> {
-    let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-    Ok(busy == 0)
+    // The first column says whether somebody was in the way.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get_ref(0)? == ValueRef::Integer(0)))
 }
 
 /// A further connection to a file that was opened before.
