@@ -17,7 +17,7 @@ impl Runtime {
     /// Ends the conversations that nobody has changed for `idle`, and deletes the ended ones whose time is over. Gives
     /// the ids of those that are gone. One that is answered meanwhile, here or by another process, is left alone.
     ///
-    /// How old a record is says the clock of the [store](Store::idle), if it has one: then the clocks of the processes
+    /// How old a record is says the clock of the [store](crate::Store::idle), if it has one: then the clocks of the processes
     /// do not matter. Otherwise the clock of this process does. If that is the system's and is set while the program
     /// runs, nothing is deleted because of that: what this process has saved never looks older to it than it is. Of what
     /// an earlier process has saved it believes the clock at which it began.
