@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Checks on Postgres what the contract of stores says of power cuts, on a server whose disk loses power: some 700 times,
-# after and during every short sequence of changes. Takes about five minutes.
+# Checks on Postgres what the contract of stores says of power cuts, on a server whose disk loses power: more than 700
+# times, after and during every short sequence of changes. Takes about five minutes.
 #
 # The disk is a file in memory with an ext4 of its own (disk.rs says how its power is cut). Whatever the server has not
-# synced to it is gone then; the server dies, is started on what is left, and a store is opened on that. First a server
-# whose syncs do nothing, which must break every promise about power cuts.
+# synced to it is gone then; the server dies, is started on what is left, and a store is opened on that. By its own
+# settings the server would acknowledge before it syncs, so the store must ask it not to. First a server whose syncs do
+# nothing, which must break every promise about power cuts.
 #
 # Needs root and Linux. Installs a server and eatmydata from Debian's packages where they are missing, and leaves nothing
 # mounted behind.

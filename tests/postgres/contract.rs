@@ -49,17 +49,26 @@ struct Beside {
 impl Beside {
     async fn new(server: &Server, config: &Config) -> Self {
         let client = server.client(config).await;
-        // What it does sets off no trigger.
-        client.batch_execute("SET session_replication_role = replica").await.expect("it may");
+        // What it does sets off no trigger, and is there after a power cut.
+        let sql = "SET session_replication_role = replica; SET synchronous_commit = on";
+        client.batch_execute(sql).await.expect("it may");
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'stube'";
         let end = client.prepare(end).await.expect("it is understood");
         Self { client, end }
     }
 }
 
-/// With so little log check-points come in between, and the start after a cut is short.
-const SMALL: [&str; 4] =
-    ["shared_buffers=16MB", "min_wal_size=2MB", "max_wal_size=4MB", "recovery_init_sync_method=syncfs"];
+/// What makes a server lose much and start soon.
+const SETTINGS: [&str; 6] = [
+    // A commit that the store does not ask it to sync is synced seconds later.
+    "synchronous_commit=off",
+    "wal_writer_delay=10s",
+    // Check-points come in between, and there is little to repeat after a cut.
+    "min_wal_size=2MB",
+    "max_wal_size=4MB",
+    "shared_buffers=16MB",
+    "recovery_init_sync_method=syncfs",
+];
 
 /// Where no sync brings anything to the disk, the saves come there at the next delete, just before it. So a cut takes away
 /// the delete, and what was deleted is back. Without this it would take away both.
@@ -79,7 +88,7 @@ impl Site {
     /// On a machine that loses power.
     async fn with_cuts(place: &Path) -> Self {
         let disk = Disk::new(&place.join("sound"));
-        let server = Server::start_on(disk.path(), &SMALL, None).await;
+        let server = Server::start_on(disk.path(), &SETTINGS, None).await;
         let site = Self::on(server, Some(disk)).await;
         // `initdb` was told to sync nothing.
         site.keep();
@@ -89,7 +98,7 @@ impl Site {
     /// The control: the same, but the server's syncs do nothing, while its settings say that they are made.
     async fn without_syncs(place: &Path) -> Self {
         let disk = Disk::new(&place.join("unsound"));
-        let server = Server::start_on(disk.path(), &SMALL, Some("libeatmydata.so")).await;
+        let server = Server::start_on(disk.path(), &SETTINGS, Some("libeatmydata.so")).await;
         let mut site = Self { syncs: false, ..Self::on(server, Some(disk)).await };
         drop(site.open().await.expect("the tables are made"));
         site.beside.client.batch_execute(LATE).await.expect("it is understood");
