@@ -1,10 +1,13 @@
 //! The Postgres store on servers of its own, which are killed, stopped and cut off.
 //!
-//! `tests/postgres.sh` runs it, and installs a server where there is none.
+//! `tests/postgres.sh` runs it, and installs a server where there is none. `tests/postgres_cuts.sh` runs the contract on a
+//! server that also loses power.
 
 mod common;
 #[path = "postgres/contract.rs"]
 mod contract;
+#[path = "postgres/disk.rs"]
+mod disk;
 #[path = "postgres/hints.rs"]
 mod hints;
 #[allow(dead_code, reason = "the campaign uses all of it")]

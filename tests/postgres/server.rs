@@ -20,8 +20,10 @@ const NOBODY: u32 = 65_534;
 pub(crate) struct Server {
     bin: PathBuf,
     dir: TempDir,
+    data: PathBuf,
     port: u16,
     settings: Vec<String>,
+    library: Option<&'static str>,
     process: Mutex<Option<Child>>,
     databases: AtomicU32,
 }
@@ -29,18 +31,38 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one with these settings on top of its defaults.
     pub(crate) async fn start(settings: &[&str]) -> Self {
-        let bin = bin();
         let dir = TempDir::new().expect("a directory");
         let data = dir.path().join("data");
+        Self::make(dir, data, &[], settings, None).await
+    }
+
+    /// Starts one whose data lie on a disk that is mounted here, and stay there. Its log is in small files, so that
+    /// others are often begun. The library is loaded into its processes.
+    pub(crate) async fn start_on(disk: &Path, settings: &[&str], library: Option<&'static str>) -> Self {
+        give_away(disk);
+        let dir = TempDir::new().expect("a directory");
+        Self::make(dir, disk.join("data"), &["--wal-segsize=1"], settings, library).await
+    }
+
+    async fn make(
+        dir: TempDir,
+        data: PathBuf,
+        format: &[&str],
+        settings: &[&str],
+        library: Option<&'static str>,
+    ) -> Self {
+        let bin = bin();
         let mut initdb = command(&bin.join("initdb"), dir.path());
         initdb
             .args(["--auth=trust", "--username=stube", "--encoding=UTF8", "--no-locale", "--no-sync", "-D"])
-            .arg(&data);
+            .arg(&data)
+            .args(format);
         let made = initdb.output().expect("initdb runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let port = free_port();
         let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
-        let server = Self { bin, dir, port, settings, process: Mutex::new(None), databases: AtomicU32::new(0) };
+        let (process, databases) = (Mutex::new(None), AtomicU32::new(0));
+        let server = Self { bin, dir, data, port, settings, library, process, databases };
         server.begin().await;
         server
     }
@@ -48,7 +70,7 @@ impl Server {
     /// Starts it again, after [`kill`](Self::kill).
     pub(crate) async fn begin(&self) {
         let mut postgres = command(&self.bin.join("postgres"), self.dir.path());
-        postgres.arg("-D").arg(self.dir.path().join("data")).arg("-p").arg(self.port.to_string());
+        postgres.arg("-D").arg(&self.data).arg("-p").arg(self.port.to_string());
         postgres.args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=120", "-c", "autovacuum=off", "-k"]);
         postgres.arg(self.dir.path());
         // What it shares stays in its directory, and goes with that: a server that is killed removes nothing.
@@ -56,6 +78,7 @@ impl Server {
         for setting in &self.settings {
             postgres.arg("-c").arg(setting);
         }
+        postgres.envs(self.library.map(|library| ("LD_PRELOAD", library)));
         postgres.stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = postgres.spawn().expect("postgres runs");
         let until = Instant::now() + Duration::from_secs(60);
