@@ -6,8 +6,8 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -171,7 +171,15 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.kill();
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(server) = process.as_mut() else { return };
+        // At once, but by itself: one that is killed leaves a segment of shared memory behind.
+        let _ = kill_process(Pid::from_child(server), Signal::QUIT);
+        let until = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < until && matches!(server.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let _ = server.kill().and_then(|()| server.wait());
     }
 }
 
