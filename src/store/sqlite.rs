@@ -91,8 +91,9 @@ use writer::{Change, Job, Writer};
 /// - A change that fails leaves the old record, and the next one may succeed: nothing need be opened again.
 /// - If a commit fails so that its outcome is not certain, the answer is [`Saved::Unknown`]. Then nothing is read or
 ///   written until the log has been settled and begun anew, which each further call tries first.
-/// - The engine brings the log into the file by itself, and a disk that then takes what it cannot keep, and says so to
-///   nobody, damages the file: give it a disk that has the room that it shows.
+/// - The engine brings the log into the file by itself. Where the file has to grow for that and the disk takes what it
+///   cannot keep, as one does that shows more room than it has, ext4 damages the file: give it a disk with the room that
+///   it shows. With [`FileStore`](crate::FileStore) nothing that was acknowledged is lost there.
 /// - A changed byte of a record or of the columns beside it is found, and concerns that conversation only. Of its own
 ///   pages the engine keeps no checksums: where the index of names has changed, one may not be found by
 ///   [`load`](Store::load) or be missing in a [`list`](Store::list). Then a delete is answered as applied and leaves the

@@ -91,9 +91,20 @@ impl Tally {
     }
 }
 
-/// Answers one conversation until it is told to stop, and begins another one after each answer. `early` is the control:
-/// it acknowledges before it answers.
-async fn person(runtime: Runtime, id: ConversationId, tally: Arc<Tally>, log: Arc<Mutex<File>>, early: bool) {
+/// How people go about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum People {
+    /// After each answer they begin another conversation, so that the files grow.
+    Begin,
+    /// They only answer.
+    Answer,
+    /// They acknowledge before they answer. It is the control.
+    Early,
+}
+
+/// Answers one conversation until it is told to stop.
+async fn person(runtime: Runtime, id: ConversationId, tally: Arc<Tally>, log: Arc<Mutex<File>>, how: People) {
+    let early = how == People::Early;
     let say = |word, id| writeln!(log.lock().expect("no panic"), "{word} {id}").expect("the log can be written");
     let acknowledge = || {
         tally.acknowledged.fetch_add(1, Ordering::SeqCst);
@@ -121,8 +132,9 @@ async fn person(runtime: Runtime, id: ConversationId, tally: Arc<Tally>, log: Ar
         if !early {
             acknowledge();
         }
-        // So that the files grow.
-        if let Some(started) = tally.timed(runtime.start(count())).await {
+        if how != People::Answer
+            && let Some(started) = tally.timed(runtime.start(count())).await
+        {
             say("begun", started.id);
         }
     }
@@ -153,7 +165,7 @@ async fn until(what: &str, longest: Duration, mut done: impl FnMut() -> bool) ->
 
 /// People answer, the command `begin` begins an outage and `end` ends it, so many times. Prints what it counted. Whether
 /// nobody was kept waiting and the store came back each time.
-pub(crate) async fn outage(kind: Kind, dir: &str, log: &str, begin: &str, end: &str, times: u64, early: bool) -> bool {
+pub(crate) async fn outage(kind: Kind, dir: &str, log: &str, begin: &str, end: &str, times: u64, how: People) -> bool {
     let runtime = open(kind, dir).expect("the store can be opened");
     let log = Arc::new(Mutex::new(File::create(log).expect("the log can be made")));
     let tally = Arc::new(Tally::default());
@@ -163,7 +175,7 @@ pub(crate) async fn outage(kind: Kind, dir: &str, log: &str, begin: &str, end: &
     }
     let mut people = JoinSet::new();
     for id in ids {
-        people.spawn(person(runtime.clone(), id, Arc::clone(&tally), Arc::clone(&log), early));
+        people.spawn(person(runtime.clone(), id, Arc::clone(&tally), Arc::clone(&log), how));
     }
     let acknowledged = || tally.acknowledged.load(Ordering::SeqCst);
     let failed = || tally.failed.load(Ordering::SeqCst);
@@ -230,7 +242,14 @@ pub(crate) async fn counted_as(kind: Kind, dir: &str, log: &str) -> bool {
     let conversations = expected.len();
     let runtime = open(kind, dir).expect("the store can be opened");
     let mut violations = 0;
-    for summary in runtime.list(&Query::all(), None, usize::MAX).await.expect("a page") {
+    let listed = match runtime.list(&Query::all(), None, usize::MAX).await {
+        Ok(listed) => listed,
+        Err(error) => {
+            println!("VIOLATION: nothing can be read: {error}");
+            return false;
+        }
+    };
+    for summary in listed {
         let id = summary.id.to_string();
         let found = counted(&runtime, summary.id).await;
         // One whose beginning was not acknowledged may be there.

@@ -69,10 +69,15 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         #[cfg(target_os = "linux")]
-        [how @ ("outage" | "outage-early"), dir, log, begin, end, times] => {
+        [how @ ("outage" | "outage-answers" | "outage-early"), dir, log, begin, end, times] => {
+            let how = match how {
+                "outage" => outages::People::Begin,
+                "outage-answers" => outages::People::Answer,
+                _ => outages::People::Early,
+            };
             // As a program that serves people: what waits for the disk does so on threads of its own.
             let serving = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
-            let outage = outages::outage(kind, dir, log, begin, end, number(times), how == "outage-early");
+            let outage = outages::outage(kind, dir, log, begin, end, number(times), how);
             ended(serving.expect("a runtime can be made").block_on(outage))
         }
         #[cfg(target_os = "linux")]

@@ -158,6 +158,44 @@ pub(super) fn cut_log(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get_ref(0)? == ValueRef::Integer(0)))
 }
 
+/// Whether the disk takes as much as the log may bring into the file. After a failure that is asked of blocks of their
+/// own first: ext4 may keep nothing of what is written a second time where a write to new blocks has failed, and in the
+/// file itself that would be damage.
+pub(super) fn has_room(file: &Path) -> io::Result<()> {
+    let log = log(file).metadata().map_or(0, |log| log.len());
+    match nameless(file) {
+        Ok(mut probe) => {
+            let page = [0xa5; 4096];
+            for _ in 0..log.min(MOST_PROBED).div_ceil(4096) {
+                probe.write_all(&page)?;
+            }
+            probe.sync_all()
+        }
+        // Not every file system has files without a name.
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Logs are shorter, unless somebody has kept them from being brought into the file.
+const MOST_PROBED: u64 = 64 << 20;
+
+/// A file beside this one that is gone when it is closed.
+#[cfg(target_os = "linux")]
+fn nameless(file: &Path) -> io::Result<File> {
+    use rustix::fs::{CWD, Mode, OFlags, openat};
+    let dir = file.parent().unwrap_or(Path::new("/"));
+    match openat(CWD, dir, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR) {
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR) => Err(io::ErrorKind::Unsupported.into()),
+        opened => Ok(opened?.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless(_: &Path) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// A further connection to a file that was opened before.
 pub(super) fn connect(file: &Path, settings: &Settings) -> Result<Connection, OpenError> {
     let connection = plain(file, settings.patience)?;

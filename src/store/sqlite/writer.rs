@@ -10,8 +10,8 @@
 //!   of our own has been written over that place in the log and synced, and the log has been cut to nothing. That is
 //!   because ext4 may keep nothing of what is written later where a write to new blocks has failed, even if every sync
 //!   of it succeeds (seen with Linux 6.18 over a disk that was out of room: 14 of 15 times what was acknowledged after
-//!   it was gone when the file system had been mounted anew). A log that begins anew has no such places. All of this is
-//!   tried before anybody is answered.
+//!   it was gone when the file system had been mounted anew). A log that begins anew has no such places; and the file
+//!   gets none, because the disk is first asked for room elsewhere. All of this is tried before anybody is answered.
 //!
 //! A thread that commits as soon as it finds one change would leave the changes that come in while it syncs to the next
 //! commit, and would sync twice as often as it must when the same callers come back again and again. [`Pace`] makes it
@@ -150,6 +150,8 @@ impl Writer {
             self.connection = Some(self.shared.connect()?);
         }
         if self.shared.in_doubt.load(Ordering::SeqCst) {
+            open::has_room(&self.shared.file)
+                .map_err(|error| SqliteError { doing: "looking whether the disk has room", source: error.into() })?;
             let connection = self.connection.as_mut().expect("BUG: it was opened above");
             let settled = transact(connection, |transaction| {
                 transaction.execute("UPDATE stube_store SET settled = settled + 1", []).map(drop)
