@@ -1,5 +1,4 @@
-//! The records that were used last, for stores that nobody else can write to. Each is one that the store has called
-//! durable.
+//! The records that were used last. Each is one that the store has called durable.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -48,6 +48,8 @@ outage() {
     if [ "$store" = sqlite ]; then program+=(--store sqlite); fi
     mount -o "loop$options" "$image" "$M"
     "${program[@]}" "$how" "$M/d" "$SCRATCH/log" "$begin" "$end" "$TIMES" || well=1
+    # If the program has not ended well, it may still be frozen, and would not be unmounted.
+    fsfreeze -u "$M" 2>/dev/null || true
     # What is in the cache of this machine does not count.
     umount "$M"
     mount -o "loop$options" "$image" "$M"
@@ -63,7 +65,6 @@ try() {
     outage "$how" "${@:2}" || FAILED=1
 }
 
-# The thread that waits for the disk may hold the files for a moment longer than the program.
 for store in file sqlite; do
     make "$SCRATCH/image" 64M
     if TIMES=1 outage outage-early "$store" "$SCRATCH/image" "" "fsfreeze -f '$M'" "fsfreeze -u '$M'" >"$SCRATCH/control"; then
