@@ -223,7 +223,7 @@ stube::__private::inventory::submit! { stube::evolution::lock::Embedded(GUARDED)
 
 fn with_shape(shape: &str) -> Result<TestConversation, stube::record::Reason> {
     let record = String::from_utf8(TestConversation::start(guarded()).bytes().to_vec()).unwrap();
-    let at = record.find("\"type\":\"guarded\",\"shape\":\"").unwrap() + "\"type\":\"guarded\",\"shape\":\"".len();
+    let at = record.find("\"type\":\"guarded\",\"schema\":\"").unwrap() + "\"type\":\"guarded\",\"schema\":\"".len();
     let changed = format!("{}{shape}{}", &record[..at], &record[at + shape.len()..]);
     let content = &changed[..changed.find(",\"sum\":").unwrap()];
     let record = format!("{content},\"sum\":\"{}\"}}\n", HEXLOWER.encode(&Sha256::digest(content)));
