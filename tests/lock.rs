@@ -131,7 +131,7 @@ fn an_additive_edit_is_named_and_its_old_shape_is_kept() {
     let problem = files.compare(Mode::Check).unwrap_err();
     assert!(problem.contains("Nobody is stranded"), "{problem}");
     assert!(problem.contains("additive: delivery, waiting in Confirm"), "{problem}");
-    assert!(problem.contains("`tries` is new, and its default stands for it: 3"), "{problem}");
+    assert!(problem.contains("`tries` is new and gets its default: 3"), "{problem}");
     let report = files.compare(Mode::Update).unwrap();
     assert!(matches!(verdict(&report, "delivery", "Confirm"), Compatibility::Additive(_)));
     assert_eq!(files.read().matches("000000000001").count(), 1);
@@ -155,7 +155,7 @@ fn a_breaking_edit_names_the_local_the_line_and_what_to_write_and_nothing_is_wri
             "{problem}"
         );
         assert!(
-            problem.contains("`name` is new, and has no default; write `#[default = ..]` on its `let`"),
+            problem.contains("`name` is new and has no default; write `#[default = ..]` on its `let`"),
             "{problem}"
         );
         assert_eq!(files.read(), before);
@@ -170,13 +170,13 @@ fn a_type_that_changed_inside_is_found_in_the_state_that_holds_it() {
         in_confirm("u8", "u8")(lock).replace("\"floor\": \"u8\"", "\"floor\": \"u8\",\n      \"door\": \"String\"")
     });
     let problem = files.compare(Mode::Check).unwrap_err();
-    assert!(problem.contains("`address.door` is gone, and what was saved of it is left out"), "{problem}");
+    assert!(problem.contains("`address.door` was removed; its saved value is dropped"), "{problem}");
     let files = Files::before(|lock| in_confirm("u8", "u8")(lock).replace("\"floor\": \"u8\"", "\"floor\": \"u32\""));
     let problem = files.compare(Mode::Check).unwrap_err();
     assert!(problem.contains("`address.floor` was u32 and is u8"), "{problem}");
     let files = Files::before(|lock| in_confirm("u8", "u8")(lock).replace("\"floor\": \"u8\",", ""));
     let problem = files.compare(Mode::Check).unwrap_err();
-    assert!(problem.contains("`address.floor` is new, and its default stands for it"), "{problem}");
+    assert!(problem.contains("`address.floor` is new and gets its default"), "{problem}");
 }
 
 #[test]

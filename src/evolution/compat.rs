@@ -17,14 +17,14 @@ use serde_json::value::RawValue;
 use crate::component::{AnyAnswer, AnyComponent, ComponentDescriptor, DefaultValue, Kind, Migrated, StateDescriptor};
 use crate::evolution::migration::SavedState;
 use crate::json::describe;
-use crate::schema::{self, Content, Definition, Definitions, Field, Shape, Type, probe};
+use crate::schema::{self, Content, Definition, Definitions, Field, Schema, Type, probe};
 
 /// What this program knows of a component or flow.
 #[derive(Debug)]
 pub(crate) struct ComponentSchema {
     pub(crate) registration: &'static ComponentDescriptor,
     /// Of a component; of a flow, each state has its own.
-    pub(crate) shape: Shape,
+    pub(crate) shape: Schema,
     pub(crate) digest: String,
     /// In the order of the code; none of a component.
     pub(crate) states: Vec<StateSchema>,
@@ -35,7 +35,7 @@ pub(crate) struct ComponentSchema {
 #[derive(Debug)]
 pub(crate) struct StateSchema {
     pub(crate) described: StateDescriptor,
-    pub(crate) shape: Shape,
+    pub(crate) shape: Schema,
     pub(crate) digest: String,
     /// The words of all questions that would be called as this one, with its own marked; empty if the author named it.
     pub(crate) asks: String,
@@ -67,8 +67,8 @@ impl ComponentSchema {
                 Some(Definition::Struct(fields)) => fields,
                 _ => vec![Field { name: "*".to_owned(), aliases: Vec::new(), ty: whole, optional: false }],
             };
-            let shape = Shape { locals, ..Shape::default() };
-            let (digest, states, by_name) = (shape.digest(types), Vec::new(), HashMap::new());
+            let shape = Schema { locals, ..Schema::default() };
+            let (digest, states, by_name) = (shape.fingerprint(types), Vec::new(), HashMap::new());
             return Self { registration, shape, digest, states, by_name };
         };
         let variants = match definition {
@@ -94,17 +94,17 @@ impl ComponentSchema {
                 local.optional |= described.defaults.iter().any(|default| default.local == local.name);
             }
             let awaited = described.awaits.as_ref();
-            let shape = Shape {
+            let shape = Schema {
                 locals,
                 awaits: awaited.map_or_else(String::new, |awaited| awaited.component.to_owned()),
                 answer: awaited.map(|awaited| probe(awaited.probe_answer, types)),
             };
-            let digest = shape.digest(types);
+            let digest = shape.fingerprint(types);
             let asks = asks(&all_words, index);
             states.push(StateSchema { described, shape, digest, asks });
         }
         let by_name = states.iter().enumerate().map(|(index, state)| (state.name(), index)).collect();
-        Self { registration, shape: Shape::default(), digest: String::new(), states, by_name }
+        Self { registration, shape: Schema::default(), digest: String::new(), states, by_name }
     }
 }
 
@@ -121,7 +121,7 @@ pub(crate) fn component_schema(registration: &'static ComponentDescriptor) -> &'
 
 /// A short word for the words of a question.
 pub(crate) fn words(asks: &str) -> String {
-    schema::digest(asks)[..8].to_owned()
+    schema::fingerprint(asks)[..8].to_owned()
 }
 
 /// `"a1b2c3d4 *0f0f0f0f"`: the second of two questions that share a name.

@@ -41,7 +41,7 @@ use crate::component::Kind;
 use crate::component::registry;
 use crate::evolution::compat;
 use crate::json::ordered_map::OrderedMap;
-use crate::schema::{Definitions, Field, Shape, Type};
+use crate::schema::{Definitions, Field, Schema, Type};
 
 pub use check::{Compatibility, Finding, Report};
 pub use file::{Mode, check_file, compare};
@@ -300,11 +300,11 @@ impl Lock {
     /// The definitions that these types name, and those that they name.
     fn named<'a>(&self, types: impl Iterator<Item = &'a Type>) -> Definitions {
         let mut names = BTreeSet::new();
-        types.for_each(|ty| ty.names(&mut names));
+        types.for_each(|ty| ty.collect_names(&mut names));
         let mut found = Definitions::new();
         while let Some(name) = names.pop_first() {
             let Some(definition) = self.types.get(&name).filter(|_| !found.contains_key(&name)) else { continue };
-            definition.types().into_iter().for_each(|ty| ty.names(&mut names));
+            definition.types().into_iter().for_each(|ty| ty.collect_names(&mut names));
             found.insert(name, definition.clone());
         }
         found
@@ -312,14 +312,14 @@ impl Lock {
 }
 
 impl SavedState {
-    fn shape(&self) -> Shape {
+    fn shape(&self) -> Schema {
         let field = |(name, ty): &(String, Type)| Field {
             name: name.clone(),
             aliases: Vec::new(),
             ty: ty.clone(),
             optional: false,
         };
-        Shape {
+        Schema {
             locals: self.locals.0.iter().map(field).collect(),
             awaits: self.awaits.clone(),
             answer: self.answer.clone(),
@@ -412,8 +412,8 @@ impl Code {
         let state = component_schema.state(&earlier.state)?;
         let had = |local: &&Field| earlier.locals.0.iter().any(|(name, _)| *name == local.name);
         let (kept, new): (Vec<_>, Vec<_>) = state.shape.locals.iter().partition(had);
-        let before = Shape { locals: kept.into_iter().cloned().collect(), ..state.shape.clone() };
-        if new.is_empty() || before.digest(&self.types) != earlier.shape {
+        let before = Schema { locals: kept.into_iter().cloned().collect(), ..state.shape.clone() };
+        if new.is_empty() || before.fingerprint(&self.types) != earlier.shape {
             return None;
         }
         let default = |local: &Field| {

@@ -5,7 +5,9 @@ use std::fmt;
 use super::{Code, Lock, SavedState};
 use crate::component::Kind;
 use crate::evolution::compat::{ComponentSchema, ResolvedState, StateSchema, candidate, resolve_state};
-use crate::schema::{Both, Change, Content, Definition, Definitions, Difference, Field, Type, compare_fields, probe};
+use crate::schema::{
+    Content, Definition, DefinitionPair, Definitions, DiffEntry, Field, Impact, Type, diff_fields, probe,
+};
 
 /// What an edit means for the conversations that wait in one state, or hold one component.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,8 +172,8 @@ impl Checker<'_> {
         (place, verdict)
     }
 
-    fn fields(&self, old: &[Field], new: &[Field], types: &Definitions) -> Vec<Difference> {
-        compare_fields(&Both { old: types, new: self.types }, old, new)
+    fn fields(&self, old: &[Field], new: &[Field], types: &Definitions) -> Vec<DiffEntry> {
+        diff_fields(&DefinitionPair { old: types, new: self.types }, old, new)
     }
 
     /// What is wrong with what the state waits for, if it answers something else than the code takes there.
@@ -213,8 +215,8 @@ impl Checker<'_> {
                 _ => Vec::new(),
             };
             let old = earlier.shape().locals;
-            let differences = compare_fields(&Both { old: &earlier.types, new: &types }, &old, &new);
-            let breaking = differences.iter().filter(|difference| difference.change == Change::Breaking);
+            let differences = diff_fields(&DefinitionPair { old: &earlier.types, new: &types }, &old, &new);
+            let breaking = differences.iter().filter(|difference| difference.impact == Impact::Breaking);
             let problems: Vec<_> = breaking
                 .map(|difference| format!("`#[migrate]` takes it with other locals than it had: {difference}"))
                 .collect();
@@ -244,18 +246,18 @@ fn gone(earlier: &SavedState) -> String {
 }
 
 /// The default of a local that is new, or what to write for one; a local is no field of a type of the author's.
-fn say_of_local(difference: &mut Difference, target: &StateSchema) {
-    if difference.at.contains('.') || !difference.what.starts_with("is new") {
+fn say_of_local(difference: &mut DiffEntry, target: &StateSchema) {
+    if difference.path.contains('.') || !difference.message.starts_with("is new") {
         return;
     }
-    let local = &difference.at;
+    let local = &difference.path;
     let mut defaults = target.described.defaults.iter();
     let default = defaults.find(|default| default.local == *local).and_then(|default| default.json.as_ref());
-    match (difference.change, default) {
-        (Change::Additive, Some(json)) => difference.what = format!("is new, and its default stands for it: {json}"),
-        (Change::Additive, None) => "is new, and is `None`".clone_into(&mut difference.what),
-        (Change::Breaking, _) => {
-            difference.answer = format!(
+    match (difference.impact, default) {
+        (Impact::Additive, Some(json)) => difference.message = format!("is new and gets its default: {json}"),
+        (Impact::Additive, None) => "is new and is `None`".clone_into(&mut difference.message),
+        (Impact::Breaking, _) => {
+            difference.fix = format!(
                 "write `#[default = ..]` on its `let`, for who waits in {}; or `#[was = \"..\"]`, if `{local}` had another \
                  name",
                 target.name()
@@ -290,10 +292,10 @@ fn renamed(component_schema: &ComponentSchema, earlier: &SavedState) -> Compatib
     }
 }
 
-fn verdict(differences: &[Difference]) -> Compatibility {
-    let of = |change: Change| differences.iter().filter(move |difference| difference.change == change);
-    let breaking: Vec<_> = of(Change::Breaking).map(|found| format!("{found}; {}", found.answer)).collect();
-    let additive: Vec<_> = of(Change::Additive).map(ToString::to_string).collect();
+fn verdict(differences: &[DiffEntry]) -> Compatibility {
+    let of = |change: Impact| differences.iter().filter(move |difference| difference.impact == change);
+    let breaking: Vec<_> = of(Impact::Breaking).map(|found| format!("{found}; {}", found.fix)).collect();
+    let additive: Vec<_> = of(Impact::Additive).map(ToString::to_string).collect();
     match (breaking.is_empty(), additive.is_empty()) {
         (false, _) => Compatibility::Breaking(breaking),
         (true, false) => Compatibility::Additive(additive),
