@@ -754,16 +754,16 @@ impl Serialize for InstanceRef<'_> {
         let component_schema = compat::component_schema(registration);
         let state = instance.state().and_then(|state| component_schema.state(state));
         let earlier = match (writing.readers, state) {
-            (WriteFor::PreviousRelease, Some(state)) => lock::rolling(registration.name, state.name()),
+            (WriteFor::PreviousRelease, Some(state)) => lock::downgrade(registration.name, state.name()),
             _ => None,
         };
         let earlier = earlier.map(|rolling| as_earlier(instance, rolling, writing.told).map_err(S::Error::custom));
         let earlier = earlier.transpose()?.flatten();
         if !registration.transient {
             let (shape, asks) = match (&earlier, state) {
-                (Some((rolling, _)), _) => (&rolling.shape, &rolling.asks),
-                (None, Some(state)) => (&state.digest, &state.asks),
-                (None, None) => (&component_schema.digest, &NOTHING),
+                (Some((rolling, _)), _) => (&rolling.schema, &rolling.questions),
+                (None, Some(state)) => (&state.fingerprint, &state.questions),
+                (None, None) => (&component_schema.fingerprint, &NOTHING),
             };
             map.serialize_entry("shape", shape)?;
             if !asks.is_empty() {
@@ -799,7 +799,7 @@ fn as_earlier(
 ) -> Result<Option<(&'static Downgrade, Box<RawValue>)>, serde_json::Error> {
     let state = serde_json::value::to_raw_value(&ValueRef(&*instance.component, told))?;
     let mut earlier = SavedState::parse(&state, "")?;
-    Ok(earlier.leave_out(&rolling.without).then(|| (rolling, earlier.to_json())))
+    Ok(earlier.remove_defaults(&rolling.new_locals).then(|| (rolling, earlier.to_json())))
 }
 
 /// A value of the author's.
@@ -914,12 +914,12 @@ impl Reader {
         }
         let state = registration.kind.is_flow().then(|| compat::name_of(wire.state)).flatten().unwrap_or_default();
         if !wire.shape.is_empty() && !lock::is_known(&wire.name, state, &wire.shape) {
-            return Err(misfit(Incompatible::Newer(state.to_owned())));
+            return Err(misfit(Incompatible::UnknownSchema(state.to_owned())));
         }
-        let component = match compat::fit(component_schema, wire.state, &wire.shape, &wire.asks).map_err(misfit)? {
-            Upgrade::AsIs => read(wire.state)?,
-            Upgrade::Changed(state) => read(&state)?,
-            Upgrade::Goes(component) => component,
+        let component = match compat::upgrade(component_schema, wire.state, &wire.shape, &wire.asks).map_err(misfit)? {
+            Upgrade::Unchanged => read(wire.state)?,
+            Upgrade::Converted(state) => read(&state)?,
+            Upgrade::Migrated(component) => component,
             Upgrade::HandedTo(component) => {
                 unsettle(None);
                 return Ok(plain(component));
@@ -943,21 +943,21 @@ impl Reader {
         let ended = self.pending_upgrades.iter().find(|other| other.instance == above.id && other.answer.is_some());
         let ended = ended.and_then(|ended| registry::lookup(ended.flow));
         let registration = ended.unwrap_or_else(|| above.component.registration());
-        let misfit = match (&below.registration.kind, waiting.and_then(Instance::state)) {
+        let misfit = match (&below.descriptor.kind, waiting.and_then(Instance::state)) {
             (Kind::Flow { .. }, Some(state)) => {
-                let takes = below.state(state).and_then(|state| state.described.awaits.as_ref());
+                let takes = below.state(state).and_then(|state| state.descriptor.awaits.as_ref());
                 let fits = takes.is_none_or(|takes| takes.answer == (registration.answer)());
                 let (state, waits_for) = (state.to_owned(), registration.name.to_owned());
-                (!fits).then_some(Incompatible::AnotherAnswer { state, waits_for })
+                (!fits).then_some(Incompatible::AnswerTypeChanged { state, waits_for })
             }
             (Kind::Component { resumes }, _) => {
                 let gone = above.resume.as_ref().filter(|resume| !resumes.contains(&resume.as_str()));
-                gone.map(|resume| Incompatible::NoResume(resume.clone()))
+                gone.map(|resume| Incompatible::RemovedResume(resume.clone()))
             }
             (Kind::Flow { .. }, None) => None,
         };
         misfit.map_or(Ok(()), |misfit| {
-            let name = below.registration.name.to_owned();
+            let name = below.descriptor.name.to_owned();
             Err(Reason::Incompatible { name, misfit: Box::new(misfit) })
         })
     }
