@@ -248,23 +248,23 @@ fn show(place: Place) {
 
 fn check_and_migrate(place: Place) {
     place.filled();
-    assert!(place.app(&["check"]).ok().json().iter().all(|row| row["verdict"] == "same"));
+    assert!(place.app(&["check"]).ok().json().iter().all(|row| row["verdict"] == "unchanged"));
     place.bare(&["check"]).fails(1, "needs the flows of your application");
     let lock = place.dir.path().join("flows.lock");
     fs::write(&lock, stube::evolution::lock::Lock::current().to_text()).unwrap();
     let lock = lock.to_str().unwrap();
-    assert!(place.bare(&["check", "--lock", lock]).ok().json().iter().all(|row| row["verdict"] == "same"));
+    assert!(place.bare(&["check", "--lock", lock]).ok().json().iter().all(|row| row["verdict"] == "unchanged"));
     let text = fs::read_to_string(lock).unwrap();
     fs::write(lock, text.replace("\"Size\": {", "\"Gone\": {")).unwrap();
     let rows = place.bare(&["check", "--lock", lock]).fails(1, "").json();
     assert!(
         rows.iter().any(|row| row["state"] == "Size"
             && row["conversations"] == 2
-            && row["verdict"] == "breaking: no such shape of order in Size in the file"),
+            && row["verdict"] == "breaking: no such schema of order in Size in the file"),
         "{rows:?}"
     );
     fs::write(lock, "[]").unwrap();
-    place.bare(&["check", "--lock", lock]).fails(1, "it is not a lock");
+    place.bare(&["check", "--lock", lock]).fails(1, "not a schema lock file");
 
     // One of a version before, which goes on; and later one that ends.
     let changed = place.of_flow("ordering");
