@@ -1,28 +1,40 @@
 //! The attribute macros of stube.
 
 use proc_macro::TokenStream;
-use proc_macro2::TokenStream as TokenStream2;
+
+mod pipeline;
+
+mod parse;
+
+mod expand;
 
 mod check;
-mod component;
-mod cut;
-mod earlier;
-mod edges;
-mod emit;
-mod expand;
-mod facts;
-#[cfg(test)]
-mod fuzz;
-mod graph;
-mod ids;
-mod left;
-mod liveness;
-mod lower;
-mod marks;
-mod methods;
-mod parse;
+
 mod resolve;
+
+mod control_flow;
+
+mod analysis;
+
+mod lower;
+
+mod old_states;
+
+mod emit;
+
+mod def_use;
+mod errors;
+mod evolution_attrs;
+mod graph;
+mod header;
+mod ids;
+mod machine;
+mod methods;
+mod registration;
 mod syntax;
+
+mod component;
+
 
 /// Gives a component its name on disk and registers it. Goes on the `impl Component for T` block.
 ///
@@ -164,61 +176,7 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 /// [`lock`]: https://docs.rs/stube/latest/stube/lock/index.html
 #[proc_macro_attribute]
 pub fn flow(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand_flow(args.into(), item.into()).into()
-}
-
-fn expand_flow(args: TokenStream2, item: TokenStream2) -> TokenStream2 {
-    if let Ok(block) = syn::parse2(item.clone()) {
-        return expand_methods(block).unwrap_or_else(|error| emit::unparsed(item, &error));
-    }
-    match parse::parse(args.clone(), item.clone()) {
-        Ok(source) => {
-            let emit::Flow { function, items } = expand_source(&source);
-            quote::quote!(#function #items)
-        }
-        Err(error) => match (syn::parse2::<syn::ItemFn>(item.clone()), parse::broken(args, item.clone())) {
-            // The mistake is in the syntax of the body: whoever calls the flow is told nothing on top.
-            (Err(syntax), Some(source)) => {
-                let emit::Flow { function, items } = emit::stub(&source, &syntax);
-                quote::quote!(#function #items)
-            }
-            _ => emit::unparsed(item, &error),
-        },
-    }
-}
-
-/// The flows of an `impl` block.
-fn expand_methods(block: syn::ItemImpl) -> syn::Result<TokenStream2> {
-    let (mut functions, mut all) = (Vec::new(), TokenStream2::new());
-    for method in methods::methods(&block)? {
-        let source = parse::function(method.args, method.function, Some(&method.owner))?;
-        let emit::Flow { function, items } = expand_source(&source);
-        functions.push((method.index, function));
-        all.extend(items);
-    }
-    let block = methods::block(block, functions);
-    Ok(quote::quote!(#block #all))
-}
-
-fn expand_source(source: &parse::Source) -> emit::Flow {
-    machine(source.clone()).unwrap_or_else(|error| emit::stub(source, &error))
-}
-
-fn machine(mut source: parse::Source) -> syn::Result<emit::Flow> {
-    expand::expand(&mut source.body);
-    check::body(&source.body)?;
-    let renamed = resolve::resolve(&mut source)?;
-    let (graph, args) = cut::cut(&source, &renamed)?;
-    let live = liveness::liveness(&graph);
-    let left = left::left(&graph, &live);
-    let machine = lower::lower(&source, &graph, &live, &left, &args);
-    let edges = edges::edges(&graph);
-    let mut flow = emit::emit(&source, &graph, &live, &machine, &edges);
-    if let Some(earlier) = &source.earlier {
-        let names: Vec<_> = std::iter::once(source.name.value()).chain(source.was.iter().cloned()).collect();
-        flow.items.extend(earlier::expand(earlier, &source.vis, &names, &machine.names(&graph))?);
-    }
-    Ok(flow)
+    pipeline::expand_item(args.into(), item.into()).into()
 }
 
 /// The text of a file in the folder of the crate; empty if there is none.

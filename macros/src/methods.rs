@@ -14,7 +14,7 @@ use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
 use syn::{FnArg, Ident, ImplItem, ImplItemFn, ItemFn, ItemImpl, Meta, Path, ReceiverKind, Type, parse_quote};
 
-use crate::check;
+use crate::errors;
 use crate::syntax::mentioned;
 
 /// A method that is a flow.
@@ -30,10 +30,10 @@ pub(crate) struct Method {
 
 /// The methods of a block that are flows.
 pub(crate) fn methods(block: &ItemImpl) -> syn::Result<Vec<Method>> {
-    let Type::Path(ty) = &*block.self_ty else { return Err(check::flows_of_a_type(block.self_ty.span())) };
+    let Type::Path(ty) = &*block.self_ty else { return Err(errors::signature::flows_of_a_type(block.self_ty.span())) };
     let plain = ty.qself.is_none() && ty.path.segments.iter().all(|segment| segment.arguments.is_none());
     if !plain || block.trait_.is_some() || !block.generics.params.is_empty() {
-        return Err(check::flows_of_a_type(block.self_ty.span()));
+        return Err(errors::signature::flows_of_a_type(block.self_ty.span()));
     }
     let owner = ty.path.segments.last().expect("a path has a segment").ident.clone();
     let mut methods = Vec::new();
@@ -44,7 +44,7 @@ pub(crate) fn methods(block: &ItemImpl) -> syn::Result<Vec<Method>> {
         }
     }
     if methods.is_empty() {
-        return Err(check::no_flow_in_block(block.impl_token.span));
+        return Err(errors::signature::no_flow_in_block(block.impl_token.span));
     }
     Ok(methods)
 }

@@ -1,4 +1,4 @@
-//! Takes a piece of code that does not await, and what the names around it mean. Gives its [`Facts`]: which locals it
+//! Takes a piece of code that does not await, and what the names around it mean. Gives its [`DefUse`]: which locals it
 //! needs, whole or in part, which it sets for certain, which it mentions at all, what it may move out of them, and
 //! which split loops it may leave or repeat, and what it has set by then.
 //! Never looks at types; a name inside a macro counts as needed.
@@ -14,24 +14,33 @@ use crate::syntax::{arguments, bindings, is_diverging, mentioned, unraw};
 
 /// What a piece of code does with the locals around it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Facts {
+pub(crate) struct DefUse {
     /// It may read their value from before.
     pub(crate) uses: BTreeSet<Place>,
     /// It may move them out of what they are parts of.
     pub(crate) moves: BTreeSet<Place>,
     /// It sets them whenever it comes to its end.
-    pub(crate) sets: BTreeSet<LocalId>,
+    pub(crate) defs: BTreeSet<LocalId>,
     /// It names them.
     pub(crate) mentions: BTreeSet<LocalId>,
     /// It may go on there instead of coming to its end, having set these: `{found}` of `found = n; break`.
     pub(crate) exits: BTreeMap<BlockId, BTreeSet<LocalId>>,
+    /// It contains a `return`.
+    pub(crate) returns: bool,
     /// It never comes to its end, as far as syntax tells.
     pub(crate) diverges: bool,
     /// Labels that no loop around has.
     pub(crate) unknown_labels: Vec<Span>,
 }
 
-/// The locals in sight, the innermost last.
+impl DefUse {
+    /// Whether the code contains a jump to a block, or a `return`.
+    pub(crate) fn jumps(&self) -> bool {
+        self.returns || !self.exits.is_empty()
+    }
+}
+
+/// The locals in scope, the innermost last.
 pub(crate) type Env = Vec<(String, LocalId)>;
 
 /// A loop or labelled block that holds an await, and so is no loop in the generated code.
@@ -52,14 +61,14 @@ pub(crate) fn target<'a>(loops: &'a [SplitLoop], label: Option<&Lifetime>) -> Op
     }
 }
 
-pub(crate) fn of_expr(expr: &Expr, env: &Env, loops: &[SplitLoop]) -> Facts {
+pub(crate) fn of_expr(expr: &Expr, env: &Env, loops: &[SplitLoop]) -> DefUse {
     let mut walker = Walker::new(env, loops);
     walker.walk_expr(expr);
     walker.finish()
 }
 
 /// Of a statement; the locals that it declares are none of the locals around it.
-pub(crate) fn of_stmt(stmt: &Stmt, env: &Env, loops: &[SplitLoop]) -> Facts {
+pub(crate) fn of_stmt(stmt: &Stmt, env: &Env, loops: &[SplitLoop]) -> DefUse {
     let mut walker = Walker::new(env, loops);
     walker.hidden.push(Vec::new());
     walker.walk_stmt(stmt);
@@ -80,7 +89,7 @@ type Alternative<'w, 'a> = Box<dyn FnOnce(&mut Walker<'a>) + 'w>;
 struct Walker<'a> {
     env: &'a Env,
     loops: &'a [SplitLoop],
-    facts: Facts,
+    def_use: DefUse,
     /// Set for certain on the way here.
     set: BTreeSet<LocalId>,
     /// Nothing gets here.
@@ -117,7 +126,7 @@ impl<'a> Walker<'a> {
         Self {
             env,
             loops,
-            facts: Facts::default(),
+            def_use: DefUse::default(),
             set: BTreeSet::new(),
             dead: false,
             hidden,
@@ -127,10 +136,10 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn finish(mut self) -> Facts {
-        self.facts.sets = self.set;
-        self.facts.diverges = self.dead;
-        self.facts
+    fn finish(mut self) -> DefUse {
+        self.def_use.defs = self.set;
+        self.def_use.diverges = self.dead;
+        self.def_use
     }
 
     fn walk_expr(&mut self, expr: &Expr) {
@@ -155,16 +164,16 @@ impl<'a> Walker<'a> {
     /// Reads a local or a part of one, and may move the part.
     fn place(&mut self, name: &str, path: String, moves: bool) {
         let Some(local) = self.local(name) else { return };
-        self.facts.mentions.insert(local);
+        self.def_use.mentions.insert(local);
         if self.dead {
             return;
         }
         let place = Place { local, path };
         if (moves || self.in_move) && !place.path.is_empty() {
-            self.facts.moves.insert(place.clone());
+            self.def_use.moves.insert(place.clone());
         }
         if !self.set.contains(&local) {
-            self.facts.uses.insert(place);
+            self.def_use.uses.insert(place);
         }
     }
 
@@ -193,7 +202,7 @@ impl<'a> Walker<'a> {
             let mut parts = Vec::new();
             moved_by(pat, &path, &mut parts);
             if let Some(local) = self.local(&name) {
-                self.facts.moves.extend(parts.into_iter().map(|path| Place { local, path }));
+                self.def_use.moves.extend(parts.into_iter().map(|path| Place { local, path }));
             }
         }
     }
@@ -294,7 +303,7 @@ impl<'a> Walker<'a> {
             let to = split.and_then(|split| if repeats { split.continue_to } else { Some(split.break_to) });
             match (to, label) {
                 (Some(to), _) => self.exit(to),
-                (None, Some(label)) => self.facts.unknown_labels.push(label.span()),
+                (None, Some(label)) => self.def_use.unknown_labels.push(label.span()),
                 // rustc says it best: `break` outside of a loop.
                 (None, None) => {}
             }
@@ -304,10 +313,10 @@ impl<'a> Walker<'a> {
 
     fn exit(&mut self, to: BlockId) {
         let set = reached_with(self.env, self.dead, &self.set);
-        match self.facts.exits.get_mut(&to) {
+        match self.def_use.exits.get_mut(&to) {
             Some(known) => known.retain(|local| set.contains(local)),
             None => {
-                self.facts.exits.insert(to, set);
+                self.def_use.exits.insert(to, set);
             }
         }
     }
@@ -327,7 +336,7 @@ impl<'a> Walker<'a> {
                         // The closure has captured the local, so it must be there already.
                         return self.walk_expr(place);
                     }
-                    self.facts.mentions.insert(local);
+                    self.def_use.mentions.insert(local);
                     if !self.dead {
                         self.set.insert(local);
                     }
@@ -559,6 +568,7 @@ impl<'ast, 'a> Visit<'ast> for Shorter<'_, 'a> {
 
     fn visit_expr_return(&mut self, expr: &'ast syn::ExprReturn) {
         visit::visit_expr_return(self, expr);
+        self.0.def_use.returns = true;
         self.0.dead = true;
     }
 

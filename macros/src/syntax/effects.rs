@@ -1,115 +1,13 @@
-//! The order in which Rust evaluates operands, kept when one of them awaits: what comes before it is evaluated before,
-//! and held over the await.
+//! EFFECTS
 
 use quote::ToTokens;
-use syn::spanned::Spanned;
-use syn::{Expr, parse_quote};
+use syn::Expr;
 
-use crate::check;
-use crate::cut::Builder;
-use crate::syntax::{arguments, contains_await, mentioned, unraw};
-
-impl Builder<'_> {
-    pub(super) fn values(&mut self, values: impl IntoIterator<Item = Expr>) -> Vec<Expr> {
-        self.sequence(values.into_iter().map(|value| (value, Role::Value)).collect())
-    }
-
-    pub(super) fn operands<const N: usize>(&mut self, operands: [(Expr, Role); N]) -> [Expr; N] {
-        let all = self.sequence(operands.into_iter().collect());
-        all.try_into().unwrap_or_else(|_| unreachable!("as many come out as went in"))
-    }
-
-    /// Operands in the order in which Rust evaluates them. Those before the last await are evaluated before it.
-    pub(super) fn sequence(&mut self, operands: Vec<(Expr, Role)>) -> Vec<Expr> {
-        let Some(last) = operands.iter().rposition(|(operand, _)| contains_await(operand)) else {
-            return operands.into_iter().map(|(operand, _)| operand).collect();
-        };
-        let later: Vec<_> = operands.iter().map(|(operand, _)| operand.clone()).collect();
-        let operands = operands.into_iter().enumerate().map(|(index, (operand, role))| {
-            if index > last {
-                return operand;
-            }
-            let operand = if contains_await(&operand) { self.expr(operand) } else { operand };
-            if index == last { operand } else { self.keep(operand, role, &later[index + 1..=last]) }
-        });
-        operands.collect()
-    }
-
-    /// An operand that is used after these later ones have been evaluated.
-    fn keep(&mut self, operand: Expr, role: Role, later: &[Expr]) -> Expr {
-        let changed = later.iter().any(|later| changes(later, &operand));
-        match role {
-            Role::Value if is_settled(&operand) && !changed => operand,
-            // Whoever could change what is borrowed here has been stopped by the compiler.
-            Role::Value if matches!(operand, Expr::Reference(_)) => self.place(operand, later),
-            Role::Compared if is_place(&operand) && !changed => self.place(operand, later),
-            Role::Value | Role::Compared => self.hold("operand", operand, false),
-            Role::Place | Role::Shown if changed => {
-                self.problems.add(check::changed_while_used(operand.span()));
-                operand
-            }
-            Role::Place | Role::Shown => self.place(operand, later),
-        }
-    }
-
-    /// A place that is used later: what it is made of is evaluated now.
-    fn place(&mut self, place: Expr, later: &[Expr]) -> Expr {
-        match place {
-            Expr::Lit(_) | Expr::Path(_) => place,
-            // The text of a format macro.
-            Expr::Macro(_) if is_text(&place) => place,
-            Expr::Paren(mut place) => {
-                place.expr = Box::new(self.place(*place.expr, later));
-                Expr::Paren(place)
-            }
-            Expr::Group(mut place) => {
-                place.expr = Box::new(self.place(*place.expr, later));
-                Expr::Group(place)
-            }
-            Expr::Field(mut place) => {
-                place.base = Box::new(self.place(*place.base, later));
-                Expr::Field(place)
-            }
-            Expr::Reference(mut place) => {
-                place.expr = Box::new(self.place(*place.expr, later));
-                Expr::Reference(place)
-            }
-            Expr::Unary(mut place) if matches!(place.op, syn::UnOp::Deref(_)) => {
-                place.expr = Box::new(self.place(*place.expr, later));
-                Expr::Unary(place)
-            }
-            Expr::Index(mut place) => {
-                place.expr = Box::new(self.place(*place.expr, later));
-                place.index = Box::new(self.keep(*place.index, Role::Value, later));
-                // An element that is not there panics now, not later. A range is moved where it indexes.
-                let mut probe = place.clone();
-                if !matches!(*probe.index, Expr::Lit(_) | Expr::Reference(_)) {
-                    let index = &place.index;
-                    *probe.index = parse_quote!(::core::clone::Clone::clone(&#index));
-                }
-                self.plain(&parse_quote!(let _ = &#probe;));
-                Expr::Index(place)
-            }
-            value => self.hold("operand", value, true),
-        }
-    }
-}
-
-/// How an operand is taken.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Role {
-    /// Moved or copied when it is evaluated.
-    Value,
-    /// Copied when it is evaluated if it is a number, else borrowed.
-    Compared,
-    /// A place that is used when all operands have been evaluated: `v` of `v.push(x)`.
-    Place,
-    /// Borrowed by a macro that shows it.
-    Shown,
-}
+use crate::syntax::macros::arguments;
+use crate::syntax::names::{mentioned, unraw};
 
 /// Whether an expression can be evaluated later with the same result, as long as nobody changes its local.
-pub(super) fn is_settled(expr: &Expr) -> bool {
+pub(crate) fn is_settled(expr: &Expr) -> bool {
     match expr {
         Expr::Lit(_) | Expr::Path(_) => true,
         Expr::Paren(expr) => is_settled(&expr.expr),
@@ -122,11 +20,11 @@ pub(super) fn is_settled(expr: &Expr) -> bool {
 }
 
 /// Whether `later` may change the local at the root of `place`.
-pub(super) fn changes(later: &Expr, place: &Expr) -> bool {
+pub(crate) fn changes(later: &Expr, place: &Expr) -> bool {
     root(place).is_some_and(|name| changes_name(later, &name))
 }
 
-pub(super) fn changes_name(later: &Expr, name: &str) -> bool {
+pub(crate) fn changes_name(later: &Expr, name: &str) -> bool {
     struct Finder {
         name: String,
         found: bool,
@@ -212,7 +110,7 @@ const READING: [&str; 32] = [
 ];
 
 /// Whether `later` may change a local that an index of `place` reads.
-pub(super) fn index_changes(later: &Expr, place: &Expr) -> bool {
+pub(crate) fn index_changes(later: &Expr, place: &Expr) -> bool {
     match place {
         Expr::Paren(place) => index_changes(later, &place.expr),
         Expr::Group(place) => index_changes(later, &place.expr),
@@ -227,7 +125,7 @@ pub(super) fn index_changes(later: &Expr, place: &Expr) -> bool {
 }
 
 /// Whether an expression only reads: nobody can tell when it is evaluated, unless what it reads is changed.
-pub(super) fn is_pure(expr: &Expr) -> bool {
+pub(crate) fn is_pure(expr: &Expr) -> bool {
     match expr {
         Expr::Lit(_) | Expr::Path(_) => true,
         Expr::Paren(expr) => is_pure(&expr.expr),
@@ -242,7 +140,7 @@ pub(super) fn is_pure(expr: &Expr) -> bool {
     }
 }
 
-pub(super) fn is_place(expr: &Expr) -> bool {
+pub(crate) fn is_place(expr: &Expr) -> bool {
     match expr {
         Expr::Path(_) | Expr::Field(_) | Expr::Index(_) => true,
         Expr::Unary(expr) => matches!(expr.op, syn::UnOp::Deref(_)),
@@ -253,18 +151,18 @@ pub(super) fn is_place(expr: &Expr) -> bool {
 }
 
 /// `concat!("a", "b")`, which stands where a literal must stand.
-pub(super) fn is_text(expr: &Expr) -> bool {
+pub(crate) fn is_text(expr: &Expr) -> bool {
     let Expr::Macro(expr) = expr else { return false };
     let name = expr.mac.path.segments.last().map(|last| last.ident.to_string());
     matches!(name.as_deref(), Some("concat" | "stringify" | "include_str" | "env" | "file" | "module_path"))
 }
 
-pub(super) fn is_comparison(op: &syn::BinOp) -> bool {
+pub(crate) fn is_comparison(op: &syn::BinOp) -> bool {
     use syn::BinOp::{Eq, Ge, Gt, Le, Lt, Ne};
     matches!(op, Eq(_) | Ne(_) | Lt(_) | Le(_) | Gt(_) | Ge(_))
 }
 
-pub(super) fn is_compound(op: &syn::BinOp) -> bool {
+pub(crate) fn is_compound(op: &syn::BinOp) -> bool {
     use syn::BinOp::*;
     matches!(
         op,
@@ -282,7 +180,7 @@ pub(super) fn is_compound(op: &syn::BinOp) -> bool {
 }
 
 /// The local at the root of a place: `order` of `order.items[0]`.
-pub(super) fn root(place: &Expr) -> Option<String> {
+pub(crate) fn root(place: &Expr) -> Option<String> {
     match place {
         Expr::Path(path) => path.path.get_ident().map(unraw),
         Expr::Paren(expr) => root(&expr.expr),

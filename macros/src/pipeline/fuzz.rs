@@ -10,7 +10,7 @@ use std::path::Path;
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-use crate::expand_flow;
+use crate::pipeline::expand_item;
 
 /// How many rounds a test run makes by itself.
 const ROUNDS: usize = 3_000;
@@ -119,7 +119,7 @@ fn fuzz_whatever_is_written_under_flow_is_answered_with_code() {
             }
         }
         let text = tokens.to_string();
-        let expanded = catch_unwind(AssertUnwindSafe(|| expand_flow(TokenStream::new(), tokens.clone())));
+        let expanded = catch_unwind(AssertUnwindSafe(|| expand_item(TokenStream::new(), tokens.clone())));
         let Ok(expanded) = expanded else { panic!("seed {seed}, round {round}: panicked on\n{text}") };
         let has_error = expanded.to_string().contains("compile_error");
         // What is no function at all is given back as it is, and may be anything.
@@ -127,7 +127,7 @@ fn fuzz_whatever_is_written_under_flow_is_answered_with_code() {
             let parsed = syn::parse2::<syn::File>(expanded.clone());
             assert!(parsed.is_ok(), "seed {seed}, round {round}: what came out does not parse\n{text}\n{expanded}");
         }
-        let again = expand_flow(TokenStream::new(), tokens).to_string();
+        let again = expand_item(TokenStream::new(), tokens).to_string();
         assert_eq!(expanded.to_string(), again, "seed {seed}, round {round}: two expansions differ");
         if has_error { errors += 1 } else { flows += 1 }
     }

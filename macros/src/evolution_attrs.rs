@@ -1,29 +1,30 @@
-//! What an author writes on a statement or a parameter for conversations of earlier versions: `#[at("Payment")]`,
-//! `#[was = "room"]`, `#[default = 0]`. Takes the attributes out. Never looks at what they stand on.
+//! The attributes about earlier versions of a flow: `#[at("Payment")]`, `#[was = "room"]` and `#[default = 0]` on a
+//! statement or a parameter, `#[migrate(..)]` and `#[earlier(..)]` on the flow. Parses the attributes and removes them.
+//! Never looks at the item that they are on.
 
 use proc_macro2::Span;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, ExprClosure, LitStr, Meta, Path, Stmt, Token};
+use syn::{Attribute, Expr, ExprClosure, Ident, LitStr, Meta, Path, Stmt, Token};
 
-use crate::check::{self, Problems};
+use crate::errors::{self, Errors};
 
-/// The marks of one statement or parameter.
+/// The attributes of one statement or parameter.
 #[derive(Default)]
-pub(crate) struct Marks {
+pub(crate) struct EvolutionAttrs {
     pub(crate) at: Option<At>,
-    pub(crate) local: LocalMarks,
-    /// Where the marks of the local stand.
+    pub(crate) local: LocalAttrs,
+    /// The span of the attributes of the local, if there are any.
     pub(crate) span: Option<Span>,
 }
 
-/// What is said of a local.
+/// The attributes of a local.
 #[derive(Default, Clone)]
-pub(crate) struct LocalMarks {
-    /// What it was called.
+pub(crate) struct LocalAttrs {
+    /// Its names in earlier versions: `#[was = "room"]`.
     pub(crate) was: Vec<String>,
-    /// What stands for it in a conversation that does not have it.
+    /// Its value in a saved state that does not have it: `#[default = 0]`.
     pub(crate) default: Option<Expr>,
 }
 
@@ -37,27 +38,27 @@ pub(crate) struct At {
 /// `#[migrate(..)]`
 #[derive(Clone)]
 pub(crate) enum Migration {
-    /// `split_the_name`: on JSON.
+    /// `split_the_name`: a function that works on JSON.
     Function(Path),
-    /// `|before: Before| ..`: on types.
+    /// `|before: Before| ..`: a closure that works on types.
     Closure(Box<ExprClosure>),
 }
 
-/// Takes the marks out of these attributes.
-pub(crate) fn take(attrs: &mut Vec<Attribute>, problems: &mut Problems) -> Marks {
-    let mut marks = Marks::default();
-    attrs.retain(|attr| match mark(attr, &mut marks) {
-        Ok(is_mark) => !is_mark,
+/// Removes the attributes about earlier versions from a list, and parses them.
+pub(crate) fn take(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> EvolutionAttrs {
+    let mut evolution = EvolutionAttrs::default();
+    attrs.retain(|attr| match parse_attr(attr, &mut evolution) {
+        Ok(is_ours) => !is_ours,
         Err(error) => {
-            problems.add(error);
+            errors.add(error);
             false
         }
     });
-    marks
+    evolution
 }
 
-/// Takes the marks out of a statement; `None` if it has none.
-pub(crate) fn take_from(stmt: &Stmt, problems: &mut Problems) -> Option<(Stmt, Marks)> {
+/// The same for a statement; `None` if it has no such attribute.
+pub(crate) fn take_from(stmt: &Stmt, errors: &mut Errors) -> Option<(Stmt, EvolutionAttrs)> {
     let mut stmt = stmt.clone();
     let attrs = match &mut stmt {
         Stmt::Local(local) => &mut local.attrs,
@@ -66,24 +67,27 @@ pub(crate) fn take_from(stmt: &Stmt, problems: &mut Problems) -> Option<(Stmt, M
         Stmt::Item(_) => return None,
     };
     let before = attrs.len();
-    let marks = take(attrs, problems);
-    (attrs.len() < before).then_some((stmt, marks))
+    let evolution = take(attrs, errors);
+    (attrs.len() < before).then_some((stmt, evolution))
 }
 
-fn mark(attr: &Attribute, marks: &mut Marks) -> syn::Result<bool> {
+/// Whether an attribute is one of `#[at]`, `#[was]` and `#[default]`.
+fn parse_attr(attr: &Attribute, evolution: &mut EvolutionAttrs) -> syn::Result<bool> {
     let path = attr.path();
     if path.is_ident("at") {
-        let parsed = attr.parse_args::<AtArgs>().map_err(|error| check::label_is_no_name(error.span()))?;
-        marks.at = Some(At { span: attr.span(), name: parsed.name, was: parsed.was });
+        let parsed = attr.parse_args::<AtArgs>().map_err(|error| errors::evolution::label_is_no_name(error.span()))?;
+        evolution.at = Some(At { span: attr.span(), name: parsed.name, was: parsed.was });
     } else if path.is_ident("was") {
-        marks.span = Some(attr.span());
-        marks.local.was = match &attr.meta {
-            Meta::NameValue(pair) => names(&pair.value).ok_or_else(|| check::was_is_no_name(pair.value.span()))?,
-            Meta::List(_) | Meta::Path(_) => return Err(check::was_is_no_name(attr.span())),
+        evolution.span = Some(attr.span());
+        evolution.local.was = match &attr.meta {
+            Meta::NameValue(pair) => {
+                names(&pair.value).ok_or_else(|| errors::evolution::was_is_no_name(pair.value.span()))?
+            }
+            Meta::List(_) | Meta::Path(_) => return Err(errors::evolution::was_is_no_name(attr.span())),
         };
     } else if path.is_ident("default") {
-        marks.span = Some(attr.span());
-        marks.local.default = Some(match &attr.meta {
+        evolution.span = Some(attr.span());
+        evolution.local.default = Some(match &attr.meta {
             Meta::NameValue(pair) => pair.value.clone(),
             Meta::List(_) => attr.parse_args()?,
             Meta::Path(_) => syn::parse_quote!(::core::default::Default::default()),
@@ -116,12 +120,12 @@ impl Parse for AtArgs {
 
 /// `was = "room"`, `was = ["room", "chamber"]`
 fn was(input: ParseStream<'_>) -> syn::Result<Vec<String>> {
-    let key: syn::Ident = input.parse()?;
+    let key: Ident = input.parse()?;
     input.parse::<Token![=]>()?;
     let value: Expr = input.parse()?;
     match names(&value) {
         Some(names) if key == "was" => Ok(names),
-        _ => Err(check::was_is_no_name(value.span())),
+        _ => Err(errors::evolution::was_is_no_name(value.span())),
     }
 }
 
@@ -138,8 +142,43 @@ pub(crate) fn names(value: &Expr) -> Option<Vec<String>> {
     }
 }
 
-/// Takes `#[migrate(..)]` out of the attributes of a flow.
-pub(crate) fn migrations(attrs: &mut Vec<Attribute>, problems: &mut Problems) -> Vec<Migration> {
+/// `#[earlier(Before: Room, Confirm)]`
+#[derive(Clone)]
+pub(crate) struct OldStatesAttr {
+    /// The name of the enum.
+    pub(crate) name: Ident,
+    /// States that the flow still has, but with other locals.
+    pub(crate) also: Vec<Ident>,
+}
+
+impl Parse for OldStatesAttr {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let name = input.parse()?;
+        let also = match input.peek(Token![:]) {
+            true => {
+                input.parse::<Token![:]>()?;
+                input.parse_terminated(Ident::parse, Token![,])?.into_iter().collect()
+            }
+            false => Vec::new(),
+        };
+        Ok(Self { name, also })
+    }
+}
+
+/// Removes `#[earlier(..)]` from the attributes of a flow, and parses it.
+pub(crate) fn old_states(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Option<OldStatesAttr> {
+    let at = attrs.iter().position(|attr| attr.path().is_ident("earlier"))?;
+    match attrs.remove(at).parse_args() {
+        Ok(attr) => Some(attr),
+        Err(error) => {
+            errors.add(errors::evolution::no_earlier(error.span()));
+            None
+        }
+    }
+}
+
+/// Removes `#[migrate(..)]` from the attributes of a flow, and parses it.
+pub(crate) fn migrations(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Vec<Migration> {
     let mut migrations = Vec::new();
     attrs.retain(|attr| {
         if !attr.path().is_ident("migrate") {
@@ -147,7 +186,7 @@ pub(crate) fn migrations(attrs: &mut Vec<Attribute>, problems: &mut Problems) ->
         }
         let parsed = attr.parse_args_with(Punctuated::<Expr, Token![,]>::parse_terminated);
         for expr in parsed.unwrap_or_else(|error| {
-            problems.add(error);
+            errors.add(error);
             Punctuated::new()
         }) {
             match expr {
@@ -157,7 +196,7 @@ pub(crate) fn migrations(attrs: &mut Vec<Attribute>, problems: &mut Problems) ->
                 {
                     migrations.push(Migration::Closure(Box::new(closure)));
                 }
-                other => problems.add(check::no_migration(other.span())),
+                other => errors.add(errors::evolution::no_migration(other.span())),
             }
         }
         false

@@ -1,6 +1,5 @@
-//! Takes a [`Graph`]. Gives its [`Edges`]: from the start and from each await, the awaits that may come next, in the
-//! order of their code, and whether the flow may end first. Never looks at types; a macro may leave the flow if its
-//! tokens say so.
+//! Computes, for the start and for each await, the awaits that may come next and whether the flow may end first
+//! ([`Successors`]). Never looks at types. A macro may end the flow if its tokens or its name say so.
 //!
 //! ```text
 //! let room = loop {                                 Start -> Room
@@ -14,15 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 
-use crate::facts::Facts;
+use crate::def_use::DefUse;
 use crate::graph::{Entry, Graph, Node};
 use crate::ids::{AwaitId, BlockId, SeqId};
 use crate::syntax::is_leaving;
 
-/// Where a flow may go on, by the await that it goes on from; `None` is the start.
-pub(crate) type Edges = BTreeMap<Option<AwaitId>, Next>;
+/// The successors of each await; `None` is the start.
+pub(crate) type Successors = BTreeMap<Option<AwaitId>, Next>;
 
-/// What may come next.
+/// What may come after an await.
 #[derive(Debug, Default)]
 pub(crate) struct Next {
     pub(crate) awaits: BTreeSet<AwaitId>,
@@ -30,8 +29,8 @@ pub(crate) struct Next {
     pub(crate) ends: bool,
 }
 
-pub(crate) fn edges(graph: &Graph) -> Edges {
-    let mut edges = Edges::new();
+pub(crate) fn successors(graph: &Graph) -> Successors {
+    let mut successors = Successors::new();
     for &id in &graph.order {
         let from = match graph.block(id).entry {
             Entry::Start => None,
@@ -40,9 +39,9 @@ pub(crate) fn edges(graph: &Graph) -> Edges {
         };
         let mut walk = Walk { graph, seen: BTreeSet::new(), next: Next::default() };
         walk.block(id);
-        edges.insert(from, walk.next);
+        successors.insert(from, walk.next);
     }
-    edges
+    successors
 }
 
 struct Walk<'a> {
@@ -61,31 +60,31 @@ impl Walk<'_> {
     fn seq(&mut self, id: SeqId) {
         for node in self.graph.seq(id) {
             match node {
-                Node::Stmt { stmt, facts, .. } => self.code(stmt, facts),
+                Node::Stmt { stmt, def_use, .. } => self.code(stmt, def_use),
                 Node::Declare(_) | Node::Items(_) => {}
                 Node::Scope(_, seq) => self.seq(*seq),
                 Node::If { cond, then, otherwise, .. } => {
-                    self.code(&cond.expr, &cond.facts);
+                    self.code(&cond.expr, &cond.def_use);
                     self.seq(*then);
                     self.seq(*otherwise);
                 }
                 Node::Match { scrutinee, arms } => {
-                    self.code(&scrutinee.expr, &scrutinee.facts);
+                    self.code(&scrutinee.expr, &scrutinee.def_use);
                     for arm in arms {
-                        self.code(&arm.pat, &arm.facts);
+                        self.code(&arm.pat, &arm.def_use);
                         self.seq(arm.body);
                     }
                 }
                 Node::LetElse { value, otherwise, .. } => {
-                    self.code(&value.expr, &value.facts);
+                    self.code(&value.expr, &value.def_use);
                     self.seq(*otherwise);
                 }
                 Node::Await { id, operand } => {
-                    self.code(&operand.expr, &operand.facts);
+                    self.code(&operand.expr, &operand.def_use);
                     self.next.awaits.insert(*id);
                 }
                 Node::Jump { to, value } => {
-                    value.iter().for_each(|value| self.code(&value.expr, &value.facts));
+                    value.iter().for_each(|value| self.code(&value.expr, &value.def_use));
                     self.block(*to);
                 }
                 Node::Return(_) => self.next.ends = true,
@@ -93,13 +92,13 @@ impl Walk<'_> {
         }
     }
 
-    fn code(&mut self, code: &impl ToTokens, facts: &Facts) {
-        facts.exits.keys().for_each(|&exit| self.block(exit));
+    fn code(&mut self, code: &impl ToTokens, def_use: &DefUse) {
+        def_use.exits.keys().for_each(|&exit| self.block(exit));
         self.next.ends |= leaves(code.to_token_stream());
     }
 }
 
-/// Whether code may end the flow: by `return`, by `?`, or by a macro that is known for it.
+/// Whether code may end the flow: by `return`, by `?`, or by `bail!` or `ensure!`.
 fn leaves(tokens: TokenStream) -> bool {
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
@@ -109,7 +108,7 @@ fn leaves(tokens: TokenStream) -> bool {
                 let is_macro = matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == '!');
                 ident == "return" || (is_macro && is_leaving(ident))
             }
-            // `?Sized` stands before what it means, and in no expression.
+            // `?Sized` does not occur in an expression.
             TokenTree::Punct(punct) => punct.as_char() == '?',
             TokenTree::Literal(_) => false,
         };

@@ -6,19 +6,19 @@ use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Expr, ExprAssign};
 
-use super::Builder;
-use crate::facts::{self, part};
+use crate::control_flow::builder::Builder;
+use crate::def_use::{self, part};
 
 impl Builder<'_> {
     /// Writes how the part is moved out, if nothing else reads it before it is put back.
-    pub(super) fn refill(&self, assign: &mut ExprAssign) {
+    pub(super) fn take_and_restore(&self, assign: &mut ExprAssign) {
         let Some((name, path)) = part(&assign.left).filter(|(_, path)| !path.is_empty()) else { return };
-        let facts = facts::of_expr(&assign.right, &self.env, &self.loops);
+        let def_use = def_use::of_expr(&assign.right, &self.env, &self.loops);
         let local = self.env.iter().rev().find(|(known, _)| *known == name).map(|&(_, local)| local);
-        let Some(moved) = facts.moves.iter().find(|place| Some(place.local) == local && place.path == path) else {
+        let Some(moved) = def_use.moves.iter().find(|place| Some(place.local) == local && place.path == path) else {
             return;
         };
-        let mut others = facts.uses.iter().filter(|place| place.local == moved.local && *place != moved);
+        let mut others = def_use.uses.iter().filter(|place| place.local == moved.local && *place != moved);
         let mut finder = Finder { name, path, found: 0, awaits_after: false, replaces: false };
         finder.visit_expr_mut(&mut assign.right);
         if finder.found == 1 && finder.awaits_after && !others.any(|other| other.overlaps(moved)) {

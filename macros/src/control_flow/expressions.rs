@@ -4,13 +4,15 @@ use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, parse_quote};
 
-use crate::check;
-use crate::cut::names::{awaited, words};
-use crate::cut::operands::{Role, changes_name, index_changes, is_comparison, is_compound, is_pure};
-use crate::cut::{Builder, Dest, after, never, splits_if};
-use crate::facts;
+use crate::control_flow::builder::{Builder, Dest};
+use crate::control_flow::operands::Role;
+use crate::control_flow::splitting::{after, never, splits_if};
+use crate::control_flow::state_names::{awaited, words};
+use crate::def_use;
+use crate::errors;
 use crate::graph::{Await, Entry, Node, answer_ident, point_ident};
 use crate::ids::AwaitId;
+use crate::syntax::effects::{changes_name, index_changes, is_comparison, is_compound, is_pure};
 use crate::syntax::{always_evaluated, arguments, contains_await, mentioned, tokens_await};
 
 impl Builder<'_> {
@@ -59,7 +61,7 @@ impl Builder<'_> {
                 Expr::Binary(expr)
             }
             Expr::Assign(mut expr) => {
-                self.refill(&mut expr);
+                self.take_and_restore(&mut expr);
                 // Rust evaluates what is assigned before the place that it goes to.
                 let [right, left] = self.operands([(*expr.right, Role::Value), (*expr.left, Role::Place)]);
                 (expr.left, expr.right) = (Box::new(left), Box::new(right));
@@ -131,7 +133,7 @@ impl Builder<'_> {
                 let list: Vec<_> = list.collect();
                 for (lazy, _) in list.iter().skip(always_evaluated(&expr.mac)) {
                     if let Some(span) = tokens_await(&lazy.to_token_stream()) {
-                        self.problems.add(check::await_in_macro(span, &expr.mac));
+                        self.errors.add(errors::body::await_in_macro(span, &expr.mac));
                     }
                 }
                 let lowered = self.sequence(list);
@@ -210,7 +212,7 @@ impl Builder<'_> {
         let resume = self.new_block(Entry::Resume(id));
         self.graph.awaits.push(Await { is_labelled, name, was, asks, span, resume });
         if self.is_reachable() {
-            self.graph.blocks[resume.0].edges = 1;
+            self.graph.blocks[resume.0].predecessors = 1;
         }
         self.push(Node::Await { id, operand });
         self.enter(resume);
@@ -247,13 +249,13 @@ impl Builder<'_> {
         if !contains_await(&*expr.right) {
             let read = mentioned(&expr.right.to_token_stream());
             if !is_pure(&expr.right) || read.iter().any(|name| changes_name(&expr.left, name)) {
-                self.problems.add(check::compound_order(expr.op.span()));
+                self.errors.add(errors::body::compound_order(expr.op.span()));
             }
             expr.left = Box::new(self.expr(*expr.left));
             return Expr::Binary(expr);
         }
         if contains_await(&*expr.left) || index_changes(&expr.right, &expr.left) {
-            self.problems.add(check::compound_order(expr.op.span()));
+            self.errors.add(errors::body::compound_order(expr.op.span()));
         }
         expr.right = Box::new(self.expr(*expr.right));
         if !is_pure(&expr.left) {
@@ -265,9 +267,9 @@ impl Builder<'_> {
     }
 
     pub(super) fn break_(&mut self, expr: syn::ExprBreak) -> Expr {
-        let Some(split) = facts::target(&self.loops, expr.label.as_ref()).cloned() else {
+        let Some(split) = def_use::target(&self.loops, expr.label.as_ref()).cloned() else {
             match &expr.label {
-                Some(label) => self.problems.add(check::unknown_label(label.span())),
+                Some(label) => self.errors.add(errors::body::unknown_label(label.span())),
                 None => self.plain(&parse_quote!(break;)),
             }
             return never();
@@ -285,14 +287,14 @@ impl Builder<'_> {
     }
 
     pub(super) fn continue_(&mut self, expr: syn::ExprContinue) -> Expr {
-        match facts::target(&self.loops, expr.label.as_ref()).and_then(|split| split.continue_to) {
+        match def_use::target(&self.loops, expr.label.as_ref()).and_then(|split| split.continue_to) {
             Some(head) => {
                 self.jump(head, None);
                 never()
             }
             None => {
                 match &expr.label {
-                    Some(label) => self.problems.add(check::unknown_label(label.span())),
+                    Some(label) => self.errors.add(errors::body::unknown_label(label.span())),
                     None => self.plain(&parse_quote!(continue;)),
                 }
                 never()

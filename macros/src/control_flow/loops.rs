@@ -4,12 +4,12 @@ use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{Expr, Label, parse_quote};
 
-use crate::cut::iterators::Iteration;
-use crate::cut::{Builder, Dest, is_bare};
-use crate::facts::SplitLoop;
+use crate::control_flow::builder::{Builder, Dest};
+use crate::control_flow::iteration::Iteration;
+use crate::def_use::SplitLoop;
 use crate::graph::Node;
 use crate::ids::{BlockId, LocalId};
-use crate::syntax::{bindings, contains_await, unraw};
+use crate::syntax::{bindings, contains_await, is_bare, unraw};
 
 impl Builder<'_> {
     /// A loop with an await in it, up to the place after it. `build` gets the place to repeat from.
@@ -59,7 +59,7 @@ impl Builder<'_> {
             if is_bare(pat) || again.is_some() {
                 let borrows = again.map(|again| this.borrows_of_item(pat, &again)).unwrap_or_default();
                 let binds = this.declare_pat(pat);
-                this.take_again(borrows, &binds);
+                this.bind_reborrows(borrows, &binds);
                 let some = parse_quote!(::core::option::Option::Some(#pat));
                 this.push(Node::LetElse { pat: some, value, binds, otherwise });
             } else {

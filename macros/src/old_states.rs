@@ -1,6 +1,7 @@
-//! Takes `#[earlier(Before: Room)]`, and `flows.lock`. Gives an enum of the states of earlier versions that the flow has
-//! no more, and of those that are named, each with the locals and types that it was saved with. So a `match` over it is
-//! one that the compiler checks: for every state that is gone the author says what becomes of it.
+//! From a [`Machine`] and `flows.lock` to the states of earlier versions that `#[earlier(Before: Room)]` asks for: those
+//! that the flow no longer has, and those that are named, each with the locals and types that it was saved with. `emit`
+//! writes an enum of them, so rustc checks that a `match` over it handles every removed state. The only stage that reads
+//! a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,49 +9,73 @@ use std::path::Path;
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use serde_json::{Map, Value};
-use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Ident, Token, Visibility};
+use syn::Ident;
 
-use crate::check::{self, Problems};
-use crate::component::snake_case;
+use crate::errors::{self, Errors};
+use crate::evolution_attrs::OldStatesAttr;
+use crate::machine::{Machine, OldContent, OldState, OldStates, OldType, OldVariant};
+use crate::registration::snake_case;
 use crate::syntax::unraw;
 
-/// `#[earlier(Before: Room, Confirm)]`
-#[derive(Clone)]
-pub(crate) struct Earlier {
-    /// The enum.
-    name: Ident,
-    /// States that the flow has still, and that held something else.
-    also: Vec<Ident>,
-}
-
-impl Parse for Earlier {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let name = input.parse()?;
-        let also = match input.peek(Token![:]) {
-            true => {
-                input.parse::<Token![:]>()?;
-                input.parse_terminated(Ident::parse, Token![,])?.into_iter().collect()
-            }
-            false => Vec::new(),
-        };
-        Ok(Self { name, also })
-    }
-}
-
-/// Takes the attribute out of those of a flow.
-pub(crate) fn take(attrs: &mut Vec<Attribute>, problems: &mut Problems) -> Option<Earlier> {
-    let at = attrs.iter().position(|attr| attr.path().is_ident("earlier"))?;
-    match attrs.remove(at).parse_args() {
-        Ok(earlier) => Some(earlier),
-        Err(error) => {
-            problems.add(check::no_earlier(error.span()));
-            None
+/// Adds the states of earlier versions, if the flow asks for them.
+pub(crate) fn add_old_states(mut machine: Machine, errors: &mut Errors) -> Machine {
+    if let Some(attr) = &machine.header.old_states {
+        match read_lock(attr, &machine.header.names(), &machine.known_names) {
+            Ok(old_states) => machine.old_states = Some(old_states),
+            Err(error) => errors.add(error),
         }
     }
+    machine
 }
 
-/// A state of an earlier version.
+fn read_lock(attr: &OldStatesAttr, names: &[String], known: &BTreeSet<String>) -> syn::Result<OldStates> {
+    let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let path = Path::new(&folder).join("flows.lock");
+    let text = std::fs::read_to_string(&path).map_err(|_| errors::evolution::no_lock(attr.name.span()))?;
+    old_states(attr, names, known, &text, &path.to_string_lossy())
+}
+
+/// The states that a lock has and the flow does not.
+fn old_states(
+    attr: &OldStatesAttr,
+    names: &[String],
+    known: &BTreeSet<String>,
+    text: &str,
+    path: &str,
+) -> syn::Result<OldStates> {
+    let span = attr.name.span();
+    let lock: Value = serde_json::from_str(text).map_err(|_| errors::evolution::not_a_lock(span))?;
+    let all = states(&lock, names);
+    for also in &attr.also {
+        if !all.iter().any(|state| *also == state.name) {
+            return Err(errors::evolution::not_in_the_lock(also.span(), &unraw(also)));
+        }
+    }
+    let is_wanted =
+        |state: &&State<'_>| !known.contains(state.name) || attr.also.iter().any(|also| *also == state.name);
+    let wanted: Vec<_> = all.iter().filter(is_wanted).collect();
+    if wanted.is_empty() {
+        return Err(errors::evolution::nothing_is_gone(span));
+    }
+    let module = Ident::new(&snake_case(&attr.name.to_string()), span);
+    let mut types = Types { module: &module, known: BTreeMap::new(), open: Vec::new(), written: Vec::new() };
+    let mut states = Vec::new();
+    for state in &wanted {
+        let is_alone = wanted.iter().filter(|other| other.name == state.name).count() == 1;
+        let ident =
+            if is_alone { format_ident!("{}", state.name) } else { format_ident!("{}_{}", state.name, state.shape) };
+        let mut fields = Vec::new();
+        for (local, ty) in &state.locals {
+            let ty = types.ty(ty, state.types, true).ok_or_else(|| errors::evolution::not_a_lock(span))?;
+            fields.push((field(local, span), ty));
+        }
+        states.push(OldState { ident, name: state.name.to_owned(), schema: state.shape.to_owned(), fields });
+    }
+    let types = types.written;
+    Ok(OldStates { name: attr.name.clone(), module, states, types, lock: path.to_owned() })
+}
+
+/// A state of an earlier version, in the lock.
 struct State<'l> {
     name: &'l str,
     shape: &'l str,
@@ -58,80 +83,7 @@ struct State<'l> {
     types: &'l Map<String, Value>,
 }
 
-/// The enum, and a module with the types that it names.
-pub(crate) fn expand(
-    earlier: &Earlier,
-    vis: &Visibility,
-    names: &[String],
-    has: &BTreeSet<String>,
-) -> syn::Result<TokenStream> {
-    let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-    let path = Path::new(&folder).join("flows.lock");
-    let text = std::fs::read_to_string(&path).map_err(|_| check::no_lock(earlier.name.span()))?;
-    let written = write(earlier, vis, names, has, &text)?;
-    let shown = path.to_string_lossy();
-    Ok(quote! {
-        #written
-        // So that it is written again when the file changes.
-        const _: &str = ::core::include_str!(#shown);
-    })
-}
-
-fn write(
-    earlier: &Earlier,
-    vis: &Visibility,
-    names: &[String],
-    has: &BTreeSet<String>,
-    text: &str,
-) -> syn::Result<TokenStream> {
-    let span = earlier.name.span();
-    let lock: Value = serde_json::from_str(text).map_err(|_| check::not_a_lock(span))?;
-    let all = states(&lock, names);
-    for also in &earlier.also {
-        if !all.iter().any(|state| *also == state.name) {
-            return Err(check::not_in_the_lock(also.span(), &unraw(also)));
-        }
-    }
-    let wanted = |state: &&State<'_>| !has.contains(state.name) || earlier.also.iter().any(|also| *also == state.name);
-    let states: Vec<_> = all.iter().filter(wanted).collect();
-    if states.is_empty() {
-        return Err(check::nothing_is_gone(span));
-    }
-    let module = Ident::new(&snake_case(&earlier.name.to_string()), span);
-    let mut types = Types { module: &module, known: BTreeMap::new(), open: Vec::new(), written: Vec::new() };
-    let mut variants = Vec::new();
-    for state in &states {
-        let is_alone = states.iter().filter(|other| other.name == state.name).count() == 1;
-        let ident =
-            if is_alone { format_ident!("{}", state.name) } else { format_ident!("{}_{}", state.name, state.shape) };
-        let tag = format!("{}@{}", state.name, state.shape);
-        let doc = format!("`{}`, as it was saved in the shape `{}`.", state.name, state.shape);
-        let mut fields = Vec::new();
-        for (local, ty) in &state.locals {
-            let ty = types.ty(ty, state.types, true).ok_or_else(|| check::not_a_lock(span))?;
-            let local = field(local, span);
-            fields.push(quote!(#local: #ty));
-        }
-        variants.push(quote!(#[doc = #doc] #[serde(rename = #tag)] #ident { #(#fields),* }));
-    }
-    let (name, written) = (&earlier.name, &types.written);
-    Ok(quote! {
-        #[doc = "States of earlier versions, as `flows.lock` has them."]
-        #[derive(Debug, ::stube::__private::serde::Deserialize)]
-        #[serde(crate = "::stube::__private::serde")]
-        #[allow(missing_docs, non_camel_case_types, dead_code, reason = "it is what was")]
-        #vis enum #name { #(#variants),* }
-
-        #[doc = "The types of what earlier versions saved."]
-        #[allow(missing_docs, dead_code, unused_imports, reason = "they are what was")]
-        #vis mod #module {
-            use super::*;
-            #(#written)*
-        }
-    })
-}
-
-/// The states of a flow that a lock has: those of the version before, and those of all before it.
+/// The states of a flow in a lock: those of the last version, and those of all versions before it.
 fn states<'l>(lock: &'l Value, names: &[String]) -> Vec<State<'l>> {
     static NONE: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
     let types = lock["types"].as_object().unwrap_or(&NONE);
@@ -160,21 +112,21 @@ fn field(name: &str, span: Span) -> Ident {
     syn::parse_str::<Ident>(name).unwrap_or_else(|_| Ident::new_raw(name, span))
 }
 
-/// The types that states name, each written once.
+/// The types that the states use, each defined once.
 struct Types<'t> {
     module: &'t Ident,
-    /// What a definition is called, by its name in the lock and its text.
+    /// The name of each definition, by its name and its text in the lock.
     known: BTreeMap<(String, String), Ident>,
-    /// Those that are being written.
+    /// The types that are being defined.
     open: Vec<Ident>,
-    written: Vec<TokenStream>,
+    written: Vec<OldType>,
 }
 
 impl Types<'_> {
-    /// A type as Rust writes it, from outside of the module or from inside.
+    /// A type as Rust code, for use outside of the module or inside of it.
     fn ty(&mut self, text: &str, defined: &Map<String, Value>, is_outside: bool) -> Option<TokenStream> {
         let ty: syn::Type = match text {
-            // What serde decides when it sees the value.
+            // A type that only the value decides.
             "_" => return Some(quote!(::stube::__private::serde_json::Value)),
             text => syn::parse_str(text).ok()?,
         };
@@ -215,7 +167,7 @@ impl Types<'_> {
                     (name, []) => {
                         let (module, ident) = (self.module, self.named(name, defined)?);
                         Some(match () {
-                            // It holds itself.
+                            // A recursive type.
                             () if self.open.contains(&ident) => quote!(::std::boxed::Box<#ident>),
                             () if is_outside => quote!(#module::#ident),
                             () => quote!(#ident),
@@ -239,58 +191,47 @@ impl Types<'_> {
         let mut names = std::iter::once(wanted.clone()).chain(numbered);
         let free = names.find(|name| !self.known.values().any(|known| known == name))?;
         let ident = syn::parse_str::<Ident>(&free).ok()?;
-        // Before its parts, because it may hold itself.
+        // Before its fields, because it may be recursive.
         self.known.insert(key, ident.clone());
         self.open.push(ident.clone());
-        let head = quote! {
-            #[derive(Debug, Clone, ::stube::__private::serde::Deserialize)]
-            #[serde(crate = "::stube::__private::serde")]
-        };
-        let written = match definition {
-            Value::Object(fields) => {
-                let fields = self.fields(fields, defined)?;
-                quote!(#head pub struct #ident { #(pub #fields),* })
-            }
+        let ty = match definition {
+            Value::Object(fields) => OldType::Struct(ident.clone(), self.fields(fields, defined)?),
             Value::Array(variants) => {
-                let variants =
-                    variants.iter().map(|variant| self.variant(variant, defined)).collect::<Option<Vec<_>>>()?;
-                quote!(#head pub enum #ident { #(#variants),* })
+                let variants = variants.iter().map(|variant| self.variant(variant, defined));
+                OldType::Enum(ident.clone(), variants.collect::<Option<_>>()?)
             }
             _ => return None,
         };
         self.open.pop();
-        self.written.push(written);
+        self.written.push(ty);
         Some(ident)
     }
 
-    fn fields(&mut self, fields: &Map<String, Value>, defined: &Map<String, Value>) -> Option<Vec<TokenStream>> {
+    fn fields(
+        &mut self,
+        fields: &Map<String, Value>,
+        defined: &Map<String, Value>,
+    ) -> Option<Vec<(Ident, TokenStream)>> {
         let field = |(name, ty): (&String, &Value)| {
             let ty = self.ty(ty.as_str()?, defined, false)?;
-            let ident = field(name, Span::call_site());
-            Some(quote!(#ident: #ty))
+            Some((field(name, Span::call_site()), ty))
         };
         fields.iter().map(field).collect()
     }
 
-    fn variant(&mut self, variant: &Value, defined: &Map<String, Value>) -> Option<TokenStream> {
+    fn variant(&mut self, variant: &Value, defined: &Map<String, Value>) -> Option<OldVariant> {
         let (name, content) = match variant {
             Value::String(name) => (name, None),
             Value::Object(map) => map.iter().next().map(|(name, content)| (name, Some(content)))?,
             _ => return None,
         };
-        let ident = field(name, Span::call_site());
-        Some(match content {
-            None => quote!(#ident),
-            Some(Value::String(ty)) => {
-                let ty = self.ty(ty, defined, false)?;
-                quote!(#ident(#ty))
-            }
-            Some(Value::Object(fields)) => {
-                let fields = self.fields(fields, defined)?;
-                quote!(#ident { #(#fields),* })
-            }
+        let content = match content {
+            None => OldContent::Unit,
+            Some(Value::String(ty)) => OldContent::Value(self.ty(ty, defined, false)?),
+            Some(Value::Object(fields)) => OldContent::Fields(self.fields(fields, defined)?),
             Some(_) => return None,
-        })
+        };
+        Some(OldVariant { ident: field(name, Span::call_site()), content })
     }
 }
 
@@ -316,11 +257,12 @@ mod tests {
         ]
     }"#;
 
-    fn written(attribute: &str, has: &[&str]) -> Result<String, String> {
-        let earlier = syn::parse_str(attribute).map_err(|error: syn::Error| error.to_string())?;
-        let has = has.iter().map(|name| (*name).to_owned()).collect();
-        let text = write(&earlier, &Visibility::Inherited, &["booking".to_owned()], &has, LOCK);
-        text.map(|tokens| tokens.to_string().replace(' ', "")).map_err(|error| error.to_string())
+    fn written(attribute: &str, known: &[&str]) -> Result<String, String> {
+        let attr = syn::parse_str(attribute).map_err(|error: syn::Error| error.to_string())?;
+        let known = known.iter().map(|name| (*name).to_owned()).collect();
+        let found = old_states(&attr, &["booking".to_owned()], &known, LOCK, "flows.lock");
+        let text = found.map(|states| crate::emit::old_states(&syn::Visibility::Inherited, &states).to_string());
+        text.map(|text| text.replace(' ', "")).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -353,8 +295,8 @@ mod tests {
             written("Before: Desk", &[]).unwrap_err(),
             "no earlier version of this flow had a state `Desk`, says `flows.lock`"
         );
-        let earlier = syn::parse_str("Before").unwrap();
-        let error = write(&earlier, &Visibility::Inherited, &[], &BTreeSet::new(), "[").unwrap_err();
+        let attr = syn::parse_str("Before").unwrap();
+        let error = old_states(&attr, &[], &BTreeSet::new(), "[", "flows.lock").err().unwrap();
         assert_eq!(
             error.to_string(),
             "`flows.lock` is not as stube writes it; take back what was changed in it by hand"

@@ -18,10 +18,11 @@ use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Block, Expr, ExprClosure, ExprMethodCall, Pat, parse_quote, parse_quote_spanned};
 
-use crate::cut::Builder;
-use crate::cut::borrows::{Borrow, is_constant};
-use crate::cut::operands::changes_name;
-use crate::facts;
+use crate::control_flow::builder::Builder;
+use crate::control_flow::reborrow::PendingReborrow;
+use crate::def_use;
+use crate::syntax::borrows::is_constant;
+use crate::syntax::effects::changes_name;
 use crate::syntax::{mentioned, unraw};
 
 /// How a loop goes on.
@@ -145,7 +146,7 @@ impl Builder<'_> {
         // What is turned around as a whole needs its end first, and nothing is lost by having all of it.
         if let Some(at) = adapters.iter().rposition(|call| call.method == "rev")
             && at > 0
-            && !self.lends_items(&base)
+            && !self.borrows_items(&base)
             && adapters[..at].iter().all(|call| !call.args.iter().any(|arg| matches!(arg, Expr::Closure(_))))
         {
             for mut call in adapters.drain(..=at) {
@@ -178,17 +179,17 @@ impl Builder<'_> {
         name: &str,
         adapters: &mut std::iter::Peekable<std::vec::IntoIter<ExprMethodCall>>,
     ) -> Base {
-        if self.lends_items(&base) {
-            let base = if let Expr::Path(_) = base { base } else { self.lend_iter(base) };
+        if self.borrows_items(&base) {
+            let base = if let Expr::Path(_) = base { base } else { self.make_iterator_repeatable(base) };
             let mut iter: Expr = parse_quote_spanned!(base.span()=> ::core::iter::IntoIterator::into_iter(#base));
             while let Some(mut call) = adapters.next_if(|call| self.is_part_of_base(call)) {
                 call.args = std::mem::take(&mut call.args)
                     .into_iter()
                     .map(|arg| {
                         if call.method == "zip" || call.method == "chain" {
-                            self.lend_iter(arg)
+                            self.make_iterator_repeatable(arg)
                         } else {
-                            self.lent_index(arg)
+                            self.repeatable_index(arg)
                         }
                     })
                     .collect();
@@ -196,39 +197,39 @@ impl Builder<'_> {
                 iter = Expr::MethodCall(call);
             }
             let place = parse_quote_spanned!(iter.span()=> ::stube::__private::place(#iter));
-            let place = self.hold(name, place, true);
+            let place = self.spill(name, place, true);
             return Base::Lent { iter, place };
         }
         // Not savable is the collection, so that is where the compiler points.
         let iterate = quote_spanned!(base.span()=> ::stube::__private::iterate);
-        Base::Owned(self.hold(name, parse_quote!(#iterate(#base)), true))
+        Base::Owned(self.spill(name, parse_quote!(#iterate(#base)), true))
     }
 
     /// Whether the items of an expression are borrowed, as far as syntax tells.
-    fn lends_items(&self, base: &Expr) -> bool {
+    fn borrows_items(&self, base: &Expr) -> bool {
         match base {
             Expr::Reference(_) => true,
-            Expr::Path(_) => self.is_lent(base) && !is_constant(base),
+            Expr::Path(_) => self.is_repeatable_borrow(base) && !is_constant(base),
             Expr::MethodCall(call) => is_iterating(call),
             _ => false,
         }
     }
 
     /// `items.iter()`, `items.windows(2)`: evaluated again with the same result.
-    fn lend_iter(&mut self, iter: Expr) -> Expr {
+    fn make_iterator_repeatable(&mut self, iter: Expr) -> Expr {
         match iter {
             Expr::MethodCall(mut call) if is_iterating(&call) => {
                 call.receiver = Box::new(match *call.receiver {
                     receiver if is_constant(&receiver) => receiver,
-                    receiver @ Expr::MethodCall(_) => self.lend(receiver),
-                    receiver => self.lent_place(receiver),
+                    receiver @ Expr::MethodCall(_) => self.make_repeatable(receiver),
+                    receiver => self.repeatable_place(receiver),
                 });
-                call.args = std::mem::take(&mut call.args).into_iter().map(|arg| self.lent_index(arg)).collect();
+                call.args = std::mem::take(&mut call.args).into_iter().map(|arg| self.repeatable_index(arg)).collect();
                 Expr::MethodCall(call)
             }
-            Expr::Reference(_) => self.lend(iter),
+            Expr::Reference(_) => self.make_repeatable(iter),
             iter if is_constant(&iter) => iter,
-            iter => self.lent_index(iter),
+            iter => self.repeatable_index(iter),
         }
     }
 
@@ -239,7 +240,9 @@ impl Builder<'_> {
             "skip" | "take" | "step_by" => true,
             "zip" | "chain" => match bare(call.args[0].clone()) {
                 Expr::MethodCall(other) => is_iterating(&other),
-                other => matches!(other, Expr::Reference(_)) || is_constant(&other) || self.is_lent(&other),
+                other => {
+                    matches!(other, Expr::Reference(_)) || is_constant(&other) || self.is_repeatable_borrow(&other)
+                }
             },
             _ => false,
         }
@@ -272,32 +275,32 @@ impl Builder<'_> {
         let arg = arg.as_ref();
         match method.as_str() {
             "enumerate" => {
-                let count = self.hold(name, parse_quote!(0usize), true);
+                let count = self.spill(name, parse_quote!(0usize), true);
                 let again = again.map(|again| parse_quote!((#count - 1, #again)));
                 (make(next, &[&parse_quote!(&mut #count)]), again)
             }
             "take" | "skip" => {
-                let left = self.hold(name, arg.expect("a number").clone(), true);
+                let left = self.spill(name, arg.expect("a number").clone(), true);
                 (make(next, &[&parse_quote!(&mut #left)]), again)
             }
             "step_by" => {
                 let arg = arg.expect("a number");
-                let steps = self.hold(name, parse_quote!(::stube::__private::Steps::new(#arg)), true);
+                let steps = self.spill(name, parse_quote!(::stube::__private::Steps::new(#arg)), true);
                 (make(next, &[&parse_quote!(&mut #steps)]), again)
             }
             "take_while" | "skip_while" => {
-                let done = self.hold(name, parse_quote!(false), true);
+                let done = self.spill(name, parse_quote!(false), true);
                 let closure = arg.expect("a closure");
                 (make(next, &[closure, &parse_quote!(&mut #done)]), again)
             }
             "zip" | "chain" => {
                 let arg = arg.expect("an iterator");
                 let iterate = quote_spanned!(arg.span()=> ::stube::__private::iterate);
-                let other = self.hold(name, parse_quote!(#iterate(#arg)), true);
+                let other = self.spill(name, parse_quote!(#iterate(#arg)), true);
                 (make(next, &[&parse_quote!(&mut #other)]), None)
             }
             "flatten" | "flat_map" => {
-                let inner = self.hold(name, parse_quote!(::core::option::Option::None), true);
+                let inner = self.spill(name, parse_quote!(::core::option::Option::None), true);
                 let next = match arg {
                     Some(closure) => parse_quote_spanned!(span=> #next.map(#closure)),
                     None => next,
@@ -307,7 +310,7 @@ impl Builder<'_> {
             }
             "scan" => {
                 let (start, closure) = (arg.expect("a value").clone(), call.args[1].clone());
-                let state = self.hold(name, start, true);
+                let state = self.spill(name, start, true);
                 (make(next, &[&parse_quote!(&mut #state), &closure]), None)
             }
             other => unreachable!("{other} is not among the adapters"),
@@ -315,8 +318,8 @@ impl Builder<'_> {
     }
 
     /// What a pattern borrows from an item that can be had again.
-    pub(super) fn borrows_of_item(&self, pat: &Pat, item: &Expr) -> Vec<Borrow> {
-        vec![Borrow::new(pat, item, facts::of_expr(item, &self.env, &self.loops))]
+    pub(super) fn borrows_of_item(&self, pat: &Pat, item: &Expr) -> Vec<PendingReborrow> {
+        vec![PendingReborrow::new(pat, item, def_use::of_expr(item, &self.env, &self.loops))]
     }
 }
 

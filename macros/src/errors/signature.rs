@@ -1,0 +1,54 @@
+//! SIG
+
+use proc_macro2::Span;
+use syn::spanned::Spanned;
+use syn::{Error, Generics, Receiver, ReceiverKind, TypeImplTrait, TypeReference};
+
+pub(crate) fn not_an_async_fn(span: Span) -> Error {
+    Error::new(span, "`#[flow]` goes on an `async fn` with a body")
+}
+
+pub(crate) fn not_async(span: Span) -> Error {
+    Error::new(span, "a flow is an async function, because it waits; write `async fn`")
+}
+
+pub(crate) fn unsafe_flow(span: Span) -> Error {
+    Error::new(span, "a flow cannot be `unsafe`, because nobody is there to keep its promise after a restart")
+}
+
+pub(crate) fn generic_flow(generics: &Generics) -> Error {
+    let message = "a flow has one name on disk, so it cannot be generic; write a flow for each case, \
+                   or an argument of an enum type";
+    Error::new(generics.span(), message)
+}
+
+pub(crate) fn receiver(receiver: &Receiver) -> Error {
+    let message = match receiver.kind {
+        ReceiverKind::Value => "a method alone does not say what `self` is; write `#[flow]` on its `impl` block too",
+        ReceiverKind::Reference(..) => {
+            "a flow outlives whoever starts it, so it cannot borrow `self`; write `self`, and call it on a clone"
+        }
+        _ => "what a flow takes is saved, so it takes `self` itself; write `self`",
+    };
+    Error::new(receiver.self_token.span, message)
+}
+
+pub(crate) fn flows_of_a_type(span: Span) -> Error {
+    let message = "flows in an `impl` block are methods of one type, which is saved by its name; write \
+                   `impl Name`, without a trait and without generics";
+    Error::new(span, message)
+}
+
+pub(crate) fn no_flow_in_block(span: Span) -> Error {
+    Error::new(span, "no function in this block is a flow; write `#[flow]` on those that are")
+}
+
+pub(crate) fn borrowed_type(reference: &TypeReference) -> Error {
+    let message = "a flow outlives whoever starts it, so it owns its arguments and its result; write an owned type, \
+                   for instance `String` for `&str`";
+    Error::new(reference.and_token.span, message)
+}
+
+pub(crate) fn impl_trait(ty: &TypeImplTrait) -> Error {
+    Error::new(ty.impl_token.span, "what a flow takes and returns is saved, so its type must be written out")
+}
