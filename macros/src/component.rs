@@ -43,7 +43,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     let registration = registration(&name, &args.was, &kind, &probe, transient);
     item.items.push(parse_quote! {
         #[doc(hidden)]
-        const REGISTRATION: &'static ::stube::__private::Registration = #registration;
+        const DESCRIPTOR: &'static ::stube::__private::ComponentDescriptor = #registration;
     });
     if !resumes.is_empty() {
         let arms = resumes.iter().map(Resume::arm);

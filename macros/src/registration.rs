@@ -16,7 +16,7 @@ pub(crate) fn registration(
     transient: bool,
 ) -> TokenStream {
     quote! {
-        &::stube::__private::Registration {
+        &::stube::__private::ComponentDescriptor {
             name: #name,
             was: &[#(#was),*],
             probe: #probe,
@@ -42,7 +42,7 @@ pub(crate) fn register(ty: &Type, name: &LitStr) -> TokenStream {
             #[typetag::serde(name = #name)]
             impl ::stube::component::AnyComponent for #ty {}
             ::stube::__private::inventory::submit! {
-                ::stube::registry::Entry(<#ty as ::stube::Component>::REGISTRATION)
+                ::stube::component::registry::Entry(<#ty as ::stube::Component>::DESCRIPTOR)
             }
         };
     }

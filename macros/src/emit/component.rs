@@ -64,7 +64,7 @@ pub(super) fn component(header: &Header) -> TokenStream {
         impl ::stube::Component for #value {
             type Answer = #output;
             #[doc(hidden)]
-            const REGISTRATION: &'static ::stube::__private::Registration = #registration;
+            const DESCRIPTOR: &'static ::stube::__private::ComponentDescriptor = #registration;
             fn start(&mut self, _: &::stube::Context) -> ::stube::Handled<Self> {
                 ::stube::__private::step(self, ::stube::__private::AnyAnswer::new(()))
             }

@@ -38,7 +38,7 @@ pub(super) fn flow(machine: &Machine) -> TokenStream {
         impl ::stube::__private::Flow for #value {
             type Args = (#(#types,)*);
 
-            const SITES: &'static [::stube::__private::Site] = &[#(#sites),*];
+            const SITES: &'static [::stube::__private::AwaitSite] = &[#(#sites),*];
             const MIGRATIONS: &'static [::stube::__private::MigrationFn] = &[#(#functions),*];
 
             fn held(&mut self) -> &mut ::stube::__private::State {
@@ -154,7 +154,7 @@ fn site(machine: &Machine, state: &State) -> TokenStream {
         let (name, was) = (unraw(&field.name), &field.was);
         quote!((#name, &[#(#was),*]))
     });
-    quote!(::stube::__private::Site {
+    quote!(::stube::__private::AwaitSite {
         name: #name,
         line: #line,
         next: &[#(#next),*],

@@ -28,7 +28,7 @@ pub(crate) fn stub(header: &Header, body: &Block, error: &syn::Error) -> Output 
         impl ::stube::__private::Flow for #ty {
             type Args = (#(#types,)*);
 
-            const SITES: &'static [::stube::__private::Site] = &[];
+            const SITES: &'static [::stube::__private::AwaitSite] = &[];
             const MIGRATIONS: &'static [::stube::__private::MigrationFn] = &[];
 
             fn held(&mut self) -> &mut ::stube::__private::State {
