@@ -28,7 +28,7 @@ pub(crate) struct ExpandedFlow {
 }
 
 pub(crate) fn expand(flow: ParsedFlow) -> ExpandedFlow {
-    let ParsedFlow { header, mut body } = flow;
+    let ParsedFlow { header, mut body, .. } = flow;
     Expander.visit_block_mut(&mut body);
     ExpandedFlow { header, body }
 }

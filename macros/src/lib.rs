@@ -34,6 +34,8 @@ mod registration;
 mod syntax;
 
 mod component;
+mod dump;
+mod validate;
 
 
 /// Gives a component its name on disk and registers it. Goes on the `impl Component for T` block.

@@ -1,4 +1,4 @@
-//! BODY
+//! Messages about the body of a flow.
 
 use proc_macro2::Span;
 use syn::spanned::Spanned;

@@ -1,4 +1,4 @@
-//! EVO
+//! Messages about attributes for conversations of earlier versions, and about `flows.lock`.
 
 use proc_macro2::Span;
 use syn::Error;

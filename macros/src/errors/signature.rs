@@ -1,4 +1,4 @@
-//! SIG
+//! Messages about the signature of a flow, and about `impl` blocks.
 
 use proc_macro2::Span;
 use syn::spanned::Spanned;

@@ -1,4 +1,4 @@
-//! AWAITS
+//! Finds awaits and `?` in syntax. An await in a closure, an async block or an item is one of another function.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};

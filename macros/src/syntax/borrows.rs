@@ -1,4 +1,4 @@
-//! BORROWS
+//! Expressions that borrow and can be repeated with the same result: `&order.name`, `list.first()`, `rooms.get(&key)`.
 
 use syn::{Expr, parse_quote};
 

@@ -1,4 +1,4 @@
-//! EFFECTS
+//! What an expression may change, as far as its syntax tells: which operands can be evaluated later with the same result.
 
 use quote::ToTokens;
 use syn::Expr;

@@ -1,4 +1,4 @@
-//! MACROS
+//! Macros whose arguments are known to be expressions: those of the standard library. Nothing is known about others.
 
 use proc_macro2::TokenStream;
 use syn::parse::Parser;

@@ -1,4 +1,4 @@
-//! NAMES
+//! Names: in camel case, and all those that tokens and format strings mention.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::Ident;

@@ -1,4 +1,4 @@
-//! PATTERNS
+//! Patterns: the names that they bind, and the types written beside them.
 
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
