@@ -288,18 +288,18 @@ mod tests {
     fn what_cannot_be_written_is_said() {
         assert_eq!(
             written("Before", &["Room", "Pay", "Gone"]).unwrap_err(),
-            "the flow has every state that it ever had, says `flows.lock`; remove this, or name the states that held \
-             something else: `#[earlier(Before: Room)]`"
+            "the flow still has every state that `flows.lock` has; remove this, or name the states whose locals have \
+             changed: `#[earlier(Before: Room)]`"
         );
         assert_eq!(
             written("Before: Desk", &[]).unwrap_err(),
-            "no earlier version of this flow had a state `Desk`, says `flows.lock`"
+            "`flows.lock` has no state `Desk` of an earlier version of this flow"
         );
         let attr = syn::parse_str("Before").unwrap();
         let error = old_states(&attr, &[], &BTreeSet::new(), "[", "flows.lock").err().unwrap();
         assert_eq!(
             error.to_string(),
-            "`flows.lock` is not as stube writes it; take back what was changed in it by hand"
+            "`flows.lock` is not in the form that stube writes; revert what was changed in it by hand"
         );
     }
 }

@@ -70,7 +70,7 @@ fn never_run(flow: &ParsedFlow, error: &syn::Error, returned: Option<&Type>) -> 
             let error = error.clone().into_iter().next().map(|error| error.to_compile_error());
             let body = inert(body, error.as_ref().unwrap_or(&TokenStream::new()), returned.is_some());
             let returned = returned.map(|ty| quote!(-> #ty));
-            // What a migration names is found only if the enum of old states is not one that would be written here.
+            // The enum of `#[earlier(..)]` is not written for a flow with errors, so a migration cannot name it.
             let migrations =
                 migrations.iter().filter(|_| header.old_states.is_none()).map(|migration| match migration {
                     Migration::Function(path) => quote!(_ = #path;),
@@ -88,7 +88,7 @@ fn never_run(flow: &ParsedFlow, error: &syn::Error, returned: Option<&Type>) -> 
                     reason = "the flow has an error"
                 )]
                 fn body #generics (#(#patterns: #types),*) #returned #bounds {
-                    // Without this, rustc would report types that it cannot infer because of an error.
+                    // Without an error in the function, rustc would report types that it cannot infer.
                     _ = #error;
                     #(#migrations)*
                     #body

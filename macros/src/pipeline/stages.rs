@@ -339,8 +339,8 @@ fn errors_of_several_stages_are_reported_together() {
     drop(analyzed(code, &mut errors));
     let messages: Vec<_> = errors.finish().unwrap_err().into_iter().map(|error| error.to_string()).collect();
     expect![[r#"
-        a flow outlives whoever starts it, so it owns its arguments and its result; write an owned type, for instance `String` for `&str`
+        a flow outlives its caller, so it must own its arguments and its result; write an owned type, for instance `String` for `&str`
         this `.await` is inside a closure, which cannot be saved while it waits; await before it, or write a loop
-        a state is called in camel case, as a type: write `#[at("Payment")]`
+        a state has a name in camel case, as a type: write `#[at("Payment")]`
         no loop or block around this has that label"#]].assert_eq(&messages.join("\n"));
 }
