@@ -19,9 +19,7 @@ use crate::resolve::resolve;
 use crate::validate::{validate_graph, validate_machine};
 
 #[cfg(test)]
-mod fuzz;
-#[cfg(test)]
-mod stages;
+mod tests;
 
 /// Expands a function, or the methods of an `impl` block.
 pub(crate) fn expand_item(args: TokenStream, item: TokenStream) -> TokenStream {

@@ -38,7 +38,8 @@ impl Inert<'_> {
     /// An expression of the error type, after these have been evaluated.
     fn error(&self, before: impl IntoIterator<Item = Expr>) -> Expr {
         let (before, error) = (before.into_iter(), self.error);
-        Expr::Verbatim(quote!({ #(::core::mem::drop(#before);)* #error }))
+        // In parentheses, because a block at the beginning of a statement would be a statement of its own.
+        Expr::Verbatim(quote!(({ #(::core::mem::drop(#before);)* #error })))
     }
 
     fn labelled(&mut self, label: Option<&syn::Label>, visit: impl FnOnce(&mut Self)) {
@@ -74,6 +75,17 @@ impl Inert<'_> {
 }
 
 impl VisitMut for Inert<'_> {
+    fn visit_block_mut(&mut self, block: &mut Block) {
+        visit_mut::visit_block_mut(self, block);
+        // A macro with braces needs no semicolon as a statement, and the expression in its place does.
+        let last = block.stmts.len().saturating_sub(1);
+        for stmt in &mut block.stmts[..last] {
+            if let Stmt::Expr(Expr::Verbatim(_), semi) = stmt {
+                semi.get_or_insert_with(Default::default);
+            }
+        }
+    }
+
     fn visit_stmt_mut(&mut self, stmt: &mut Stmt) {
         // Attributes about earlier versions are no attributes of rustc. Errors in them have been reported.
         let mut ignored = Errors::new();

@@ -198,6 +198,24 @@ fn conditions_and_matches_branch_to_blocks() {
 }
 
 #[test]
+fn branches_of_an_unreachable_condition_are_no_blocks() {
+    test(
+        built,
+        "async fn flow() { if ask({ Ask.await; return; }).await { Ask.await; } else { Sure.await; } }",
+        &expect![[r#"
+            flow() -> ()
+            b0 Start
+                scope
+                    await Ask (__at_0): Ask -> b2
+            b2 answer of Ask (__at_0)
+                scope
+                    __at_0.answer(__answer);
+                    return
+        "#]],
+    );
+}
+
+#[test]
 fn a_borrow_keeps_what_it_borrows_from_live() {
     test(
         analyzed,
@@ -343,4 +361,21 @@ fn errors_of_several_stages_are_reported_together() {
         this `.await` is inside a closure, which cannot be saved while it waits; await before it, or write a loop
         a state has a name in camel case, as a type: write `#[at("Payment")]`
         no loop or block around this has that label"#]].assert_eq(&messages.join("\n"));
+}
+
+#[test]
+fn the_stages_in_architecture_md_are_printed_so() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../ARCHITECTURE.md")).expect("the page");
+    let (_, section) = page.split_once("## The macro").expect("the section");
+    let fenced = |language: &str| {
+        let fence = format!("```{language}\n");
+        let blocks = section.split(&fence).skip(1);
+        blocks.map(|block| block.split("```").next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let (code, texts) = (fenced("rust"), fenced("text"));
+    let mut errors = Errors::new();
+    let graph = built(&code[0], &mut errors);
+    assert_eq!(texts[0], format!("{graph:?}"));
+    assert_eq!(texts[1], format!("{:?}", lower(analyze(graph))));
+    errors.finish().expect("a flow without errors");
 }
