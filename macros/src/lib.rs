@@ -46,7 +46,6 @@ mod validate;
 
 mod component;
 
-
 /// Gives a component its name on disk and registers it. Goes on the `impl Component for T` block.
 ///
 /// Methods marked `#[resume]` take the answers of called components. `Self::on_dates` is then a value for [`Next::call`],
