@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use stube::conversation::Conversation;
+use stube::kernel::conversation::Conversation;
 use stube::kernel::{self, Outcome};
 use stube::record::{Record, Revision};
 use stube::{Confirm, ConversationId, Timestamp, flow};

@@ -18,7 +18,7 @@ use std::time::Instant;
 use answers::{Conversations, Measured, joined, sum};
 use stube::kernel::{self, Outcome};
 use stube::record::{Record, Revision};
-use stube::store::Saved;
+use stube::store::WriteOutcome;
 use stube::store::sqlite::rusqlite::{Connection, params};
 use stube::{ConversationId, MemoryStore, Runtime, SqliteStore, Store, Timestamp};
 
@@ -131,7 +131,7 @@ impl Records {
         let mut first = Vec::new();
         for id in &ids {
             let record = record(*id, Revision::FIRST);
-            assert!(matches!(store.save(&record, None).await, Saved::Applied));
+            assert!(matches!(store.save(&record, None).await, WriteOutcome::Applied));
             first.push(record);
         }
         Self { ids, first }
@@ -163,7 +163,7 @@ impl Records {
                     let mut latencies = Vec::with_capacity(records.len());
                     for (old, record) in records {
                         let began = Instant::now();
-                        assert!(matches!(store.save(&record, Some(old)).await, Saved::Applied));
+                        assert!(matches!(store.save(&record, Some(old)).await, WriteOutcome::Applied));
                         latencies.push(began.elapsed());
                     }
                     latencies

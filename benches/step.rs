@@ -10,7 +10,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use serde::{Deserialize, Serialize};
 use stube::__private::{Flow, Machine};
 use stube::component::{AnyAnswer, AnyComponent};
-use stube::conversation::Conversation;
+use stube::kernel::conversation::Conversation;
 use stube::kernel::{self, Outcome};
 use stube::{Component, Context, ConversationId, Handled, Next, Timestamp, component, flow};
 

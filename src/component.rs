@@ -6,6 +6,9 @@
 //!
 //! `#[component]` gives a type its name on disk and registers it; what it writes is in the hidden part below.
 
+pub mod prompts;
+pub mod registry;
+
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,12 +16,12 @@ use std::marker::PhantomData;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _};
 use serde::{Deserializer, Serialize};
 
-use crate::error::Failure;
-use crate::id::{ConversationId, InstanceId, Turn};
-use crate::migration::Earlier;
-use crate::shape::Probed;
-use crate::timestamp::Timestamp;
-use crate::view::{Event, View};
+use crate::evolution::migration::SavedState;
+use crate::model::error::Failure;
+use crate::model::id::{ConversationId, InstanceId, Turn};
+use crate::model::timestamp::Timestamp;
+use crate::model::view::{Event, View};
+use crate::schema::Probed;
 
 /// What a handler gives: what comes next, or why it failed.
 pub type Handled<C> = Result<Next<C>, Failure>;
@@ -115,7 +118,7 @@ pub trait Component: AnyComponent + Serialize + DeserializeOwned + Sized {
     }
 
     #[doc(hidden)]
-    const REGISTRATION: &'static Registration;
+    const DESCRIPTOR: &'static ComponentDescriptor;
 
     /// Goes on with the answer to what was called under `key`. Written by `#[component]` and `#[flow]`.
     #[doc(hidden)]
@@ -152,13 +155,13 @@ impl Context {
 /// What comes next, as a handler of the component `C` decided it.
 #[must_use = "what comes next is carried out only if the handler returns it"]
 pub struct Next<C> {
-    pub(crate) effect: Effect,
+    pub(crate) transition: Transition,
     component: PhantomData<fn(C)>,
 }
 
 /// The same without the type: what the kernel carries out.
 #[derive(Debug)]
-pub enum Effect {
+pub enum Transition {
     /// Wait for the next event.
     Stay,
     /// Push `callee` onto the slot in which the instance sits.
@@ -178,18 +181,18 @@ pub enum Effect {
 
 impl<C: Component> Next<C> {
     #[doc(hidden)]
-    pub const fn new(effect: Effect) -> Self {
-        Self { effect, component: PhantomData }
+    pub const fn new(transition: Transition) -> Self {
+        Self { transition, component: PhantomData }
     }
 
     /// Wait for the next event.
     pub const fn stay() -> Self {
-        Self::new(Effect::Stay)
+        Self::new(Transition::Stay)
     }
 
     /// Answer with this value: the instance is taken away, and the one that called it goes on.
     pub fn answer(value: C::Answer) -> Self {
-        Self::new(Effect::Answer(AnyAnswer::new(value)))
+        Self::new(Transition::Answer(AnyAnswer::new(value)))
     }
 
     /// Put `callee` in place of this instance until it answers; then run the function `resume` with the answer.
@@ -197,23 +200,23 @@ impl<C: Component> Next<C> {
     /// The function is one that is marked `#[resume]` in the same `#[component]` block. It is stored by its name, so
     /// renaming it strands conversations that wait for this answer.
     pub fn call<D: Component>(callee: D, resume: Resume<C, D::Answer>) -> Self {
-        Self::new(Effect::Call { callee: Box::new(callee), resume: resume.name })
+        Self::new(Transition::Call { callee: Box::new(callee), resume: resume.name })
     }
 
     /// Put `successor` in place of this instance for good: it answers to the same caller.
     pub fn replace<D: Component<Answer = C::Answer>>(successor: D) -> Self {
-        Self::new(Effect::Replace(Box::new(successor)))
+        Self::new(Transition::Replace(Box::new(successor)))
     }
 
     /// End the whole conversation, without a result.
     pub const fn end() -> Self {
-        Self::new(Effect::End)
+        Self::new(Transition::End)
     }
 }
 
 impl<C> fmt::Debug for Next<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Next").field(&self.effect).finish()
+        f.debug_tuple("Next").field(&self.transition).finish()
     }
 }
 
@@ -367,7 +370,7 @@ impl fmt::Debug for AnyAnswer {
 /// What is known of a component without an instance of it. Written by `#[component]` and `#[flow]`.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Registration {
+pub struct ComponentDescriptor {
     /// What Rust calls the type.
     pub type_name: fn() -> &'static str,
     /// What Rust calls the type of its answer.
@@ -402,9 +405,9 @@ pub enum Kind {
     /// `#[flow]`.
     Flow {
         /// Its states.
-        describe: fn() -> Vec<Described>,
+        describe: fn() -> Vec<StateDescriptor>,
         /// What is written beside it for a state of an earlier version.
-        migrate: fn(Earlier) -> AnyMigrated,
+        migrate: fn(SavedState) -> AnyMigrated,
         /// What the closures of that take.
         takes: &'static [Probed],
         /// Whether there are functions that take a state apart as JSON.
@@ -414,7 +417,7 @@ pub enum Kind {
 
 /// The same with the types forgotten; or the state itself, if nothing is written of it.
 #[doc(hidden)]
-pub type AnyMigrated = Result<Migrated<Box<dyn AnyComponent>, AnyAnswer>, Earlier>;
+pub type AnyMigrated = Result<Migrated<Box<dyn AnyComponent>, AnyAnswer>, SavedState>;
 
 impl Kind {
     /// Whether it is a flow.
@@ -440,7 +443,7 @@ pub enum Migrated<S, R> {
 /// Where a state stands in the code, and what may come next.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
-pub struct Site {
+pub struct AwaitSite {
     /// The name of the await.
     pub name: &'static str,
     /// Its line.
@@ -462,21 +465,21 @@ pub struct Site {
 /// What is known of one state of a flow.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Described {
+pub struct StateDescriptor {
     /// Where it stands.
-    pub site: Site,
+    pub site: AwaitSite,
     /// What it holds, with the names of the types.
     pub locals: Vec<(&'static str, &'static str)>,
     /// What it awaits; nothing before the first await.
-    pub awaits: Option<DescribedAwait>,
+    pub awaits: Option<AwaitDescriptor>,
     /// What stands for locals that it did not have in earlier versions.
-    pub defaults: Vec<Defaulted>,
+    pub defaults: Vec<DefaultValue>,
 }
 
 /// What stands for a local that a state of an earlier version does not have.
 #[doc(hidden)]
 #[derive(Debug, Clone)]
-pub struct Defaulted {
+pub struct DefaultValue {
     /// The state.
     pub state: &'static str,
     /// The local.
@@ -488,7 +491,7 @@ pub struct Defaulted {
 /// What a state waits for.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
-pub struct DescribedAwait {
+pub struct AwaitDescriptor {
     /// Its name on disk; empty where only the running flow knows.
     pub component: &'static str,
     /// What Rust calls the type.
@@ -519,11 +522,11 @@ impl fmt::Debug for dyn AnyComponent {
 /// [`Component`] without its types, for the kernel. Implemented for every component.
 #[doc(hidden)]
 pub trait ErasedComponent: erased_serde::Serialize + Any + Send {
-    fn registration(&self) -> &'static Registration;
+    fn registration(&self) -> &'static ComponentDescriptor;
     fn state_name(&self) -> Option<&'static str>;
-    fn on_start(&mut self, cx: &Context) -> Result<Effect, Failure>;
-    fn on_event(&mut self, event: Event, cx: &Context) -> Result<Effect, Failure>;
-    fn on_answer(&mut self, key: &str, answer: AnyAnswer, cx: &Context) -> Result<Effect, Failure>;
+    fn on_start(&mut self, cx: &Context) -> Result<Transition, Failure>;
+    fn on_event(&mut self, event: Event, cx: &Context) -> Result<Transition, Failure>;
+    fn on_answer(&mut self, key: &str, answer: AnyAnswer, cx: &Context) -> Result<Transition, Failure>;
     fn on_stop(&mut self, cx: &Context);
     fn on_wakeup(&mut self, cx: &Context) -> Result<(), Failure>;
     fn view(&self, cx: &Context) -> View;
@@ -533,24 +536,24 @@ pub trait ErasedComponent: erased_serde::Serialize + Any + Send {
 }
 
 impl<C: Component> ErasedComponent for C {
-    fn registration(&self) -> &'static Registration {
-        C::REGISTRATION
+    fn registration(&self) -> &'static ComponentDescriptor {
+        C::DESCRIPTOR
     }
 
     fn state_name(&self) -> Option<&'static str> {
         self.state()
     }
 
-    fn on_start(&mut self, cx: &Context) -> Result<Effect, Failure> {
-        self.start(cx).map(|next| next.effect)
+    fn on_start(&mut self, cx: &Context) -> Result<Transition, Failure> {
+        self.start(cx).map(|next| next.transition)
     }
 
-    fn on_event(&mut self, event: Event, cx: &Context) -> Result<Effect, Failure> {
-        self.handle(event, cx).map(|next| next.effect)
+    fn on_event(&mut self, event: Event, cx: &Context) -> Result<Transition, Failure> {
+        self.handle(event, cx).map(|next| next.transition)
     }
 
-    fn on_answer(&mut self, key: &str, answer: AnyAnswer, cx: &Context) -> Result<Effect, Failure> {
-        self.resume(key, answer, cx).map(|next| next.effect)
+    fn on_answer(&mut self, key: &str, answer: AnyAnswer, cx: &Context) -> Result<Transition, Failure> {
+        self.resume(key, answer, cx).map(|next| next.transition)
     }
 
     fn on_stop(&mut self, cx: &Context) {
@@ -581,7 +584,7 @@ impl<C: Component> ErasedComponent for C {
 /// What stands for a turn in the record once it has been answered: the turn, and enough of a checksum of what was
 /// sent to tell the same answer sent again from another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answered {
+pub struct Receipt {
     pub(crate) turn: Turn,
     pub(crate) digest: String,
 }

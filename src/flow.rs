@@ -6,6 +6,8 @@
 //! runs to the next await. From outside, a [`State`] is a pointer whose type is forgotten, and the [`Machine`] is the
 //! only one that can open it.
 
+pub(crate) mod iterate;
+
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,13 +15,13 @@ use std::marker::PhantomData;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::component::{
-    Answer, AnyAnswer, AnyComponent, AnyMigrated, Component, Defaulted, Described, DescribedAwait, Effect, Handled,
-    Migrated, Next, Site,
+    Answer, AnyAnswer, AnyComponent, AnyMigrated, AwaitDescriptor, AwaitSite, Component, DefaultValue, Handled,
+    Migrated, Next, StateDescriptor, Transition,
 };
-use crate::error::Failure;
-use crate::migration::{Earlier, MigrationFn};
-use crate::shape;
-use crate::texts;
+use crate::evolution::migration::{MigrationFn, SavedState};
+use crate::json::static_str;
+use crate::model::error::Failure;
+use crate::schema;
 
 /// A component whose code is one async function.
 pub trait Flow: Component {
@@ -27,7 +29,7 @@ pub trait Flow: Component {
     type Args;
 
     /// Its states, in the order of the code.
-    const SITES: &'static [Site];
+    const SITES: &'static [AwaitSite];
 
     /// The function, cut at its awaits.
     fn machine() -> impl Machine<Self::Args, Self::Answer>;
@@ -57,7 +59,7 @@ pub trait Machine<A, R> {
     fn probe(&self, from: &mut dyn erased_serde::Deserializer<'static>) -> Result<(), erased_serde::Error>;
 
     /// What is written beside the flow for a state of an earlier version.
-    fn migrate(&self, earlier: Earlier) -> Result<Migrated<State, R>, Earlier>;
+    fn migrate(&self, earlier: SavedState) -> Result<Migrated<State, R>, SavedState>;
 
     /// Reads a state.
     fn read<'de, D: Deserializer<'de>>(&self, deserializer: D) -> Result<State, D::Error>;
@@ -80,7 +82,7 @@ pub enum Enter<A, S> {
     /// A state and the answer that it waits for.
     Resume(S, AnyAnswer),
     /// A state of an earlier version: what becomes of it?
-    Migrate(Earlier),
+    Migrate(SavedState),
     /// A question: what is awaited?
     Describe,
 }
@@ -95,18 +97,18 @@ pub enum Step<S, T> {
     /// The end of the function.
     Done(T),
     /// What is known without a value.
-    Described(Description),
+    StateDescriptor(Description),
     /// What became of a state of an earlier version; or the state itself, if nothing is written of it.
-    Migrated(Result<Migrated<S, T>, Earlier>),
+    Migrated(Result<Migrated<S, T>, SavedState>),
 }
 
 /// What is known of the states of a flow without a value.
 #[derive(Debug, Default)]
 pub struct Description {
     /// What is awaited, in the order of the states.
-    pub awaits: Vec<Option<DescribedAwait>>,
+    pub awaits: Vec<Option<AwaitDescriptor>>,
     /// What stands for locals that a state of an earlier version does not have.
-    pub defaults: Vec<Defaulted>,
+    pub defaults: Vec<DefaultValue>,
 }
 
 /// The return type of a flow. In the closure, `?` and a `return Err(..)` that a macro hides must mean what they mean
@@ -144,11 +146,11 @@ pub trait Returns: Sized {
 
     /// What is known without a value.
     fn described<S>(description: Description) -> Self::Step<S> {
-        Self::give(Step::Described(description))
+        Self::give(Step::StateDescriptor(description))
     }
 
     /// What became of a state of an earlier version.
-    fn migrated<S>(migrated: Result<Migrated<S, Self::Output>, Earlier>) -> Self::Step<S> {
+    fn migrated<S>(migrated: Result<Migrated<S, Self::Output>, SavedState>) -> Self::Step<S> {
         Self::give(Step::Migrated(migrated))
     }
 }
@@ -241,7 +243,7 @@ pub trait Awaited {
     fn into_callee(self) -> Box<dyn AnyComponent>;
 
     /// What is known of it without a value.
-    fn describe() -> DescribedAwait;
+    fn describe() -> AwaitDescriptor;
 }
 
 #[diagnostic::do_not_recommend]
@@ -252,10 +254,10 @@ impl<C: Component> Awaited for C {
         Box::new(self)
     }
 
-    fn describe() -> DescribedAwait {
-        let registration = C::REGISTRATION;
+    fn describe() -> AwaitDescriptor {
+        let registration = C::DESCRIPTOR;
         let (type_name, answer) = ((registration.type_name)(), (registration.answer)());
-        DescribedAwait { component: registration.name, type_name, answer, probe_answer: registration.probe_answer }
+        AwaitDescriptor { component: registration.name, type_name, answer, probe_answer: registration.probe_answer }
     }
 }
 
@@ -299,9 +301,9 @@ impl<A: Answer> Awaited for Boxed<A> {
         self.component
     }
 
-    fn describe() -> DescribedAwait {
+    fn describe() -> AwaitDescriptor {
         let (type_name, answer) = (std::any::type_name::<Self>(), std::any::type_name::<A>());
-        DescribedAwait { component: "", type_name, answer, probe_answer: shape::probed::<A> }
+        AwaitDescriptor { component: "", type_name, answer, probe_answer: schema::probed::<A> }
     }
 }
 
@@ -310,7 +312,7 @@ pub struct AwaitPoint<C, A>(PhantomData<fn(C) -> A>);
 
 impl<C: Awaited> AwaitPoint<C, C::Answer> {
     /// What is known of what is awaited.
-    pub fn describe(&self) -> Option<DescribedAwait> {
+    pub fn describe(&self) -> Option<AwaitDescriptor> {
         Some(C::describe())
     }
 }
@@ -318,7 +320,7 @@ impl<C: Awaited> AwaitPoint<C, C::Answer> {
 /// What is known of what cannot be awaited, so that the compiler complains of it once.
 pub trait Undescribed {
     /// Nothing.
-    fn describe(&self) -> Option<DescribedAwait> {
+    fn describe(&self) -> Option<AwaitDescriptor> {
         None
     }
 }
@@ -527,7 +529,7 @@ pub trait States: Serialize + Deserialize<'static> + Send + 'static {
     where
         Self: Sized;
 
-    /// Brings each local into a form that serde carries: see [`settle`](crate::iterate::settle).
+    /// Brings each local into a form that serde carries: see [`settle`](crate::flow::iterate::settle).
     fn settle(&mut self);
 }
 
@@ -605,7 +607,7 @@ where
     fn begin(&self, args: A) -> State {
         match R::step((self.code)(Enter::Begin(args))) {
             Step::Ready(state) => State::new(state),
-            Step::Await(..) | Step::Done(_) | Step::Described(_) | Step::Migrated(_) => {
+            Step::Await(..) | Step::Done(_) | Step::StateDescriptor(_) | Step::Migrated(_) => {
                 unreachable!("BUG: the first state runs no code")
             }
         }
@@ -613,7 +615,7 @@ where
 
     fn description(&self) -> Description {
         match R::step((self.code)(Enter::Describe)) {
-            Step::Described(description) => description,
+            Step::StateDescriptor(description) => description,
             Step::Ready(_) | Step::Await(..) | Step::Done(_) | Step::Migrated(_) => {
                 unreachable!("BUG: a description runs no code")
             }
@@ -621,10 +623,10 @@ where
     }
 
     fn probe(&self, from: &mut dyn erased_serde::Deserializer<'static>) -> Result<(), erased_serde::Error> {
-        shape::probed::<S>(from)
+        schema::probed::<S>(from)
     }
 
-    fn migrate(&self, earlier: Earlier) -> Result<Migrated<State, R::Output>, Earlier> {
+    fn migrate(&self, earlier: SavedState) -> Result<Migrated<State, R::Output>, SavedState> {
         match R::step((self.code)(Enter::Migrate(earlier))) {
             Step::Migrated(migrated) => Ok(match migrated? {
                 Migrated::State(state) => Migrated::State(State::new(state)),
@@ -632,7 +634,7 @@ where
                 Migrated::HandTo(callee) => Migrated::HandTo(callee),
                 Migrated::Failed(failure) => Migrated::Failed(failure),
             }),
-            Step::Ready(_) | Step::Await(..) | Step::Done(_) | Step::Described(_) => {
+            Step::Ready(_) | Step::Await(..) | Step::Done(_) | Step::StateDescriptor(_) => {
                 unreachable!("BUG: a migration runs no step")
             }
         }
@@ -654,24 +656,24 @@ where
                 Ok(Stepped::Awaits(callee))
             }
             Step::Done(output) => Ok(Stepped::Done(output)),
-            Step::Described(_) | Step::Migrated(_) => unreachable!("BUG: only a question is answered so"),
+            Step::StateDescriptor(_) | Step::Migrated(_) => unreachable!("BUG: only a question is answered so"),
         }
     }
 
     fn read<'de, D: Deserializer<'de>>(&self, deserializer: D) -> Result<State, D::Error> {
-        texts::lasting::<S, D>(deserializer).map(State::new)
+        static_str::intern::<S, D>(deserializer).map(State::new)
     }
 }
 
 /// Puts together what is known of the states of a flow.
-pub fn describe<F: Flow>() -> Vec<Described> {
+pub fn describe<F: Flow>() -> Vec<StateDescriptor> {
     let machine = F::machine();
     let Description { awaits, defaults } = machine.description();
     // Before the first await, nothing is awaited.
     let awaits = std::iter::once(None).chain(awaits);
     let described = F::SITES.iter().zip(machine.locals()).zip(awaits).map(|((site, locals), awaits)| {
         let of_state = defaults.iter().filter(|default| default.state == site.name);
-        Described { site: *site, locals, awaits, defaults: of_state.cloned().collect() }
+        StateDescriptor { site: *site, locals, awaits, defaults: of_state.cloned().collect() }
     });
     described.collect()
 }
@@ -682,7 +684,7 @@ pub fn probe_states<F: Flow>(from: &mut dyn erased_serde::Deserializer<'static>)
 }
 
 /// Brings a state of an earlier version of a flow up to date.
-pub fn migrate<F: Flow + From<State>>(mut earlier: Earlier) -> AnyMigrated {
+pub fn migrate<F: Flow + From<State>>(mut earlier: SavedState) -> AnyMigrated {
     for migration in F::MIGRATIONS {
         if let Err(failure) = migration(&mut earlier) {
             return Ok(Migrated::Failed(failure));
@@ -720,9 +722,9 @@ impl<T: Savable> DefaultOf<T> {
     pub const fn of(&self, _: &T) {}
 
     /// The value, for a state of an earlier version.
-    pub fn value(&self, state: &'static str, local: &'static str, value: T) -> Defaulted {
-        let json = crate::exact::to_json(&value).ok();
-        Defaulted { state, local, json: json.and_then(|json| String::from_utf8(json).ok()) }
+    pub fn value(&self, state: &'static str, local: &'static str, value: T) -> DefaultValue {
+        let json = crate::json::to_json(&value).ok();
+        DefaultValue { state, local, json: json.and_then(|json| String::from_utf8(json).ok()) }
     }
 }
 
@@ -752,7 +754,7 @@ pub fn broken<A, R>() -> impl Machine<A, R> {
             Ok(())
         }
 
-        fn migrate(&self, earlier: Earlier) -> Result<Migrated<State, R>, Earlier> {
+        fn migrate(&self, earlier: SavedState) -> Result<Migrated<State, R>, SavedState> {
             Err(earlier)
         }
 
@@ -772,7 +774,7 @@ pub fn step<F: Flow>(flow: &mut F, answer: AnyAnswer) -> Handled<F> {
     let stepped = F::machine().step(flow.held(), answer)?;
     Ok(Next::new(match stepped {
         // A flow knows from its own state where it goes on.
-        Stepped::Awaits(callee) => Effect::Call { callee, resume: "" },
-        Stepped::Done(output) => Effect::Answer(AnyAnswer::new(output)),
+        Stepped::Awaits(callee) => Transition::Call { callee, resume: "" },
+        Stepped::Done(output) => Transition::Answer(AnyAnswer::new(output)),
     }))
 }

@@ -7,23 +7,25 @@
 //! A conversation goes in by value. If anything fails, what comes back is a [`Rejected`] with the cause; the caller
 //! still has the record it read the conversation from, and that is what "stays as it was" means.
 
+pub mod conversation;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::component::{Answered, AnyAnswer, AnyComponent, Context, Effect, Embedded};
-use crate::conversation::{Conversation, Instance, Slot, Unsettled};
-use crate::error::Failure;
-use crate::exact;
-use crate::id::{ConversationId, InstanceId, Owner, Turn};
+use crate::component::{AnyAnswer, AnyComponent, Context, Embedded, Receipt, Transition};
+use crate::json;
+use crate::kernel::conversation::{Conversation, Instance, PendingUpgrade, Slot};
+use crate::model::error::Failure;
+use crate::model::id::{ConversationId, InstanceId, Owner, Turn};
+use crate::model::timestamp::Timestamp;
+use crate::model::view::{Event, Refusal, View};
 use crate::record::Ended;
-use crate::timestamp::Timestamp;
-use crate::view::{Event, Refusal, View};
 
 /// How many calls, answers and replacements one event may cause. A flow that gets there calls in a loop without ever
 /// asking anybody.
-pub const MAX_EFFECTS: usize = 1_000_000;
+pub const MAX_TRANSITIONS: usize = 1_000_000;
 
 /// What a step led to.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ impl Outcome {
     }
 
     /// All instances that the step found or made, for a caller that could not save what came of it.
-    pub(crate) fn into_wreck(self) -> Vec<Instance> {
+    pub(crate) fn into_leftovers(self) -> Vec<Instance> {
         match self {
             Self::Waits(conversation) => conversation.root.into_iter().chain(conversation.removed).collect(),
             Self::Ended(ended) => ended.removed,
@@ -60,7 +62,7 @@ pub struct Rejected {
     /// Why.
     pub cause: Cause,
     /// What the conversation had become by then. Not valid; only what cannot be saved may be taken out of it.
-    pub(crate) wreck: Vec<Instance>,
+    pub(crate) leftovers: Vec<Instance>,
 }
 
 /// Why a step changed nothing.
@@ -100,11 +102,11 @@ pub fn start(id: ConversationId, root: Box<dyn AnyComponent>, now: Timestamp) ->
         answered: None,
         root: Slot::new(),
         removed: Vec::new(),
-        unsettled: Vec::new(),
+        pending_upgrades: Vec::new(),
     };
     let mut step = Step::new(conversation, root.registration().name, now);
     let flow = step.push(&Path::root(), root, None);
-    let started = flow.and_then(|effects| step.carry_out(effects));
+    let started = flow.and_then(|transitions| step.carry_out(transitions));
     step.finish(started)
 }
 
@@ -113,8 +115,8 @@ pub fn dispatch(conversation: Conversation, turn: Turn, event: Event, now: Times
     let digest = digest(&event);
     let mut step = Step::of(conversation, now);
     let handled = step.open(turn, digest).and_then(|path| {
-        let effect = step.author(&path, |component, cx| component.on_event(event, cx))?;
-        step.carry_out(vec![(turn.instance, effect)])
+        let transition = step.author(&path, |component, cx| component.on_event(event, cx))?;
+        step.carry_out(vec![(turn.instance, transition)])
     });
     step.finish(handled)
 }
@@ -128,34 +130,34 @@ pub fn answer(conversation: Conversation, turn: Turn, answer: AnyAnswer, now: Ti
         if !component.accepts(&answer) {
             return Err(Cause::WrongType { component: component.registration().name });
         }
-        step.carry_out(vec![(turn.instance, Effect::Answer(answer))])
+        step.carry_out(vec![(turn.instance, Transition::Answer(answer))])
     });
     step.finish(answered)
 }
 
 /// Ends what an earlier version left to end, and begins what begins in its place. Changes nothing if there is nothing
 /// of that kind.
-pub fn settle(mut conversation: Conversation, now: Timestamp) -> Result<Outcome, Rejected> {
-    let unsettled = std::mem::take(&mut conversation.unsettled);
+pub fn apply_upgrades(mut conversation: Conversation, now: Timestamp) -> Result<Outcome, Rejected> {
+    let pending_upgrades = std::mem::take(&mut conversation.pending_upgrades);
     let Some(bottom) = conversation.root.first().map(|instance| instance.id) else {
         unreachable!("BUG: a conversation that goes on has an instance")
     };
-    let ended = unsettled.iter().find(|ended| ended.instance == bottom).map(|ended| ended.flow);
+    let ended = pending_upgrades.iter().find(|ended| ended.instance == bottom).map(|ended| ended.flow);
     let flow = ended.unwrap_or_else(|| conversation.bottom().name());
     let mut step = Step::new(conversation, flow, now);
-    let mut wishes = Vec::new();
-    for Unsettled { instance, answer, .. } in unsettled {
+    let mut pending = Vec::new();
+    for PendingUpgrade { instance, answer, .. } in pending_upgrades {
         let path = step.conversation.path(instance).expect("BUG: it was found as it was read");
-        let effect = match answer {
-            Some(answer) => Ok(Effect::Answer(answer)),
+        let transition = match answer {
+            Some(answer) => Ok(Transition::Answer(answer)),
             None => step.author(&path, |component, cx| component.on_start(cx)),
         };
-        match effect {
-            Ok(effect) => wishes.push((instance, effect)),
+        match transition {
+            Ok(transition) => pending.push((instance, transition)),
             Err(cause) => return Err(step.reject(cause)),
         }
     }
-    let settled = step.carry_out(wishes);
+    let settled = step.carry_out(pending);
     step.finish(settled)
 }
 
@@ -198,7 +200,7 @@ struct Step {
 }
 
 /// An instance and what it wants done.
-type Wish = (InstanceId, Effect);
+type PendingTransition = (InstanceId, Transition);
 
 impl Step {
     fn of(conversation: Conversation, now: Timestamp) -> Self {
@@ -243,14 +245,14 @@ impl Step {
     }
 
     fn reject(self, cause: Cause) -> Rejected {
-        let mut wreck = self.conversation.root;
-        wreck.extend(self.conversation.removed);
-        Rejected { cause, wreck }
+        let mut leftovers = self.conversation.root;
+        leftovers.extend(self.conversation.removed);
+        Rejected { cause, leftovers }
     }
 
     /// Finds the instance that `turn` names, if it still waits in that turn, and takes note of the answer.
     fn open(&mut self, turn: Turn, digest: String) -> Result<Path, Cause> {
-        let answered = Answered { turn, digest };
+        let answered = Receipt { turn, digest };
         if self.conversation.answered.as_ref() == Some(&answered) {
             return Err(Cause::Repeated);
         }
@@ -273,27 +275,27 @@ impl Step {
     }
 
     /// Carries out what instances want, and what comes of that, until all of them stay.
-    fn carry_out(&mut self, mut wishes: Vec<Wish>) -> Result<(), Cause> {
+    fn carry_out(&mut self, mut pending: Vec<PendingTransition>) -> Result<(), Cause> {
         // The last wish is carried out first, with all that comes of it.
-        wishes.reverse();
-        for _ in 0..MAX_EFFECTS {
-            let Some((id, effect)) = wishes.pop() else { return Ok(()) };
+        pending.reverse();
+        for _ in 0..MAX_TRANSITIONS {
+            let Some((id, transition)) = pending.pop() else { return Ok(()) };
             // An instance may be gone before its wish is due: the one that embeds it was replaced, for instance.
             let Some(path) = self.conversation.path(id) else { continue };
-            let next = match effect {
-                Effect::Stay => continue,
-                Effect::Call { callee, resume } => {
+            let next = match transition {
+                Transition::Stay => continue,
+                Transition::Call { callee, resume } => {
                     let resume = Some(resume.to_owned()).filter(|resume| !resume.is_empty());
                     self.push(&path, callee, resume)?
                 }
-                Effect::Answer(answer) => self.answer(&path, answer)?,
-                Effect::Replace(successor) => {
+                Transition::Answer(answer) => self.answer(&path, answer)?,
+                Transition::Replace(successor) => {
                     let old = self.remove(&path);
                     let resume = old.resume.clone();
                     self.conversation.removed.push(old);
                     self.push(&path, successor, resume)?
                 }
-                Effect::End => {
+                Transition::End => {
                     self.end(None);
                     return Ok(());
                 }
@@ -301,10 +303,10 @@ impl Step {
             if self.ended.is_some() {
                 return Ok(());
             }
-            wishes.extend(next.into_iter().rev());
+            pending.extend(next.into_iter().rev());
         }
         let front = self.conversation.front();
-        let failure = Failure::message(format!("it made {MAX_EFFECTS} calls and answers without asking anybody"));
+        let failure = Failure::message(format!("it made {MAX_TRANSITIONS} calls and answers without asking anybody"));
         Err(failed(front, failure))
     }
 
@@ -314,17 +316,17 @@ impl Step {
         path: &Path,
         component: Box<dyn AnyComponent>,
         resume: Option<String>,
-    ) -> Result<Vec<Wish>, Cause> {
+    ) -> Result<Vec<PendingTransition>, Cause> {
         let instance = self.make(component, resume)?;
         let mut made = Vec::new();
         collect(&instance, &mut made);
         self.conversation.slot_mut(path).push(instance);
-        let mut wishes = Vec::new();
+        let mut pending = Vec::new();
         for id in made {
             let path = self.conversation.path(id).expect("BUG: it was made a few lines above");
-            wishes.push((id, self.author(&path, |component, cx| component.on_start(cx))?));
+            pending.push((id, self.author(&path, |component, cx| component.on_start(cx))?));
         }
-        Ok(wishes)
+        Ok(pending)
     }
 
     fn make(&mut self, component: Box<dyn AnyComponent>, resume: Option<String>) -> Result<Instance, Cause> {
@@ -343,7 +345,7 @@ impl Step {
     }
 
     /// Takes the instance away and resumes whoever waits for it.
-    fn answer(&mut self, path: &Path, answer: AnyAnswer) -> Result<Vec<Wish>, Cause> {
+    fn answer(&mut self, path: &Path, answer: AnyAnswer) -> Result<Vec<PendingTransition>, Cause> {
         let Some(receiver) = path.receiver() else {
             self.end(Some(answer));
             return Ok(Vec::new());
@@ -359,8 +361,8 @@ impl Step {
         }
         self.conversation.removed.push(instance);
         let key = resume.unwrap_or_default();
-        let effect = self.author(&receiver, |component, cx| component.on_answer(&key, answer, cx))?;
-        Ok(vec![(self.instance(&receiver).id, effect)])
+        let transition = self.author(&receiver, |component, cx| component.on_answer(&key, answer, cx))?;
+        Ok(vec![(self.instance(&receiver).id, transition)])
     }
 
     /// Stops the instance and its widgets, the widgets first, and takes it out of its slot.
@@ -509,6 +511,6 @@ fn guard<T>(code: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
 /// 64 bits of a checksum of what was sent: enough to tell the same answer sent twice from another one.
 fn digest(sent: &dyn erased_serde::Serialize) -> String {
     // An answer without a JSON form cannot be sent twice: it came from the program itself.
-    let bytes = exact::to_json(sent).unwrap_or_default();
+    let bytes = json::to_json(sent).unwrap_or_default();
     HEXLOWER.encode(&Sha256::digest(bytes)[..8])
 }

@@ -52,46 +52,46 @@
 // The macros write `::stube` paths, here too.
 extern crate self as stube;
 
-pub mod error;
-pub mod view;
+mod model;
 
-mod id;
-mod timestamp;
+mod json;
 
-#[cfg(feature = "cli")]
-pub mod cli;
+pub mod schema;
+
 pub mod component;
-pub mod conversation;
-mod entries;
-mod exact;
-mod fit;
+
 #[doc(hidden)]
 pub mod flow;
-mod iterate;
-pub mod kernel;
-pub mod lock;
-pub mod manifest;
-pub mod migration;
-pub mod record;
-pub mod registry;
-pub mod runtime;
-pub mod shape;
-pub mod store;
-#[cfg(feature = "terminal")]
-pub mod terminal;
-pub mod testing;
-mod texts;
 
-mod questions;
+pub mod kernel;
+
+pub mod evolution;
+
+pub mod record;
+
+pub mod store;
+
+pub mod runtime;
+
+mod front;
+
+pub mod testing;
 
 pub use stube_macros::{component, flow};
 
+pub use component::prompts::{Choose, ChooseOrCancel, Confirm, Info, Prompt, PromptOrCancel};
 pub use component::{Component, Context, Handled, Next, Resume, Slots};
-pub use error::{Error, ErrorKind, Failure};
+pub use evolution::manifest::{diagram, manifest};
 pub use flow::Boxed;
-pub use id::{ConversationId, InstanceId, InvalidId, InvalidOwner, Owner, Turn};
-pub use manifest::{diagram, manifest};
-pub use questions::{Choose, ChooseOrCancel, Confirm, Info, Prompt, PromptOrCancel};
+#[cfg(feature = "cli")]
+pub use front::cli;
+#[cfg(feature = "terminal")]
+pub use front::terminal;
+pub use model::error::{Error, ErrorKind, Failure};
+pub use model::id::{ConversationId, InstanceId, InvalidId, InvalidOwner, Owner, Turn};
+pub use model::timestamp::Timestamp;
+pub use model::view::{Action, Event, Form, Input, InputKind, Refusal, Value, View};
+pub use model::{error, view};
 pub use runtime::Runtime;
 #[cfg(unix)]
 pub use store::file::FileStore;
@@ -100,8 +100,6 @@ pub use store::postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite::SqliteStore;
 pub use store::{MemoryStore, Store};
-pub use timestamp::Timestamp;
-pub use view::{Action, Event, Form, Input, InputKind, Refusal, Value, View};
 
 /// What the code that the macros write names. Not for anybody else; it changes without notice.
 #[doc(hidden)]
@@ -109,21 +107,21 @@ pub mod __private {
     pub use stube_macros::embed_lock;
     pub use {inventory, serde, serde_json, typetag};
 
-    pub use crate::component::{AnyAnswer, Kind, Registration};
-    pub use crate::iterate::lend::{
+    pub use crate::component::{AnyAnswer, ComponentDescriptor, Kind};
+    pub use crate::evolution::migration::{MigrationFn, SavedState, earlier};
+    pub use crate::flow::iterate::lend::{
         Steps, again, chain, enumerate, flatten, lent, place, scan, skip, skip_while, step_by, take, take_while, zip,
     };
-    pub use crate::iterate::{iterate, settle};
-    pub use crate::migration::{Earlier, MigrationFn, earlier};
-    pub use crate::shape::probed;
+    pub use crate::flow::iterate::{iterate, settle};
+    pub use crate::schema::probed;
 
-    pub use crate::component::{Described, Migrated, Site};
-    use crate::error::Failure;
+    pub use crate::component::{AwaitSite, Migrated, StateDescriptor};
     pub use crate::flow::{
         AwaitPoint, CopiedOut, DefaultOf, Description, Enter, Flow, Gone, Machine, Out, Plain, Returns, Savable, State,
         States, Step, TakenOut, Undescribed, borrowed, broken, describe, hand_to, kept, machine, migrate, number,
         probe_states, retire, step,
     };
+    use crate::model::error::Failure;
 
     pub fn no_resume(key: &str) -> Failure {
         Failure::message(format!("no resume function is called `{key}`"))
@@ -133,7 +131,7 @@ pub mod __private {
     ///
     /// Another type has this name on disk too.
     pub fn assert_alone(name: &str) {
-        if let Err(places) = crate::registry::check_name(name) {
+        if let Err(places) = crate::component::registry::check_name(name) {
             panic!("{places}");
         }
     }

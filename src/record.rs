@@ -30,19 +30,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::component::{Answer, Answered, AnyAnswer, AnyComponent, Component, Kind, Like, Registration};
-use crate::conversation::{Conversation, Instance, Slot, Unsettled};
-use crate::entries::Entries;
-use crate::exact::{self, Told, describe};
-use crate::fit::{self, Fit, Known, Misfit};
-use crate::id::{ConversationId, InstanceId, Owner, Turn};
-use crate::lock::{self, Rolling};
-use crate::migration::Earlier;
-use crate::registry;
-use crate::shape::probed;
-use crate::timestamp::Timestamp;
+use crate::component::registry;
+use crate::component::{Answer, AnyAnswer, AnyComponent, Component, ComponentDescriptor, Kind, Like, Receipt};
+use crate::evolution::compat::{self, ComponentSchema, Incompatible, Upgrade};
+use crate::evolution::lock::{self, Downgrade};
+use crate::evolution::migration::SavedState;
+use crate::json::ordered_map::OrderedMap;
+use crate::json::{self, TypeFingerprint, describe};
+use crate::kernel::conversation::{Conversation, Instance, PendingUpgrade, Slot};
+use crate::model::id::{ConversationId, InstanceId, Owner, Turn};
+use crate::model::timestamp::Timestamp;
+use crate::schema::probed;
 
-pub use crate::id::Revision;
+pub use crate::model::id::Revision;
 
 /// The format that this version writes. It reads this one and all before it.
 pub const FORMAT: u32 = 1;
@@ -84,11 +84,11 @@ pub struct Header {
     pub due: Option<Timestamp>,
     /// The last answer that was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answered: Option<Answered>,
+    pub answered: Option<Receipt>,
     /// The component because of which the conversation went on in memory only. This record is older than what its
     /// person last saw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outlived_by: Option<String>,
+    pub superseded_by: Option<String>,
 }
 
 /// What a store keeps of one conversation. Its bytes are immutable and carry their own checksum.
@@ -109,7 +109,7 @@ impl fmt::Debug for Record {
 
 /// What a record that can be read is to this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fits {
+pub enum RecordStatus {
     /// It is as this program would write it.
     Same,
     /// It is of a version before, and goes on.
@@ -122,8 +122,9 @@ pub enum Fits {
 fn are_current(slot: &[InstanceWire<'_>]) -> bool {
     slot.iter().all(|wire| {
         let registration = registry::lookup(&wire.name);
-        let is_current = |registration: &'static Registration| {
-            registration.transient || fit::is_current(fit::known(registration), wire.state, &wire.shape, &wire.asks)
+        let is_current = |registration: &'static ComponentDescriptor| {
+            registration.transient
+                || compat::is_current(compat::component_schema(registration), wire.state, &wire.shape, &wire.asks)
         };
         registration.is_some_and(is_current) && wire.slots.0.iter().all(|(_, slot)| are_current(slot))
     })
@@ -131,15 +132,15 @@ fn are_current(slot: &[InstanceWire<'_>]) -> bool {
 
 /// Who is to read what is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Readers {
+pub enum WriteFor {
     /// This release, and those after it.
     #[default]
     ThisRelease,
     /// The release before, too, while both run: a state that has locals which that one did not know is written without
     /// them, as long as they are what their `#[default]` says. Nothing is lost by that. A state in which they are
     /// something else is written as it is, and is left alone by the release before. What that one's shapes were says
-    /// `flows.lock`: see [`lock`](mod@crate::lock).
-    EarlierToo,
+    /// `flows.lock`: see [`lock`](mod@crate::evolution::lock).
+    PreviousRelease,
 }
 
 /// What a record holds.
@@ -223,18 +224,18 @@ pub enum Reason {
     },
     /// It waits in a state of an earlier version of the program, and what becomes of it is not said.
     #[error("the flow or component `{name}`: {misfit}")]
-    Misfit {
+    Incompatible {
         /// The flow or component.
         name: String,
         /// What does not fit.
-        misfit: Box<Misfit>,
+        misfit: Box<Incompatible>,
     },
     /// The conversation went on in memory, and this is an older state of it.
     #[error("it went on in memory with `{0}`, which cannot be saved, and this is an older state of it")]
-    Outlived(String),
+    SupersededInMemory(String),
     /// Its body is sealed, and cannot be opened; or it is not, and should be.
     #[error("{0}")]
-    Sealed(String),
+    Encrypted(String),
 }
 
 impl Record {
@@ -288,7 +289,7 @@ impl Record {
     ///
     /// A value has no JSON form, does not read back, or makes the record larger or deeper than the limits.
     pub fn encode(conversation: &Conversation, revision: Revision) -> Result<Self, EncodeError> {
-        Self::encode_for(Readers::ThisRelease, conversation, revision)
+        Self::encode_for(WriteFor::ThisRelease, conversation, revision)
     }
 
     /// The same, for these readers.
@@ -296,9 +297,9 @@ impl Record {
     /// # Errors
     ///
     /// As [`encode`](Self::encode).
-    pub fn encode_for(readers: Readers, conversation: &Conversation, revision: Revision) -> Result<Self, EncodeError> {
+    pub fn encode_for(readers: WriteFor, conversation: &Conversation, revision: Revision) -> Result<Self, EncodeError> {
         debug_assert_eq!(conversation.check(), Ok(()));
-        let told = Told::default();
+        let told = TypeFingerprint::default();
         let writing = Writing { told: &told, readers };
         let body = encode_body(conversation, writing)?;
         let header = Header {
@@ -313,10 +314,10 @@ impl Record {
             owner: conversation.owner.clone(),
             due: conversation.due,
             answered: conversation.answered.clone(),
-            outlived_by: None,
+            superseded_by: None,
         };
         let record = Self::assemble(header, &body)?;
-        record.prove(conversation, writing)?;
+        record.verify_round_trip(conversation, writing)?;
         Ok(record)
     }
 
@@ -326,12 +327,12 @@ impl Record {
     ///
     /// The result has no JSON form, does not read back, or makes the record larger or deeper than the limits.
     pub fn encode_ended(ended: &Ended, revision: Revision) -> Result<Self, EncodeError> {
-        let told = Told::default();
+        let told = TypeFingerprint::default();
         let result = ended.result.as_ref().map(|answer| ValueRef(answer.erased(), &told));
         let body = serde_json::to_string(&EndedBody { result })
             .map_err(|error| EncodeError::NoJson { component: ended.flow.to_owned(), class: describe(&error) })?;
         if let Some(result) = &ended.result {
-            prove_result(result, &told, &body, ended.flow)?;
+            verify_result(result, &told, &body, ended.flow)?;
         }
         let header = Header {
             format: FORMAT,
@@ -345,7 +346,7 @@ impl Record {
             owner: ended.owner.clone(),
             due: None,
             answered: ended.answered.clone(),
-            outlived_by: None,
+            superseded_by: None,
         };
         Self::assemble(header, &body)
     }
@@ -355,10 +356,10 @@ impl Record {
     /// # Errors
     ///
     /// The mark makes the record larger than the limit.
-    pub fn outlived(&self, component: &str) -> Result<Self, EncodeError> {
+    pub fn superseded_in_memory(&self, component: &str) -> Result<Self, EncodeError> {
         let mut header = self.header.clone();
         header.revision = header.revision.next();
-        header.outlived_by = Some(component.to_owned());
+        header.superseded_by = Some(component.to_owned());
         Self::assemble(header, self.body())
     }
 
@@ -428,8 +429,8 @@ impl Record {
     ///
     /// A component is not in this program, a state does not fit its code, or the conversation went on in memory.
     pub fn decode(&self) -> Result<Stored, Reason> {
-        if let Some(component) = &self.header.outlived_by {
-            return Err(Reason::Outlived(component.clone()));
+        if let Some(component) = &self.header.superseded_by {
+            return Err(Reason::SupersededInMemory(component.clone()));
         }
         if self.has_ended() {
             let body: EndedWire<'_> =
@@ -444,15 +445,15 @@ impl Record {
     /// # Errors
     ///
     /// As [`decode`](Self::decode): it would be left alone.
-    pub fn fits(&self) -> Result<Fits, Reason> {
+    pub fn fits(&self) -> Result<RecordStatus, Reason> {
         match self.decode()? {
-            Stored::Ended(_) => Ok(Fits::Same),
-            Stored::Conversation(conversation) if !conversation.is_settled() => Ok(Fits::Ends),
+            Stored::Ended(_) => Ok(RecordStatus::Same),
+            Stored::Conversation(conversation) if !conversation.is_settled() => Ok(RecordStatus::Ends),
             Stored::Conversation(conversation) => {
                 let body: BodyWire<'_> =
                     serde_json::from_str(self.body()).map_err(|error| Reason::Corrupt(describe(&error)))?;
                 let is_same = conversation.bottom().name() == self.header.flow && are_current(&body.root);
-                Ok(if is_same { Fits::Same } else { Fits::Changed })
+                Ok(if is_same { RecordStatus::Same } else { RecordStatus::Changed })
             }
         }
     }
@@ -471,11 +472,11 @@ impl Record {
             answered: self.header.answered.clone(),
             root: reader.slot(body.root, None)?,
             removed: Vec::new(),
-            unsettled: reader.unsettled,
+            pending_upgrades: reader.pending_upgrades,
         };
         conversation.check().map_err(Reason::Corrupt)?;
         let bottom = conversation.bottom();
-        let is_settled = conversation.unsettled.iter().all(|other| other.instance != bottom.id);
+        let is_settled = conversation.pending_upgrades.iter().all(|other| other.instance != bottom.id);
         if is_settled && bottom.name() != registry::current_name(&self.header.flow) {
             return Err(Reason::Corrupt("its header names another flow than its body".to_owned()));
         }
@@ -484,11 +485,15 @@ impl Record {
 
     /// Decodes the bytes that are about to be saved, and encodes what came out once more. That must give the same bytes,
     /// and serde must be told the same of them: values of two types may have one JSON form.
-    fn prove(&self, conversation: &Conversation, Writing { told, readers }: Writing<'_>) -> Result<(), EncodeError> {
+    fn verify_round_trip(
+        &self,
+        conversation: &Conversation,
+        Writing { told, readers }: Writing<'_>,
+    ) -> Result<(), EncodeError> {
         let lost = |what: String| EncodeError::NoRoundTrip(what);
         let parsed = Self::parse(self.bytes.clone()).map_err(|reason| lost(reason.to_string()))?;
         let again = parsed.decode_conversation().map_err(|reason| lost(reason.to_string()))?;
-        let again_told = Told::default();
+        let again_told = TypeFingerprint::default();
         let again_body = encode_body(&again, Writing { told: &again_told, readers })?;
         if *told == again_told && (same(&again_body, self.body())) {
             return Ok(());
@@ -504,12 +509,12 @@ impl Record {
 }
 
 /// Reads the result from the body that is about to be saved, and encodes what came out once more.
-fn prove_result(result: &AnyAnswer, told: &Told, body: &str, flow: &str) -> Result<(), EncodeError> {
+fn verify_result(result: &AnyAnswer, told: &TypeFingerprint, body: &str, flow: &str) -> Result<(), EncodeError> {
     let lost =
         |error: serde_json::Error| EncodeError::NoRoundTrip(format!("the result of `{flow}`: {}", describe(&error)));
     let wire: EndedWire<'_> = serde_json::from_str(body).map_err(lost)?;
-    let again = exact::read(Like(result), wire.result).map_err(lost)?;
-    let again_told = Told::default();
+    let again = json::read(Like(result), wire.result).map_err(lost)?;
+    let again_told = TypeFingerprint::default();
     let again_result = Some(ValueRef(again.erased(), &again_told));
     let again_body = serde_json::to_string(&EndedBody { result: again_result }).map_err(lost)?;
     if *told == again_told && same(&again_body, body) {
@@ -526,7 +531,7 @@ fn prove_result(result: &AnyAnswer, told: &Told, body: &str, flow: &str) -> Resu
 /// It is not a `T`.
 pub fn result<T: Answer>(json: &str) -> Result<T, Reason> {
     let name = std::any::type_name::<T>().to_owned();
-    exact::from_json(json).map_err(|error| Reason::ChangedShape { name, class: describe(&error) })
+    json::from_json(json).map_err(|error| Reason::ChangedShape { name, class: describe(&error) })
 }
 
 /// What is left of a conversation that has ended.
@@ -537,7 +542,7 @@ pub struct Ended {
     pub(crate) created: Timestamp,
     pub(crate) touched: Timestamp,
     pub(crate) owner: Option<Owner>,
-    pub(crate) answered: Option<Answered>,
+    pub(crate) answered: Option<Receipt>,
     pub(crate) result: Option<AnyAnswer>,
     /// What the last step took away.
     pub(crate) removed: Vec<Instance>,
@@ -611,7 +616,7 @@ fn sorted(text: &str) -> Result<String, serde_json::Error> {
             ('[', items.into_iter().map(|item| sorted(item.get())).collect::<Result<Vec<_>, _>>()?, ']')
         }
         Some(b'{') => {
-            let Entries(pairs) = serde_json::from_str::<Entries<&RawValue, &RawValue>>(text)?;
+            let OrderedMap(pairs) = serde_json::from_str::<OrderedMap<&RawValue, &RawValue>>(text)?;
             let pair = |(key, value): (&RawValue, &RawValue)| Ok(format!("{key}:{}", sorted(value.get())?));
             ('{', pairs.into_iter().map(pair).collect::<Result<_, serde_json::Error>>()?, '}')
         }
@@ -648,9 +653,9 @@ fn parse_wire(text: &str) -> Result<Wire<'_>, serde_json::Error> {
         #[serde(default)]
         due: Option<Timestamp>,
         #[serde(default)]
-        answered: Option<Answered>,
+        answered: Option<Receipt>,
         #[serde(default)]
-        outlived_by: Option<String>,
+        superseded_by: Option<String>,
         #[serde(borrow)]
         body: &'a RawValue,
         #[serde(rename = "sum")]
@@ -669,18 +674,18 @@ fn parse_wire(text: &str) -> Result<Wire<'_>, serde_json::Error> {
         owner: f.owner,
         due: f.due,
         answered: f.answered,
-        outlived_by: f.outlived_by,
+        superseded_by: f.superseded_by,
     };
     Ok(Wire { header, body: f.body.get() })
 }
 
-impl Serialize for Answered {
+impl Serialize for Receipt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{}:{}", self.turn, self.digest))
     }
 }
 
-impl<'de> Deserialize<'de> for Answered {
+impl<'de> Deserialize<'de> for Receipt {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
         let (turn, digest) = text.split_once(':').ok_or_else(|| de::Error::custom("not a turn and a digest"))?;
@@ -694,8 +699,8 @@ impl<'de> Deserialize<'de> for Answered {
 /// How states are written.
 #[derive(Clone, Copy)]
 struct Writing<'a> {
-    told: &'a Told,
-    readers: Readers,
+    told: &'a TypeFingerprint,
+    readers: WriteFor,
 }
 
 fn encode_body(conversation: &Conversation, writing: Writing<'_>) -> Result<String, EncodeError> {
@@ -708,8 +713,8 @@ fn encode_body(conversation: &Conversation, writing: Writing<'_>) -> Result<Stri
 }
 
 /// The state of one instance, and what serde was told of it.
-fn written(instance: &Instance) -> Result<(String, Told), serde_json::Error> {
-    let told = Told::default();
+fn written(instance: &Instance) -> Result<(String, TypeFingerprint), serde_json::Error> {
+    let told = TypeFingerprint::default();
     let state = match instance.component.registration().transient {
         true => String::new(),
         false => serde_json::to_string(&ValueRef(&*instance.component, &told))?,
@@ -746,10 +751,10 @@ impl Serialize for InstanceRef<'_> {
             map.serialize_entry("resume", resume)?;
         }
         map.serialize_entry("type", registration.name)?;
-        let known = fit::known(registration);
-        let state = instance.state().and_then(|state| known.state(state));
+        let component_schema = compat::component_schema(registration);
+        let state = instance.state().and_then(|state| component_schema.state(state));
         let earlier = match (writing.readers, state) {
-            (Readers::EarlierToo, Some(state)) => lock::rolling(registration.name, state.name()),
+            (WriteFor::PreviousRelease, Some(state)) => lock::rolling(registration.name, state.name()),
             _ => None,
         };
         let earlier = earlier.map(|rolling| as_earlier(instance, rolling, writing.told).map_err(S::Error::custom));
@@ -758,7 +763,7 @@ impl Serialize for InstanceRef<'_> {
             let (shape, asks) = match (&earlier, state) {
                 (Some((rolling, _)), _) => (&rolling.shape, &rolling.asks),
                 (None, Some(state)) => (&state.digest, &state.asks),
-                (None, None) => (&known.digest, &NOTHING),
+                (None, None) => (&component_schema.digest, &NOTHING),
             };
             map.serialize_entry("shape", shape)?;
             if !asks.is_empty() {
@@ -789,20 +794,20 @@ static NOTHING: String = String::new();
 /// A state as an earlier version would have written it, if that leaves nothing out but what its reader fills in.
 fn as_earlier(
     instance: &Instance,
-    rolling: &'static Rolling,
-    told: &Told,
-) -> Result<Option<(&'static Rolling, Box<RawValue>)>, serde_json::Error> {
+    rolling: &'static Downgrade,
+    told: &TypeFingerprint,
+) -> Result<Option<(&'static Downgrade, Box<RawValue>)>, serde_json::Error> {
     let state = serde_json::value::to_raw_value(&ValueRef(&*instance.component, told))?;
-    let mut earlier = Earlier::parse(&state, "")?;
+    let mut earlier = SavedState::parse(&state, "")?;
     Ok(earlier.leave_out(&rolling.without).then(|| (rolling, earlier.to_json())))
 }
 
 /// A value of the author's.
-struct ValueRef<'a>(&'a dyn erased_serde::Serialize, &'a Told);
+struct ValueRef<'a>(&'a dyn erased_serde::Serialize, &'a TypeFingerprint);
 
 impl Serialize for ValueRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        exact::write(self.0, serializer, self.1)
+        json::write(self.0, serializer, self.1)
     }
 }
 
@@ -849,7 +854,7 @@ fn own_crate() -> Cow<'static, str> {
 }
 
 /// The child slots in the order in which they are written.
-type SlotsWire<'a> = Entries<String, Vec<InstanceWire<'a>>>;
+type SlotsWire<'a> = OrderedMap<String, Vec<InstanceWire<'a>>>;
 
 /// The components that cannot be saved, by the instances that they belong to.
 type Transient = BTreeMap<InstanceId, Box<dyn AnyComponent>>;
@@ -858,24 +863,27 @@ type Transient = BTreeMap<InstanceId, Box<dyn AnyComponent>>;
 #[derive(Default)]
 struct Reader {
     transient: Transient,
-    unsettled: Vec<Unsettled>,
+    pending_upgrades: Vec<PendingUpgrade>,
 }
 
 impl Reader {
     /// A stack of instances. The lowest answers to `owner`, whose slot it is.
-    fn slot(&mut self, wires: Vec<InstanceWire<'_>>, owner: Option<&'static Known>) -> Result<Slot, Reason> {
+    fn slot(&mut self, wires: Vec<InstanceWire<'_>>, owner: Option<&'static ComponentSchema>) -> Result<Slot, Reason> {
         let mut slot = Slot::new();
         let mut below = owner;
         for wire in wires {
             // What it called is gone with it.
-            if slot.last().is_some_and(|last: &Instance| self.unsettled.iter().any(|other| other.instance == last.id)) {
+            if slot
+                .last()
+                .is_some_and(|last: &Instance| self.pending_upgrades.iter().any(|other| other.instance == last.id))
+            {
                 break;
             }
             let instance = self.instance(wire)?;
             if let Some(below) = below {
                 self.check_answer(below, slot.last(), &instance)?;
             }
-            below = Some(fit::known(instance.component.registration()));
+            below = Some(compat::component_schema(instance.component.registration()));
             slot.push(instance);
         }
         Ok(slot)
@@ -893,29 +901,30 @@ impl Reader {
             let component = self.transient.remove(&id).ok_or_else(|| unfit("it is never saved".to_owned()))?;
             return self.with_slots(plain(component), wire.slots, registration);
         }
-        let known = fit::known(registration);
-        let misfit = |misfit| Reason::Misfit { name: name.to_owned(), misfit: Box::new(misfit) };
+        let component_schema = compat::component_schema(registration);
+        let misfit = |misfit| Reason::Incompatible { name: name.to_owned(), misfit: Box::new(misfit) };
         let read = |state: &RawValue| {
             Deserialize::deserialize(MapAccessDeserializer::new(Tagged { name, state }.entries()))
                 .map_err(|error: serde_json::Error| unfit(describe(&error)))
         };
-        let mut unsettle = |answer| self.unsettled.push(Unsettled { instance: id, flow: registration.name, answer });
-        if fit::is_current(known, wire.state, &wire.shape, &wire.asks) {
+        let mut unsettle =
+            |answer| self.pending_upgrades.push(PendingUpgrade { instance: id, flow: registration.name, answer });
+        if compat::is_current(component_schema, wire.state, &wire.shape, &wire.asks) {
             return self.with_slots(plain(read(wire.state)?), wire.slots, registration);
         }
-        let state = registration.kind.is_flow().then(|| fit::name_of(wire.state)).flatten().unwrap_or_default();
+        let state = registration.kind.is_flow().then(|| compat::name_of(wire.state)).flatten().unwrap_or_default();
         if !wire.shape.is_empty() && !lock::is_known(&wire.name, state, &wire.shape) {
-            return Err(misfit(Misfit::Newer(state.to_owned())));
+            return Err(misfit(Incompatible::Newer(state.to_owned())));
         }
-        let component = match fit::fit(known, wire.state, &wire.shape, &wire.asks).map_err(misfit)? {
-            Fit::AsIs => read(wire.state)?,
-            Fit::Changed(state) => read(&state)?,
-            Fit::Goes(component) => component,
-            Fit::HandedTo(component) => {
+        let component = match compat::fit(component_schema, wire.state, &wire.shape, &wire.asks).map_err(misfit)? {
+            Upgrade::AsIs => read(wire.state)?,
+            Upgrade::Changed(state) => read(&state)?,
+            Upgrade::Goes(component) => component,
+            Upgrade::HandedTo(component) => {
                 unsettle(None);
                 return Ok(plain(component));
             }
-            Fit::Retired(answer) => {
+            Upgrade::Retired(answer) => {
                 unsettle(Some(answer));
                 return Ok(plain(Box::new(Retired)));
             }
@@ -924,9 +933,14 @@ impl Reader {
     }
 
     /// Whether what answers fits what waits for it: the instance below, or the one that embeds it.
-    fn check_answer(&self, below: &Known, waiting: Option<&Instance>, above: &Instance) -> Result<(), Reason> {
+    fn check_answer(
+        &self,
+        below: &ComponentSchema,
+        waiting: Option<&Instance>,
+        above: &Instance,
+    ) -> Result<(), Reason> {
         // What has ended answers as the flow that it was.
-        let ended = self.unsettled.iter().find(|other| other.instance == above.id && other.answer.is_some());
+        let ended = self.pending_upgrades.iter().find(|other| other.instance == above.id && other.answer.is_some());
         let ended = ended.and_then(|ended| registry::lookup(ended.flow));
         let registration = ended.unwrap_or_else(|| above.component.registration());
         let misfit = match (&below.registration.kind, waiting.and_then(Instance::state)) {
@@ -934,17 +948,17 @@ impl Reader {
                 let takes = below.state(state).and_then(|state| state.described.awaits.as_ref());
                 let fits = takes.is_none_or(|takes| takes.answer == (registration.answer)());
                 let (state, waits_for) = (state.to_owned(), registration.name.to_owned());
-                (!fits).then_some(Misfit::AnotherAnswer { state, waits_for })
+                (!fits).then_some(Incompatible::AnotherAnswer { state, waits_for })
             }
             (Kind::Component { resumes }, _) => {
                 let gone = above.resume.as_ref().filter(|resume| !resumes.contains(&resume.as_str()));
-                gone.map(|resume| Misfit::NoResume(resume.clone()))
+                gone.map(|resume| Incompatible::NoResume(resume.clone()))
             }
             (Kind::Flow { .. }, None) => None,
         };
         misfit.map_or(Ok(()), |misfit| {
             let name = below.registration.name.to_owned();
-            Err(Reason::Misfit { name, misfit: Box::new(misfit) })
+            Err(Reason::Incompatible { name, misfit: Box::new(misfit) })
         })
     }
 
@@ -952,10 +966,10 @@ impl Reader {
         &mut self,
         mut instance: Instance,
         slots: SlotsWire<'_>,
-        registration: &'static Registration,
+        registration: &'static ComponentDescriptor,
     ) -> Result<Instance, Reason> {
         for (name, wires) in slots.0 {
-            instance.slots.push((name, self.slot(wires, Some(fit::known(registration)))?));
+            instance.slots.push((name, self.slot(wires, Some(compat::component_schema(registration)))?));
         }
         Ok(instance)
     }
@@ -971,7 +985,7 @@ impl AnyComponent for Retired {}
 impl Component for Retired {
     type Answer = ();
 
-    const REGISTRATION: &'static Registration = &Registration {
+    const DESCRIPTOR: &'static ComponentDescriptor = &ComponentDescriptor {
         type_name: std::any::type_name::<Self>,
         answer: std::any::type_name::<()>,
         name: "stube:retired",
@@ -995,13 +1009,16 @@ pub(crate) struct Checkpoint {
     touched: Timestamp,
     owner: Option<Owner>,
     due: Option<Timestamp>,
-    answered: Option<Answered>,
+    answered: Option<Receipt>,
 }
 
 impl Checkpoint {
     pub(crate) fn take(conversation: &Conversation) -> Result<Self, EncodeError> {
         Ok(Self {
-            body: encode_body(conversation, Writing { told: &Told::default(), readers: Readers::ThisRelease })?,
+            body: encode_body(
+                conversation,
+                Writing { told: &TypeFingerprint::default(), readers: WriteFor::ThisRelease },
+            )?,
             id: conversation.id,
             created: conversation.created,
             touched: conversation.touched,
@@ -1011,10 +1028,10 @@ impl Checkpoint {
         })
     }
 
-    /// The conversation as it was. `wreck` holds every instance that was there then, wherever it is now.
-    pub(crate) fn restore(self, wreck: Vec<Instance>) -> Result<Conversation, Reason> {
+    /// The conversation as it was. `leftovers` holds every instance that was there then, wherever it is now.
+    pub(crate) fn restore(self, leftovers: Vec<Instance>) -> Result<Conversation, Reason> {
         let mut transient = Transient::new();
-        salvage(wreck, &mut transient);
+        salvage(leftovers, &mut transient);
         let body: BodyWire<'_> = serde_json::from_str(&self.body).map_err(|error| Reason::Corrupt(describe(&error)))?;
         Ok(Conversation {
             id: self.id,
@@ -1026,7 +1043,7 @@ impl Checkpoint {
             answered: self.answered,
             root: Reader { transient, ..Reader::default() }.slot(body.root, None)?,
             removed: Vec::new(),
-            unsettled: Vec::new(),
+            pending_upgrades: Vec::new(),
         })
     }
 }
@@ -1071,6 +1088,6 @@ impl<'de> de::MapAccess<'de> for TaggedEntries<'de> {
         if self.on_name {
             return seed.deserialize(BorrowedStrDeserializer::new(self.tagged.name));
         }
-        exact::read(seed, self.tagged.state)
+        json::read(seed, self.tagged.state)
     }
 }

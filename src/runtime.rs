@@ -9,16 +9,16 @@
 //! What cannot be read is listed with the reason, and left alone: it is never overwritten or deleted, and goes on when
 //! a program that can read it opens the store.
 
-mod changes;
-mod generations;
-mod keep;
-mod live;
+mod bounded_map;
+mod clock;
+mod in_memory;
 mod locks;
-mod patience;
-mod prepared;
-mod reap;
-mod recent;
-mod time;
+mod notify;
+mod persist;
+mod record_cache;
+mod retention;
+mod timeout;
+mod transaction;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,27 +26,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use crate::component::registry;
 use crate::component::{AnyAnswer, AnyComponent, Component};
-use crate::conversation::{Conversation, Instance};
-use crate::error::{Error, ErrorKind, Failure};
-use crate::id::{ConversationId, Owner, Turn};
+use crate::kernel::conversation::{Conversation, Instance};
 use crate::kernel::{self, Cause, Outcome, Rejected};
-use crate::record::{Fits, Readers, Reason, Record, Revision, Stored, Unreadable};
-use crate::registry;
-use crate::store::{Count, Hint, MemoryStore, Page, Query, Store, Summary, count_all};
-use crate::timestamp::Timestamp;
-use crate::view::{Event, View};
+use crate::model::error::{Error, ErrorKind, Failure};
+use crate::model::id::{ConversationId, Owner, Turn};
+use crate::model::timestamp::Timestamp;
+use crate::model::view::{Event, View};
+use crate::record::{Reason, Record, RecordStatus, Revision, Stored, Unreadable, WriteFor};
+use crate::store::{Count, Invalidation, MemoryStore, Page, Query, Store, Summary, count_all};
 
 use tokio::sync::broadcast;
 
-pub use changes::Changes;
-use generations::Generations;
-use live::{Checkpoint, Live};
-use locks::{Full, Guard, Locks};
-use patience::within;
-pub use prepared::{Change, Prepared};
-use recent::Recent;
-use time::Time;
+use bounded_map::BoundedMap;
+use clock::Time;
+use in_memory::{Checkpoint, InMemory};
+use locks::{AtCapacity, Guard, Locks};
+pub use notify::Subscription;
+use record_cache::RecordCache;
+use timeout::with_timeout;
+pub use transaction::{PendingCommit, Prepared};
 
 /// Where the runtime gets the time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -95,32 +95,32 @@ pub struct Runtime {
 
 struct Inner {
     store: Box<dyn Store>,
-    readers: Readers,
+    readers: WriteFor,
     time: Time,
     retention: Retention,
     locks: Locks,
-    patience: Duration,
+    timeout: Duration,
     /// Those that this process has woken or saved, so that each is woken once.
-    awake: Mutex<Generations<()>>,
+    awake: Mutex<BoundedMap<()>>,
     /// The last revision that this process has read or saved.
-    seen: Mutex<Generations<Revision>>,
+    seen: Mutex<BoundedMap<Revision>>,
     /// Going on in memory, because a component cannot be saved.
-    live: Mutex<BTreeMap<ConversationId, Live>>,
-    recent: Mutex<Recent>,
+    in_memory: Mutex<BTreeMap<ConversationId, InMemory>>,
+    record_cache: Mutex<RecordCache>,
     /// Whether nobody else can change what is in the store.
     exclusive: bool,
     /// Told of every change that can be seen.
-    changes: broadcast::Sender<Hint>,
+    changes: broadcast::Sender<Invalidation>,
     poll: Duration,
     shutting_down: AtomicBool,
 }
 
 impl Inner {
     /// What others have changed, as the store hears it. Nothing rests on this.
-    fn hear(&self, hint: Hint) {
-        if let Hint::Changed(id) = hint {
+    fn hear(&self, hint: Invalidation) {
+        if let Invalidation::Changed(id) = hint {
             // It would be tried on, and the save would find out.
-            self.recent.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+            self.record_cache.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
         }
         // Nobody need listen.
         let _ = self.changes.send(hint);
@@ -135,13 +135,13 @@ impl fmt::Debug for Runtime {
 
 /// Sets up a [`Runtime`].
 pub struct Builder {
-    readers: Readers,
+    readers: WriteFor,
     time: Time,
     retention: Retention,
     cache_bytes: usize,
     poll: Duration,
-    patience: Duration,
-    in_flight: usize,
+    timeout: Duration,
+    max_in_flight: usize,
 }
 
 impl fmt::Debug for Builder {
@@ -165,10 +165,10 @@ impl Builder {
         self
     }
 
-    /// Who is to read what is saved. [`Readers::ThisRelease`] unless set; [`Readers::EarlierToo`] while processes of the
+    /// Who is to read what is saved. [`WriteFor::ThisRelease`] unless set; [`WriteFor::PreviousRelease`] while processes of the
     /// release before answer the same conversations.
     #[must_use]
-    pub const fn readers(mut self, readers: Readers) -> Self {
+    pub const fn readers(mut self, readers: WriteFor) -> Self {
         self.readers = readers;
         self
     }
@@ -194,16 +194,16 @@ impl Builder {
     /// What waited longer is told to try again: [`ErrorKind::Busy`] if it was not begun, [`ErrorKind::Store`] if nothing
     /// could be read, [`ErrorKind::Unknown`] if it may be saved yet. 30 seconds unless set.
     #[must_use]
-    pub const fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
     /// How many events may be under way at most, those included that wait. One more is [`ErrorKind::Busy`] at once. 4,096
     /// unless set, and never less than 1.
     #[must_use]
-    pub const fn in_flight(mut self, events: usize) -> Self {
-        self.in_flight = if events == 0 { 1 } else { events };
+    pub const fn max_in_flight(mut self, events: usize) -> Self {
+        self.max_in_flight = if events == 0 { 1 } else { events };
         self
     }
 
@@ -215,26 +215,26 @@ impl Builder {
     /// Two components have one name on disk.
     pub fn open(self, store: impl Store) -> Result<Runtime, Error> {
         registry::check().map_err(|twice| Error::general(ErrorKind::Registry(twice)))?;
-        let Self { readers, time, retention, cache_bytes, poll, patience, in_flight } = self;
+        let Self { readers, time, retention, cache_bytes, poll, timeout, max_in_flight } = self;
         let inner = Inner {
             exclusive: store.is_exclusive(),
-            recent: Mutex::new(Recent::new(cache_bytes)),
+            record_cache: Mutex::new(RecordCache::new(cache_bytes)),
             store: Box::new(store),
             readers,
             time,
             retention,
-            locks: Locks::new(in_flight),
-            patience,
+            locks: Locks::new(max_in_flight),
+            timeout,
             awake: Mutex::default(),
             seen: Mutex::default(),
-            live: Mutex::default(),
-            changes: broadcast::Sender::new(changes::KEPT),
+            in_memory: Mutex::default(),
+            changes: broadcast::Sender::new(notify::KEPT),
             poll,
             shutting_down: AtomicBool::new(false),
         };
         let inner = Arc::new(inner);
         let hears: Weak<Inner> = Arc::downgrade(&inner);
-        inner.store.listen(Box::new(move |hint| {
+        inner.store.subscribe(Box::new(move |hint| {
             hears.upgrade().is_some_and(|inner| {
                 inner.hear(hint);
                 true
@@ -250,9 +250,9 @@ enum Before<'a> {
     /// It has not been started.
     Nothing,
     /// This record.
-    Saved(&'a Record),
+    WriteOutcome(&'a Record),
     /// It goes on in memory, over a marked record of this revision, if there is one.
-    Live(Option<Revision>),
+    InMemory(Option<Revision>),
 }
 
 /// What a store holds, as this program sees it.
@@ -380,13 +380,13 @@ impl Runtime {
     /// Sets up a runtime.
     pub fn builder() -> Builder {
         Builder {
-            readers: Readers::default(),
+            readers: WriteFor::default(),
             time: Time::system(),
             retention: Retention::default(),
             cache_bytes: 16 << 20,
             poll: Duration::from_secs(10),
-            patience: Duration::from_secs(30),
-            in_flight: 4_096,
+            timeout: Duration::from_secs(30),
+            max_in_flight: 4_096,
         }
     }
 
@@ -430,9 +430,9 @@ impl Runtime {
     pub async fn questions(&self, id: ConversationId) -> Result<Shown, Error> {
         let _lock = self.enter(id).await?;
         let now = self.now();
-        if let Some(live) = self.take_live(id) {
-            let shown = show(&live.conversation, now);
-            self.live().insert(id, live);
+        if let Some(in_memory) = self.take_live(id) {
+            let shown = show(&in_memory.conversation, now);
+            self.memory_only().insert(id, in_memory);
             return shown.map(Shown::Questions);
         }
         let record = self.load(id).await?;
@@ -453,7 +453,7 @@ impl Runtime {
     /// There is no such conversation, or it cannot be read.
     pub async fn result(&self, id: ConversationId) -> Result<Option<String>, Error> {
         let _lock = self.enter(id).await?;
-        if self.live().contains_key(&id) {
+        if self.memory_only().contains_key(&id) {
             return Ok(None);
         }
         let record = self.load(id).await?;
@@ -500,10 +500,10 @@ impl Runtime {
         self.accepting()?;
         let _lock = self.enter(id).await?;
         let now = self.now();
-        if let Some(live) = self.take_live(id) {
-            kernel::end(live.conversation, now);
+        if let Some(in_memory) = self.take_live(id) {
+            kernel::end(in_memory.conversation, now);
             self.changed(id);
-            return match live.revision {
+            return match in_memory.revision {
                 Some(revision) => self.delete(id, revision).await,
                 None => Ok(()),
             };
@@ -528,19 +528,21 @@ impl Runtime {
     ///
     /// There is no such conversation, it is left alone, author code fails where a flow begins in place of it, or the
     /// store did not save it. The record is as it was.
-    pub async fn migrate(&self, id: ConversationId) -> Result<Fits, Error> {
+    pub async fn migrate(&self, id: ConversationId) -> Result<RecordStatus, Error> {
         self.accepting()?;
         let _lock = self.enter(id).await?;
         let record = self.load(id).await?;
         let fits = record.fits().map_err(|reason| Error::new(id, ErrorKind::Unreadable(reason.to_string())))?;
-        if fits == Fits::Same {
+        if fits == RecordStatus::Same {
             return Ok(fits);
         }
         let next = record.revision().next();
         let Stored::Conversation(conversation) = self.decode_unsettled(&record)? else { return Ok(fits) };
         let outcome = match conversation.is_settled() {
             true => Outcome::Waits(conversation),
-            false => kernel::settle(conversation, self.now()).map_err(|rejected| rejected_start(id, rejected))?,
+            false => {
+                kernel::apply_upgrades(conversation, self.now()).map_err(|rejected| rejected_start(id, rejected))?
+            }
         };
         let written = match &outcome {
             Outcome::Waits(conversation) => Record::encode_for(self.inner.readers, conversation, next),
@@ -638,16 +640,18 @@ impl Runtime {
         self.accepting()?;
         let _lock = self.enter(id).await?;
         self.accepting()?;
-        if let Some(live) = self.take_live(id) {
-            return self.apply_live(id, live, step).await;
+        if let Some(in_memory) = self.take_live(id) {
+            return self.apply_live(id, in_memory, step).await;
         }
-        if let Some(record) = self.guess(id) {
+        if let Some(record) = self.optimistic_read(id) {
             match self.apply_to(id, &record, step).await {
                 // The store has compared, or has failed.
                 done @ Ok(Reply::Applied | Reply::Ended { .. }) => return done,
                 failed @ Err(Error { kind: ErrorKind::NotSaved(_) | ErrorKind::Unknown(_), .. }) => return failed,
                 // Perhaps only because somebody else has changed it since.
-                Ok(Reply::Repeated | Reply::Stale | Reply::Refused { .. }) | Err(_) => drop(self.recent().remove(id)),
+                Ok(Reply::Repeated | Reply::Stale | Reply::Refused { .. }) | Err(_) => {
+                    drop(self.record_cache().remove(id))
+                }
             }
         }
         for _ in 0..CONFLICT_RETRIES {
@@ -694,35 +698,35 @@ impl Runtime {
 
     /// What was saved or read last of a conversation in a store that others may change too: good enough to try an event
     /// on, because the save compares revisions, and for nothing else.
-    fn guess(&self, id: ConversationId) -> Option<Arc<Record>> {
-        if self.inner.exclusive { None } else { self.recent().get(id) }
+    fn optimistic_read(&self, id: ConversationId) -> Option<Arc<Record>> {
+        if self.inner.exclusive { None } else { self.record_cache().get(id) }
     }
 
     /// One event of a conversation that is in memory only.
     async fn apply_live(
         &self,
         id: ConversationId,
-        live: Live,
+        in_memory: InMemory,
         step: &mut (dyn FnMut(Conversation, Timestamp) -> Result<Outcome, Rejected> + Send),
     ) -> Result<Reply, Error> {
-        let Live { conversation, revision } = live;
+        let InMemory { conversation, revision } = in_memory;
         let checkpoint = match Checkpoint::take(&conversation) {
             Ok(checkpoint) => checkpoint,
             Err(error) => {
-                self.live().insert(id, Live { conversation, revision });
+                self.memory_only().insert(id, InMemory { conversation, revision });
                 return Err(Error::new(id, ErrorKind::NotSavable(error.to_string())));
             }
         };
         match step(conversation, self.now()) {
-            Ok(outcome) => match self.commit_over(id, Before::Live(revision), outcome).await {
+            Ok(outcome) => match self.commit_over(id, Before::InMemory(revision), outcome).await {
                 Ok(result) => Ok(self.acknowledge(id, result)),
                 Err((error, outcome)) => {
-                    self.restore(id, checkpoint, outcome.into_wreck(), revision)?;
+                    self.restore(id, checkpoint, outcome.into_leftovers(), revision)?;
                     Err(error)
                 }
             },
             Err(rejected) => {
-                self.restore(id, checkpoint, rejected.wreck, revision)?;
+                self.restore(id, checkpoint, rejected.leftovers, revision)?;
                 reply_to(id, rejected.cause)
             }
         }
@@ -733,12 +737,12 @@ impl Runtime {
         &self,
         id: ConversationId,
         checkpoint: Checkpoint,
-        wreck: Vec<Instance>,
+        leftovers: Vec<Instance>,
         revision: Option<Revision>,
     ) -> Result<(), Error> {
-        let restored = checkpoint.restore(wreck);
+        let restored = checkpoint.restore(leftovers);
         let conversation = restored.map_err(|reason| Error::new(id, ErrorKind::Unreadable(reason.to_string())))?;
-        self.live().insert(id, Live { conversation, revision });
+        self.memory_only().insert(id, InMemory { conversation, revision });
         Ok(())
     }
 
@@ -759,7 +763,7 @@ impl Runtime {
         before: Option<&Record>,
         outcome: Outcome,
     ) -> Result<Option<String>, Error> {
-        let before = before.map_or(Before::Nothing, Before::Saved);
+        let before = before.map_or(Before::Nothing, Before::WriteOutcome);
         self.commit_over(id, before, outcome).await.map_err(|(error, _)| error)
     }
 
@@ -772,18 +776,18 @@ impl Runtime {
     ) -> Result<Option<String>, (Error, Outcome)> {
         let replaces = match before {
             Before::Nothing => None,
-            Before::Saved(record) => Some(record.revision()),
-            Before::Live(revision) => revision,
+            Before::WriteOutcome(record) => Some(record.revision()),
+            Before::InMemory(revision) => revision,
         };
         match outcome {
             Outcome::Waits(conversation) => match conversation.transient() {
                 Some(component) => {
-                    let revision = match self.outlive(id, before, component).await {
+                    let revision = match self.supersede(id, before, component).await {
                         Ok(revision) => revision.or(replaces),
                         Err(error) => return Err((error, Outcome::Waits(conversation))),
                     };
                     self.awake().insert(id, ());
-                    self.live().insert(id, Live { conversation, revision });
+                    self.memory_only().insert(id, InMemory { conversation, revision });
                     self.changed(id);
                     Ok(None)
                 }
@@ -835,13 +839,13 @@ impl Runtime {
     }
 
     /// Marks the last durable record, once, when a conversation goes on in memory only.
-    async fn outlive(
+    async fn supersede(
         &self,
         id: ConversationId,
         before: Before<'_>,
         component: &str,
     ) -> Result<Option<Revision>, Error> {
-        if let Before::Live(_) = before {
+        if let Before::InMemory(_) = before {
             return Ok(None);
         }
         tracing::warn!(
@@ -849,9 +853,10 @@ impl Runtime {
             component,
             "not saved: the component is transient, and the conversation goes on in memory until it is gone"
         );
-        let Before::Saved(before) = before else { return Ok(None) };
-        let marked =
-            before.outlived(component).map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
+        let Before::WriteOutcome(before) = before else { return Ok(None) };
+        let marked = before
+            .superseded_in_memory(component)
+            .map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
         let revision = marked.revision();
         self.save(marked, Some(before.revision())).await?;
         Ok(Some(revision))
@@ -859,7 +864,7 @@ impl Runtime {
 
     fn decode_unsettled(&self, record: &Record) -> Result<Stored, Error> {
         record.decode().map_err(|reason| {
-            if let Reason::Outlived(_) = reason {
+            if let Reason::SupersededInMemory(_) = reason {
                 tracing::debug!(conversation = %record.id(), "an older state is not served");
             }
             Error::new(record.id(), ErrorKind::Unreadable(reason.to_string()))
@@ -870,7 +875,9 @@ impl Runtime {
         let id = record.id();
         match self.decode_unsettled(record)? {
             Stored::Conversation(conversation) if !conversation.is_settled() => {
-                match kernel::settle(conversation, self.now()).map_err(|rejected| rejected_start(id, rejected))? {
+                match kernel::apply_upgrades(conversation, self.now())
+                    .map_err(|rejected| rejected_start(id, rejected))?
+                {
                     Outcome::Waits(conversation) => Ok(Stored::Conversation(conversation)),
                     Outcome::Ended(ended) => {
                         let record = Record::encode_ended(&ended, record.revision().next());
@@ -892,15 +899,15 @@ impl Runtime {
         kernel::wakeup(conversation, now).map_err(|rejected| rejected_start(id, rejected))
     }
 
-    fn take_live(&self, id: ConversationId) -> Option<Live> {
-        self.live().remove(&id)
+    fn take_live(&self, id: ConversationId) -> Option<InMemory> {
+        self.memory_only().remove(&id)
     }
 
     /// Lets somebody work on a conversation, once nobody else does.
     async fn enter(&self, id: ConversationId) -> Result<Guard<'_>, Error> {
-        match within(self.inner.patience, self.inner.locks.lock(id)).await {
+        match with_timeout(self.inner.timeout, self.inner.locks.lock(id)).await {
             Some(Ok(guard)) => Ok(guard),
-            Some(Err(Full)) | None => Err(Error::new(id, ErrorKind::Busy)),
+            Some(Err(AtCapacity)) | None => Err(Error::new(id, ErrorKind::Busy)),
         }
     }
 
@@ -915,21 +922,21 @@ impl Runtime {
         self.inner.time.now()
     }
 
-    fn recent(&self) -> MutexGuard<'_, Recent> {
-        self.inner.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    fn record_cache(&self) -> MutexGuard<'_, RecordCache> {
+        self.inner.record_cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn awake(&self) -> MutexGuard<'_, Generations<()>> {
+    fn awake(&self) -> MutexGuard<'_, BoundedMap<()>> {
         self.inner.awake.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn seen(&self) -> MutexGuard<'_, Generations<Revision>> {
+    fn seen(&self) -> MutexGuard<'_, BoundedMap<Revision>> {
         self.inner.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn live(&self) -> MutexGuard<'_, BTreeMap<ConversationId, Live>> {
+    fn memory_only(&self) -> MutexGuard<'_, BTreeMap<ConversationId, InMemory>> {
         // No author code runs under this lock.
-        self.inner.live.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.in_memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

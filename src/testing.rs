@@ -19,14 +19,14 @@
 
 use std::time::Duration;
 
+use crate::component::registry;
 use crate::component::{Answer, AnyAnswer, Component};
-use crate::conversation::{Conversation, Instance};
-use crate::id::ConversationId;
+use crate::kernel::conversation::{Conversation, Instance};
 use crate::kernel::{self, Cause, Outcome, Rejected};
+use crate::model::id::ConversationId;
+use crate::model::timestamp::Timestamp;
+use crate::model::view::{Event, View};
 use crate::record::{Ended, Reason, Record, Revision, Stored};
-use crate::registry;
-use crate::timestamp::Timestamp;
-use crate::view::{Event, View};
 
 /// A conversation without a runtime. Every method panics with a clear message where a test would fail anyway.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl TestConversation {
         let record = Record::parse(bytes.to_vec())?;
         let now = record.header().touched;
         let Stored::Conversation(conversation) = record.decode()? else { panic!("the conversation has ended") };
-        let settled = kernel::settle(conversation, now).unwrap_or_else(|rejected| fail(&rejected.cause));
+        let settled = kernel::apply_upgrades(conversation, now).unwrap_or_else(|rejected| fail(&rejected.cause));
         let phase = match settled {
             Outcome::Waits(conversation) => Phase::Waits(conversation),
             Outcome::Ended(ended) => Phase::Ended(ended),

@@ -13,7 +13,7 @@ use pressure::{begin, goes_on, may_try_again, send_at_once};
 use stube::error::BoxError;
 use stube::record::{Record, Revision};
 use stube::runtime::{Reply, Runtime};
-use stube::store::{BoxFuture, Each, LoadError, Saved};
+use stube::store::{BoxFuture, LoadError, Visitor, WriteOutcome};
 use stube::{ConversationId, ErrorKind, Event, MemoryStore, Store};
 use tokio::sync::watch;
 
@@ -49,7 +49,7 @@ impl Stuckable {
 }
 
 impl Store for Stuckable {
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         self.inner.load_all(each)
     }
 
@@ -60,7 +60,7 @@ impl Store for Stuckable {
         })
     }
 
-    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
         Box::pin(async move {
             self.passes(Stuck::BeforeItsWork).await;
             let saved = self.inner.save(record, replaces).await;
@@ -69,7 +69,7 @@ impl Store for Stuckable {
         })
     }
 
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         Box::pin(async move {
             self.passes(Stuck::BeforeItsWork).await;
             let deleted = self.inner.delete(id, replaces).await;
@@ -83,7 +83,7 @@ impl Store for Stuckable {
 async fn of_too_many_events_those_beyond_the_limit_are_told_at_once() {
     let store = Stuckable::new();
     // An hour: only the limit can tell anybody anything.
-    let runtime = Runtime::builder().in_flight(8).patience(Duration::from_secs(3600)).open(Arc::clone(&store));
+    let runtime = Runtime::builder().max_in_flight(8).timeout(Duration::from_secs(3600)).open(Arc::clone(&store));
     let runtime = runtime.expect("it opens");
     let to = begin(&runtime, 4).await;
     store.stuck.send_replace(Stuck::BeforeItsWork);
@@ -110,7 +110,7 @@ async fn of_too_many_events_those_beyond_the_limit_are_told_at_once() {
 async fn nobody_waits_without_end_and_what_may_have_been_saved_is_applied_once() {
     for stuck in [Stuck::BeforeItsWork, Stuck::AfterItsWork] {
         let store = Stuckable::new();
-        let runtime = Runtime::builder().patience(SHORT).open(Arc::clone(&store)).expect("it opens");
+        let runtime = Runtime::builder().timeout(SHORT).open(Arc::clone(&store)).expect("it opens");
         let to = begin(&runtime, 10).await;
         for round in 0..3 {
             store.stuck.send_replace(stuck);
@@ -135,7 +135,7 @@ async fn nobody_waits_without_end_and_what_may_have_been_saved_is_applied_once()
 #[tokio::test]
 async fn what_cannot_be_read_in_time_is_an_error_that_may_be_tried_again() {
     let store = Stuckable::new();
-    let runtime = Runtime::builder().patience(SHORT).open(Arc::clone(&store)).expect("it opens");
+    let runtime = Runtime::builder().timeout(SHORT).open(Arc::clone(&store)).expect("it opens");
     let (id, _) = begin(&runtime, 1).await[0];
     store.stuck.send_replace(Stuck::BeforeItsWork);
     let error = runtime.questions(id).await.expect_err("it does not answer");
@@ -156,7 +156,7 @@ async fn a_file_whose_lock_somebody_keeps_is_not_waited_for_without_end() {
 
     let dir = tempfile::TempDir::new().expect("a directory");
     // A queue with less room than there are callers.
-    let store = SqliteStore::options().queue(4).patience(SHORT).open(dir.path().join("db")).expect("a store");
+    let store = SqliteStore::options().queue(4).timeout(SHORT).open(dir.path().join("db")).expect("a store");
     let runtime = Runtime::open(store.clone()).expect("it opens");
     let to = begin(&runtime, 50).await;
     let mut other = store.connect().expect("a connection");

@@ -30,7 +30,7 @@ async fn later(name: String) -> String {
 }
 
 #[flow(name = "closed")]
-#[migrate(|_: stube::migration::Earlier| retire("closed".to_owned()))]
+#[migrate(|_: stube::evolution::migration::SavedState| retire("closed".to_owned()))]
 async fn closed() -> String {
     #[at("Nowhere")]
     let text = Prompt::new("?").await;
@@ -251,7 +251,7 @@ fn check_and_migrate(place: Place) {
     assert!(place.app(&["check"]).ok().json().iter().all(|row| row["verdict"] == "same"));
     place.bare(&["check"]).fails(1, "needs the flows of your application");
     let lock = place.dir.path().join("flows.lock");
-    fs::write(&lock, stube::lock::Lock::current().to_text()).unwrap();
+    fs::write(&lock, stube::evolution::lock::Lock::current().to_text()).unwrap();
     let lock = lock.to_str().unwrap();
     assert!(place.bare(&["check", "--lock", lock]).ok().json().iter().all(|row| row["verdict"] == "same"));
     let text = fs::read_to_string(lock).unwrap();

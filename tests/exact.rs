@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use stube::component::AnyAnswer;
-use stube::conversation::Conversation;
+use stube::kernel::conversation::Conversation;
 use stube::kernel::{self, Outcome};
 use stube::record::{EncodeError, Reason, Record, Revision, Stored};
 use stube::testing::TestConversation;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use stube::kernel::{self, Outcome};
 use stube::record::{MAX_BYTES, Reason, Record, Revision, Unreadable};
 use stube::store::file::OpenError;
-use stube::store::{LoadError, Saved};
+use stube::store::{LoadError, WriteOutcome};
 use stube::{Confirm, ConversationId, FileStore, Store, Timestamp};
 
 /// A conversation that asks something, as its change number `revision`.
@@ -68,18 +68,18 @@ async fn load_all(store: &FileStore) -> (Vec<Record>, Vec<Unreadable>) {
 }
 
 #[track_caller]
-fn applied(saved: Saved) {
+fn applied(saved: WriteOutcome) {
     match saved {
-        Saved::Applied => {}
-        Saved::NotApplied(_) | Saved::Conflict { .. } | Saved::Unknown(_) => panic!("{saved:?}"),
+        WriteOutcome::Applied => {}
+        WriteOutcome::NotApplied(_) | WriteOutcome::Conflict { .. } | WriteOutcome::Unknown(_) => panic!("{saved:?}"),
     }
 }
 
 #[track_caller]
-fn conflict(saved: Saved, with: Option<Revision>) {
+fn conflict(saved: WriteOutcome, with: Option<Revision>) {
     match saved {
-        Saved::Conflict { stored } => assert_eq!(stored, with),
-        Saved::NotApplied(_) | Saved::Applied | Saved::Unknown(_) => panic!("{saved:?}"),
+        WriteOutcome::Conflict { stored } => assert_eq!(stored, with),
+        WriteOutcome::NotApplied(_) | WriteOutcome::Applied | WriteOutcome::Unknown(_) => panic!("{saved:?}"),
     }
 }
 
@@ -160,9 +160,9 @@ async fn of_many_saves_at_once_one_wins_each_revision() {
         let mut winners = 0;
         for racer in racers {
             match racer.await.expect("a save does not panic") {
-                Saved::Applied => winners += 1,
-                Saved::Conflict { stored } => assert_eq!(stored, Some(number_of(revision))),
-                other @ (Saved::NotApplied(_) | Saved::Unknown(_)) => panic!("{other:?}"),
+                WriteOutcome::Applied => winners += 1,
+                WriteOutcome::Conflict { stored } => assert_eq!(stored, Some(number_of(revision))),
+                other @ (WriteOutcome::NotApplied(_) | WriteOutcome::Unknown(_)) => panic!("{other:?}"),
             }
         }
         assert_eq!(winners, 1);
@@ -523,8 +523,10 @@ async fn nothing_is_written_to_a_directory_that_took_the_place_of_ours() {
     fs::remove_dir_all(&path).expect("it is ours");
     fs::create_dir(&path).expect("it is ours");
     match store.save(&record(2, 1), None).await {
-        Saved::NotApplied(_) => {}
-        other @ (Saved::Applied | Saved::Conflict { .. } | Saved::Unknown(_)) => panic!("{other:?}"),
+        WriteOutcome::NotApplied(_) => {}
+        other @ (WriteOutcome::Applied | WriteOutcome::Conflict { .. } | WriteOutcome::Unknown(_)) => {
+            panic!("{other:?}")
+        }
     }
     assert_eq!(names(&path), Vec::<String>::new());
 }

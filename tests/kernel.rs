@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use stube::component::AnyAnswer;
-use stube::conversation::Conversation;
+use stube::kernel::conversation::Conversation;
 use stube::kernel::{self, Cause, Outcome, Rejected};
 use stube::record::{Ended, Record, Revision, Stored};
 use stube::{

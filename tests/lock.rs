@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use stube::lock::{Lock, Mode, Report, Verdict, compare};
-use stube::record::{Readers, Record, Revision};
+use stube::evolution::lock::{Compatibility, Lock, Mode, Report, compare};
+use stube::record::{Record, Revision, WriteFor};
 use stube::testing::TestConversation;
 use stube::{Component, Confirm, Prompt, component, flow};
 use tempfile::TempDir;
@@ -91,7 +91,7 @@ fn in_confirm<'a>(from: &'a str, to: &'a str) -> impl Fn(&str) -> String + 'a {
     }
 }
 
-fn verdict(report: &Report, of: &str, state: &str) -> Verdict {
+fn verdict(report: &Report, of: &str, state: &str) -> Compatibility {
     let found = report.found.iter().find(|found| found.of == of && found.state == state);
     found.unwrap_or_else(|| panic!("{of} {state} is there")).verdict.clone()
 }
@@ -105,7 +105,7 @@ fn a_file_that_is_not_there_is_asked_for_and_written() {
     files.compare(Mode::Update).unwrap();
     let text = files.read();
     let report = files.compare(Mode::Check).unwrap();
-    assert!(report.found.iter().all(|found| found.verdict == Verdict::Same));
+    assert!(report.found.iter().all(|found| found.verdict == Compatibility::Same));
     files.compare(Mode::Update).unwrap();
     assert_eq!(files.read(), text);
     assert_eq!(fs::read_dir(files.dir.path()).unwrap().count(), 1);
@@ -133,12 +133,12 @@ fn an_additive_edit_is_named_and_its_old_shape_is_kept() {
     assert!(problem.contains("additive: delivery, waiting in Confirm"), "{problem}");
     assert!(problem.contains("`tries` is new, and its default stands for it: 3"), "{problem}");
     let report = files.compare(Mode::Update).unwrap();
-    assert!(matches!(verdict(&report, "delivery", "Confirm"), Verdict::Additive(_)));
+    assert!(matches!(verdict(&report, "delivery", "Confirm"), Compatibility::Additive(_)));
     assert_eq!(files.read().matches("000000000001").count(), 1);
     // From now on the old shape is looked at each time, because somebody may still wait in it.
     let report = files.compare(Mode::Check).unwrap();
     let old = report.found.iter().find(|found| found.shape == "000000000001").unwrap();
-    assert!(matches!(old.verdict, Verdict::Additive(_)));
+    assert!(matches!(old.verdict, Compatibility::Additive(_)));
     files.compare(Mode::Update).unwrap();
     assert_eq!(files.read().matches("000000000001").count(), 1);
 }
@@ -219,7 +219,7 @@ async fn guarded() -> String {
 const GUARDED: &str = r#"{"flows":{"guarded":{"answer":"String","states":{}}},"components":{},"types":{},
     "earlier":[{"of":"guarded","state":"Prompt","shape":"00000000000a"}]}"#;
 
-stube::__private::inventory::submit! { stube::lock::Embedded(GUARDED) }
+stube::__private::inventory::submit! { stube::evolution::lock::Embedded(GUARDED) }
 
 fn with_shape(shape: &str) -> Result<TestConversation, stube::record::Reason> {
     let record = String::from_utf8(TestConversation::start(guarded()).bytes().to_vec()).unwrap();
@@ -267,13 +267,13 @@ const ROLLED: &str = r#"{"flows":{"rolled":{"answer":"String","states":{}}},"com
     {"of":"rolled","state":"Size","shape":"3b35b4ce8f83","asks":"*11111111"},
     {"of":"rolled","state":"Sure","shape":"6ed1d7b71d00","asks":"*22222222","locals":{"name":"String","size":"String"}}]}"#;
 
-stube::__private::inventory::submit! { stube::lock::Embedded(ROLLED) }
+stube::__private::inventory::submit! { stube::evolution::lock::Embedded(ROLLED) }
 
 /// The record in the state `Sure`, for the release before too.
 fn for_both(size: &str) -> String {
     let mut here = TestConversation::start(rolled("ada".into()));
     here.answer::<Prompt>(size.into());
-    let record = Record::encode_for(Readers::EarlierToo, here.conversation().unwrap(), Revision::FIRST).unwrap();
+    let record = Record::encode_for(WriteFor::PreviousRelease, here.conversation().unwrap(), Revision::FIRST).unwrap();
     String::from_utf8(record.bytes().to_vec()).unwrap()
 }
 

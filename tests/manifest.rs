@@ -1,7 +1,7 @@
 //! What a program says of its own flows: `stube::manifest()` and `stube::diagram()`.
 
 use serde::{Deserialize, Serialize};
-use stube::manifest::{Awaits, Local};
+use stube::evolution::manifest::{Awaits, Local};
 use stube::{Boxed, Choose, Component, Confirm, Context, Handled, Info, Next, Prompt, component, flow};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ impl Component for Desk {
 }
 
 /// A state on one line.
-fn line(state: &stube::manifest::State) -> String {
+fn line(state: &stube::evolution::manifest::State) -> String {
     let locals: Vec<_> = state.locals.iter().map(|Local { name, type_name }| format!("{name}: {type_name}")).collect();
     let awaits = state.awaits.as_ref().map_or_else(String::new, |Awaits { component, type_name, answer }| {
         format!(" awaits {component}, a {type_name}, for a {answer}")
@@ -132,7 +132,7 @@ fn a_manifest_is_a_serde_value_and_the_same_each_time() {
     let (first, second) = (serde_json::to_string(&stube::manifest()), serde_json::to_string(&stube::manifest()));
     let (first, second) = (first.expect("it has a JSON form"), second.expect("it has a JSON form"));
     assert_eq!(first, second);
-    let read: stube::manifest::Manifest = serde_json::from_str(&first).expect("it reads back");
+    let read: stube::evolution::manifest::Manifest = serde_json::from_str(&first).expect("it reads back");
     assert_eq!(read, stube::manifest());
 }
 

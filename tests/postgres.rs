@@ -411,7 +411,7 @@ async fn a_server_that_hangs_is_not_waited_for_without_end_and_when_it_goes_on_s
     let config = server.database().await;
     let options = PostgresStore::options().timeout(Duration::from_millis(300)).queue(8);
     let store = options.connect(config.clone()).await.expect("it opens");
-    let runtime = Runtime::builder().in_flight(24).patience(SHORT).open(store).expect("it opens");
+    let runtime = Runtime::builder().max_in_flight(24).timeout(SHORT).open(store).expect("it opens");
     let to = pressure::begin(&runtime, 20).await;
     for _ in 0..2 {
         server.hang(true);
@@ -479,7 +479,7 @@ async fn a_row_of_the_hosts_is_committed_with_the_conversation_or_not_at_all() {
     for (commits, expected) in [(false, (0, "0")), (true, (1, "1"))] {
         let (turn, _) = common::open(&runtime, id).await;
         let prepared = runtime.prepare(id, turn, Event::new("up")).await.expect("it is worked out");
-        let Prepared::Change(change) = prepared else { panic!("{prepared:?}") };
+        let Prepared::Commit(change) = prepared else { panic!("{prepared:?}") };
         let transaction = client.transaction().await.expect("it begins");
         transaction.execute(booked, &[]).await.expect("booked");
         PostgresStore::save_in(&transaction, change.record(), change.replaces()).await.expect("it is carried");
@@ -496,7 +496,7 @@ async fn a_row_of_the_hosts_is_committed_with_the_conversation_or_not_at_all() {
     // Somebody else is faster.
     let (turn, _) = common::open(&runtime, id).await;
     let prepared = runtime.prepare(id, turn, Event::new("up")).await.expect("it is worked out");
-    let Prepared::Change(change) = prepared else { panic!("{prepared:?}") };
+    let Prepared::Commit(change) = prepared else { panic!("{prepared:?}") };
     assert_eq!(common::send(&other, id, Event::new("up")).await.expect("it is saved"), Reply::Applied);
     let transaction = client.transaction().await.expect("it begins");
     transaction.execute(booked, &[]).await.expect("booked");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use common::Clock;
 use serde::{Deserialize, Serialize};
-use stube::store::{BoxFuture, Count, Each, Query, Saved, Summary};
+use stube::store::{BoxFuture, Count, Query, Summary, Visitor, WriteOutcome};
 use stube::{
     Component, Confirm, ConversationId, Event, FileStore, Form, MemoryStore, Next, Owner, Prompt, Runtime, Store,
     Timestamp, View, component, flow,
@@ -57,7 +57,7 @@ async fn offer(at: u64) -> String {
 struct Plain(MemoryStore);
 
 impl Store for Plain {
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), stube::error::BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), stube::error::BoxError>> {
         self.0.load_all(each)
     }
 
@@ -65,11 +65,11 @@ impl Store for Plain {
         &'a self,
         record: &'a stube::record::Record,
         replaces: Option<stube::record::Revision>,
-    ) -> BoxFuture<'a, Saved> {
+    ) -> BoxFuture<'a, WriteOutcome> {
         self.0.save(record, replaces)
     }
 
-    fn delete(&self, id: ConversationId, replaces: stube::record::Revision) -> BoxFuture<'_, Saved> {
+    fn delete(&self, id: ConversationId, replaces: stube::record::Revision) -> BoxFuture<'_, WriteOutcome> {
         self.0.delete(id, replaces)
     }
 }

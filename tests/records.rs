@@ -6,7 +6,7 @@ use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use stube::conversation::Conversation;
+use stube::kernel::conversation::Conversation;
 use stube::kernel::{self, Outcome};
 use stube::record::{EncodeError, MAX_BYTES, MAX_DEPTH, Reason, Record, Revision, Stored};
 use stube::{Component, ConversationId, Timestamp, component};

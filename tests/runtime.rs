@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use stube::record::{Reason, Record};
 use stube::runtime::{Reply, Retention, Runtime, Shown};
-use stube::store::Saved;
+use stube::store::WriteOutcome;
 use stube::{Confirm, ConversationId, ErrorKind, Event, FileStore, MemoryStore, Store};
 
 async fn started(store: &Arc<Faulty>) -> (Runtime, ConversationId) {
@@ -99,8 +99,8 @@ async fn a_store_that_was_put_back_from_a_copy_is_reported_and_nothing_is_answer
         assert_eq!(send(&runtime, back, Event::new("up")).await.expect("it is saved"), Reply::Applied);
     }
     let now = store.load(back).await.expect("it can be read").expect("it is there");
-    assert!(matches!(store.delete(back, now.revision()).await, Saved::Applied));
-    assert!(matches!(store.save(&copy, None).await, Saved::Applied));
+    assert!(matches!(store.delete(back, now.revision()).await, WriteOutcome::Applied));
+    assert!(matches!(store.save(&copy, None).await, WriteOutcome::Applied));
 
     // From what it remembers or from what it reads: an answer, a look, an end.
     for error in [
@@ -368,8 +368,8 @@ async fn what_cannot_be_read_is_listed_with_the_reason_and_left_alone() {
         let text = String::from_utf8_lossy(record.bytes()).into_owned();
         let from = if text.contains(from) { from } else { "\"type\":\"counter\"" };
         let forged = forged(&record, from, to);
-        assert!(matches!(store.delete(id, record.revision()).await, stube::store::Saved::Applied));
-        assert!(matches!(store.save(&forged, None).await, stube::store::Saved::Applied));
+        assert!(matches!(store.delete(id, record.revision()).await, stube::store::WriteOutcome::Applied));
+        assert!(matches!(store.save(&forged, None).await, stube::store::WriteOutcome::Applied));
         ids.push((id, forged));
     }
     let healthy = runtime.start(Counter::new()).await.expect("it starts").id;

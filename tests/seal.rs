@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use stube::error::BoxError;
 use stube::record::{MAX_BYTES, Reason, Record};
 use stube::store::contract::{self, Harness};
-use stube::store::seal::{InvalidKeyName, Keys, Sealed};
-use stube::store::{LoadError, Saved};
+use stube::store::encrypted::{Encrypted, InvalidKeyName, Keys};
+use stube::store::{LoadError, WriteOutcome};
 use stube::{ConversationId, ErrorKind, Event, FileStore, MemoryStore, Owner, Runtime, Store};
 
 type Inner = Arc<MemoryStore>;
@@ -20,8 +20,8 @@ fn keys() -> Keys {
     Keys::new("now", [7; 32]).expect("it is a name")
 }
 
-fn sealed(inner: &Inner) -> Sealed<Inner> {
-    Sealed::new(Arc::clone(inner), keys())
+fn sealed(inner: &Inner) -> Encrypted<Inner> {
+    Encrypted::new(Arc::clone(inner), keys())
 }
 
 async fn stored(inner: &Inner, id: ConversationId) -> Record {
@@ -40,16 +40,16 @@ async fn forge(inner: &Inner, record: &Record, change: impl FnOnce(String) -> St
 
 async fn put(inner: &Inner, record: &Record) {
     if let Some(there) = inner.load(record.id()).await.expect("memory can be read") {
-        assert!(matches!(inner.delete(there.id(), there.revision()).await, Saved::Applied));
+        assert!(matches!(inner.delete(there.id(), there.revision()).await, WriteOutcome::Applied));
     }
-    assert!(matches!(inner.save(record, None).await, Saved::Applied));
+    assert!(matches!(inner.save(record, None).await, WriteOutcome::Applied));
 }
 
 /// The reason why it does not open.
 async fn refused(store: &impl Store, id: ConversationId) -> String {
     match store.load(id).await {
         Err(LoadError::Unreadable(left)) => {
-            assert!(matches!(left.reason, Reason::Sealed(_)) && left.id == Some(id), "{left:?}");
+            assert!(matches!(left.reason, Reason::Encrypted(_)) && left.id == Some(id), "{left:?}");
             left.reason.to_string()
         }
         other => panic!("{other:?}"),
@@ -60,21 +60,21 @@ async fn refused(store: &impl Store, id: ConversationId) -> String {
 async fn it_keeps_the_contract_over_memory_and_files() {
     // The largest records cannot be sealed, which is said where they are saved.
     let broken = |report: &contract::Report| report.broken().iter().map(|promise| promise.number()).collect::<Vec<_>>();
-    let report = contract::run(|| Sealed::new(MemoryStore::new(), keys())).await;
+    let report = contract::run(|| Encrypted::new(MemoryStore::new(), keys())).await;
     assert_eq!(broken(&report), [2, 19], "{report}");
 
     // What is overwritten there is not sealed; the tests below do worse.
     struct Files(tempfile::TempDir);
     impl Harness for Files {
-        type Store = Sealed<FileStore>;
+        type Store = Encrypted<FileStore>;
 
         async fn fresh(&mut self) -> Result<Self::Store, BoxError> {
             self.0 = tempfile::tempdir()?;
-            Ok(Sealed::new(FileStore::open(self.0.path())?, keys()))
+            Ok(Encrypted::new(FileStore::open(self.0.path())?, keys()))
         }
 
         async fn reopen(&mut self) -> Result<Option<Self::Store>, BoxError> {
-            Ok(Some(Sealed::new(FileStore::open(self.0.path())?, keys())))
+            Ok(Some(Encrypted::new(FileStore::open(self.0.path())?, keys())))
         }
     }
     let report = contract::run(Files(tempfile::tempdir().expect("a directory"))).await;
@@ -112,8 +112,8 @@ async fn what_is_stored_tells_nothing_but_its_header() {
     let twice = [stored(&inner, id).await, {
         let record = sealed(&inner).load(id).await.expect("it opens").expect("it is there");
         put(&inner, &record).await;
-        assert!(matches!(inner.delete(id, record.revision()).await, Saved::Applied));
-        assert!(matches!(sealed(&inner).save(&record, None).await, Saved::Applied));
+        assert!(matches!(inner.delete(id, record.revision()).await, WriteOutcome::Applied));
+        assert!(matches!(sealed(&inner).save(&record, None).await, WriteOutcome::Applied));
         stored(&inner, id).await
     }];
     assert_eq!(twice[0].header(), twice[1].header());
@@ -179,12 +179,12 @@ async fn keys_are_changed_while_conversations_go_on() {
     let id = old.start(Counter::new()).await.expect("it starts").id;
 
     let strangers = [Keys::new("next", [8; 32]), Keys::new("now", [9; 32])];
-    let [without, wrong] = strangers.map(|keys| Sealed::new(Arc::clone(&inner), keys.expect("a name")));
+    let [without, wrong] = strangers.map(|keys| Encrypted::new(Arc::clone(&inner), keys.expect("a name")));
     assert_eq!(refused(&without, id).await, "it is sealed with the key `now`");
     assert!(refused(&wrong, id).await.contains("its seal is broken"));
 
     let both = Keys::new("next", [8; 32]).and_then(|keys| keys.and("now", [7; 32])).expect("two names");
-    let new = Runtime::open(Sealed::new(Arc::clone(&inner), both)).expect("it opens");
+    let new = Runtime::open(Encrypted::new(Arc::clone(&inner), both)).expect("it opens");
     let _ = send(&new, id, Event::new("up")).await.expect("it is applied");
     assert!(stored(&inner, id).await.body().starts_with(r#"{"sealed":{"key":"next""#));
     assert!(without.load(id).await.expect("it opens").is_some(), "the old key can go");

@@ -17,7 +17,7 @@ use stube::runtime::{Prepared, Reply, Runtime};
 use stube::store::contract::{self, Harness, Promise};
 use stube::store::sqlite::rusqlite::{self, Connection, TransactionBehavior};
 use stube::store::sqlite::{OpenError, SaveInError};
-use stube::store::{LoadError, Query, Saved};
+use stube::store::{LoadError, Query, WriteOutcome};
 use stube::{Confirm, ConversationId, Event, SqliteStore, Store, Timestamp, Turn, flow};
 use tempfile::TempDir;
 
@@ -47,13 +47,13 @@ fn record(conversation: u8, number: u64) -> Record {
 }
 
 #[track_caller]
-fn applied(saved: Saved) {
-    assert!(matches!(saved, Saved::Applied), "{saved:?}");
+fn applied(saved: WriteOutcome) {
+    assert!(matches!(saved, WriteOutcome::Applied), "{saved:?}");
 }
 
 #[track_caller]
-fn conflict(saved: Saved, with: Option<Revision>) {
-    assert!(matches!(saved, Saved::Conflict { stored } if stored == with), "{saved:?}");
+fn conflict(saved: WriteOutcome, with: Option<Revision>) {
+    assert!(matches!(saved, WriteOutcome::Conflict { stored } if stored == with), "{saved:?}");
 }
 
 async fn load_all(store: &SqliteStore) -> (Vec<Record>, Vec<Unreadable>) {
@@ -524,14 +524,14 @@ async fn while_another_process_holds_the_lock_a_save_is_not_applied_and_reading_
     }
     let dir = scratch();
     let path = dir.path().join("db");
-    let store = SqliteStore::options().patience(Duration::from_millis(50)).open(&path).expect("a store");
+    let store = SqliteStore::options().timeout(Duration::from_millis(50)).open(&path).expect("a store");
     applied(store.save(&record(1, 1), None).await);
     let name = "while_another_process_holds_the_lock_a_save_is_not_applied_and_reading_goes_on";
     let mut holder = Process::start(name, "hold", &path.display().to_string());
     holder.says("held");
 
     let saved = store.save(&record(1, 2), Some(revision(1))).await;
-    let Saved::NotApplied(error) = saved else { panic!("{saved:?}") };
+    let WriteOutcome::NotApplied(error) = saved else { panic!("{saved:?}") };
     assert!(error.to_string().starts_with("beginning a transaction: "), "{error}");
     assert_eq!(store.load(id(1)).await.expect("it can be read"), Some(record(1, 1)));
 
@@ -542,18 +542,17 @@ async fn while_another_process_holds_the_lock_a_save_is_not_applied_and_reading_
 #[tokio::test]
 async fn while_a_commit_is_in_doubt_nothing_is_read_or_written_until_the_log_is_written_over() {
     let dir = scratch();
-    let store =
-        SqliteStore::options().patience(Duration::from_millis(50)).open(dir.path().join("db")).expect("a store");
+    let store = SqliteStore::options().timeout(Duration::from_millis(50)).open(dir.path().join("db")).expect("a store");
     applied(store.save(&record(1, 1), None).await);
     let mut other = store.connect().expect("a connection");
     let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).expect("the lock");
     // Nobody can write, so nothing can be settled.
-    store.settle().await.expect_err("another connection has the lock");
+    store.resolve().await.expect_err("another connection has the lock");
     let error = store.load(id(1)).await.expect_err("it is not certain what is stored");
     assert!(matches!(error, LoadError::Store(_)), "{error}");
     assert!(store.list(&Query::all(), None, 9).await.is_err());
     let saved = store.save(&record(1, 2), Some(revision(1))).await;
-    assert!(matches!(saved, Saved::NotApplied(_)), "{saved:?}");
+    assert!(matches!(saved, WriteOutcome::NotApplied(_)), "{saved:?}");
 
     lock.rollback().expect("the lock is given back");
     assert_eq!(store.load(id(1)).await.expect("it was settled first"), Some(record(1, 1)));
@@ -604,7 +603,7 @@ async fn answer_with_row(
 ) -> Result<Reply, SaveInError> {
     let (turn, counted) = question(runtime, id).await;
     let prepared = runtime.prepare(id, turn, Event::new("yes")).await.expect("it is worked out");
-    let Prepared::Change(change) = prepared else { panic!("{prepared:?}") };
+    let Prepared::Commit(change) = prepared else { panic!("{prepared:?}") };
     {
         let transaction = shop.transaction_with_behavior(TransactionBehavior::Immediate).expect("it begins");
         let row = (id.to_string(), counted as i64 + 1);
@@ -634,7 +633,7 @@ async fn a_row_of_the_hosts_and_an_answer_are_committed_together_or_not_at_all()
 
     // Somebody else is faster: neither.
     let (turn, _) = question(&runtime, id).await;
-    let Ok(Prepared::Change(change)) = runtime.prepare(id, turn, Event::new("yes")).await else { panic!("a change") };
+    let Ok(Prepared::Commit(change)) = runtime.prepare(id, turn, Event::new("yes")).await else { panic!("a change") };
     let other = Runtime::open(open(&path)).expect("another process");
     assert_eq!(other.dispatch(id, turn, Event::new("yes")).await.expect("it is saved"), Reply::Applied);
     let transaction = shop.transaction().expect("it begins");
@@ -642,30 +641,30 @@ async fn a_row_of_the_hosts_and_an_answer_are_committed_together_or_not_at_all()
     let error = store.save_in(&transaction, change.record(), change.replaces()).expect_err("it was changed");
     assert!(matches!(error, SaveInError::Conflict { stored: Some(stored) } if stored == revision(5)), "{error}");
     drop(transaction);
-    let error = change.settle().await.expect_err("it was not committed");
+    let error = change.resolve().await.expect_err("it was not committed");
     assert!(matches!(error.kind, ErrorKind::Conflict), "{error}");
     assert_eq!((question(&runtime, id).await.1, rows(&shop)), (4, 3));
 
     // The host changes its mind: neither.
     let (turn, _) = question(&runtime, id).await;
-    let Ok(Prepared::Change(change)) = runtime.prepare(id, turn, Event::new("yes")).await else { panic!("a change") };
+    let Ok(Prepared::Commit(change)) = runtime.prepare(id, turn, Event::new("yes")).await else { panic!("a change") };
     let transaction = shop.transaction().expect("it begins");
     transaction.execute("INSERT INTO shop VALUES ('lost', 0)", []).expect("the host's row");
     store.save_in(&transaction, change.record(), change.replaces()).expect("it is carried");
     transaction.rollback().expect("it is given up");
-    store.settle().await.expect("nothing is in doubt");
-    let error = change.settle().await.expect_err("it was not committed");
+    store.resolve().await.expect("nothing is in doubt");
+    let error = change.resolve().await.expect_err("it was not committed");
     assert!(matches!(error.kind, ErrorKind::NotSaved(_)) && error.is_retryable(), "{error}");
     assert_eq!((question(&runtime, id).await.1, rows(&shop)), (4, 3));
 
     // Nobody heard that it was committed: it was.
     let (turn, _) = question(&runtime, id).await;
-    let Ok(Prepared::Change(change)) = runtime.prepare(id, turn, Event::new("yes")).await else { panic!("a change") };
+    let Ok(Prepared::Commit(change)) = runtime.prepare(id, turn, Event::new("yes")).await else { panic!("a change") };
     let transaction = shop.transaction().expect("it begins");
     store.save_in(&transaction, change.record(), change.replaces()).expect("it is carried");
     transaction.commit().expect("it is committed");
-    store.settle().await.expect("nothing is in doubt");
-    assert_eq!(change.settle().await.expect("it is there"), Reply::Applied);
+    store.resolve().await.expect("nothing is in doubt");
+    assert_eq!(change.resolve().await.expect("it is there"), Reply::Applied);
     let Ok(Prepared::Reply(Reply::Repeated)) = runtime.prepare(id, turn, Event::new("yes")).await else {
         panic!("it was applied before")
     };
@@ -690,7 +689,7 @@ async fn a_conversation_begins_and_ends_in_transactions_of_the_hosts() {
     assert_eq!(change.committed().await, Reply::Applied);
 
     let turn = runtime.questions(id).await.expect("it is there").waiting().expect("it waits")[0].turn;
-    let Ok(Prepared::Change(change)) = runtime.prepare(id, turn, Event::new("yes")).await else { panic!("a change") };
+    let Ok(Prepared::Commit(change)) = runtime.prepare(id, turn, Event::new("yes")).await else { panic!("a change") };
     let transaction = host.transaction().expect("it begins");
     store.save_in(&transaction, change.record(), change.replaces()).expect("it is carried");
     transaction.commit().expect("it is committed");

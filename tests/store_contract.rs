@@ -11,7 +11,7 @@ use stube::error::BoxError;
 use stube::record::{Record, Revision};
 use stube::store::contract;
 use stube::store::contract::Promise::{self, *};
-use stube::store::{BoxFuture, Each, Saved};
+use stube::store::{BoxFuture, Visitor, WriteOutcome};
 use stube::{ConversationId, MemoryStore, Store};
 
 /// What cannot be seen in a process whose machine keeps running.
@@ -33,15 +33,15 @@ async fn the_memory_store_keeps_what_it_can() {
 struct Plain(MemoryStore);
 
 impl Store for Plain {
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         self.0.load_all(each)
     }
 
-    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
         self.0.save(record, replaces)
     }
 
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         self.0.delete(id, replaces)
     }
 }

@@ -137,7 +137,7 @@ async fn the_conversation_goes_on_in_memory_and_a_restart_does_not_revive_the_ol
     let restarted = Runtime::open(Arc::clone(&store)).expect("it opens");
     assert_eq!(
         restarted.scan().await.expect("the store can be read").unreadable[0].reason,
-        Reason::Outlived("line".to_owned())
+        Reason::SupersededInMemory("line".to_owned())
     );
     let before = bytes(&store, id).await;
     let error = restarted.dispatch(id, "i1.0".parse().expect("a turn"), Event::new("call")).await.expect_err("no");

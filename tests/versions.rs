@@ -6,7 +6,7 @@
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use stube::migration::Earlier;
+use stube::evolution::migration::SavedState;
 use stube::record::Reason;
 use stube::testing::TestConversation;
 use stube::{Choose, Component, Confirm, Failure, Info, Prompt, component, flow};
@@ -324,14 +324,14 @@ mod migrated {
 mod as_json {
     use super::*;
 
-    fn to_stay(state: &mut Earlier) -> Result<(), Failure> {
+    fn to_stay(state: &mut SavedState) -> Result<(), Failure> {
         if state.state() == "Nights" {
             state.rename_state("Stay");
         }
         Ok(())
     }
 
-    fn flatten_room(state: &mut Earlier) -> Result<(), Failure> {
+    fn flatten_room(state: &mut SavedState) -> Result<(), Failure> {
         if let Some(room) = state.take::<Room>("room")? {
             state.put("name", &room.name)?;
             state.put("price", &room.price)?;
@@ -357,7 +357,7 @@ mod as_json {
     }
 
     #[flow(name = "all_retired")]
-    #[migrate(|_: Earlier| retire(7))]
+    #[migrate(|_: SavedState| retire(7))]
     async fn gone() -> u32 {
         1
     }
@@ -374,7 +374,7 @@ mod nested {
     use super::*;
 
     #[flow(name = "pay_again")]
-    #[migrate(|_: Earlier| retire(false))]
+    #[migrate(|_: SavedState| retire(false))]
     async fn pay(price: u32) -> bool {
         #[at("Card")]
         let card = Prompt::new(format!("Card for {price}?")).await;

@@ -40,7 +40,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     let registration = registration(&name, &args.was, &kind, &probe, transient);
     item.items.push(parse_quote! {
         #[doc(hidden)]
-        const REGISTRATION: &'static ::stube::__private::Registration = #registration;
+        const DESCRIPTOR: &'static ::stube::__private::ComponentDescriptor = #registration;
     });
     if !resumes.is_empty() {
         let arms = resumes.iter().map(Resume::arm);
@@ -82,7 +82,7 @@ pub(crate) fn registration(
     transient: bool,
 ) -> TokenStream {
     quote! {
-        &::stube::__private::Registration {
+        &::stube::__private::ComponentDescriptor {
             name: #name,
             was: &[#(#was),*],
             probe: #probe,
@@ -108,7 +108,7 @@ pub(crate) fn register(ty: &Type, name: &LitStr) -> TokenStream {
             #[typetag::serde(name = #name)]
             impl ::stube::component::AnyComponent for #ty {}
             ::stube::__private::inventory::submit! {
-                ::stube::registry::Entry(<#ty as ::stube::Component>::REGISTRATION)
+                ::stube::component::registry::Entry(<#ty as ::stube::Component>::DESCRIPTOR)
             }
         };
     }

@@ -92,7 +92,7 @@ pub(crate) fn stub(source: &Source, error: &syn::Error) -> Flow {
         impl ::stube::__private::Flow for #ty {
             type Args = (#(#types,)*);
 
-            const SITES: &'static [::stube::__private::Site] = &[];
+            const SITES: &'static [::stube::__private::AwaitSite] = &[];
             const MIGRATIONS: &'static [::stube::__private::MigrationFn] = &[];
 
             fn held(&mut self) -> &mut ::stube::__private::State {
@@ -195,7 +195,7 @@ fn value(source: &Source) -> TokenStream {
         impl ::stube::Component for #value {
             type Answer = #output;
             #[doc(hidden)]
-            const REGISTRATION: &'static ::stube::__private::Registration = #registration;
+            const DESCRIPTOR: &'static ::stube::__private::ComponentDescriptor = #registration;
             fn start(&mut self, _: &::stube::Context) -> ::stube::Handled<Self> {
                 ::stube::__private::step(self, ::stube::__private::AnyAnswer::new(()))
             }
@@ -366,7 +366,7 @@ impl Emitter<'_> {
                 let (name, was) = (unraw(&field.name), &self.graph.local(field.local).marks.was);
                 (!was.is_empty()).then(|| quote!((#name, &[#(#was),*])))
             });
-            quote!(::stube::__private::Site {
+            quote!(::stube::__private::AwaitSite {
                 name: #name,
                 line: #line,
                 next: &[#(#next),*],
@@ -459,7 +459,7 @@ impl Emitter<'_> {
             impl ::stube::__private::Flow for #value {
                 type Args = (#(#types,)*);
 
-                const SITES: &'static [::stube::__private::Site] = &[#(#sites),*];
+                const SITES: &'static [::stube::__private::AwaitSite] = &[#(#sites),*];
                 const MIGRATIONS: &'static [::stube::__private::MigrationFn] = &[#(#functions),*];
 
                 fn held(&mut self) -> &mut ::stube::__private::State {

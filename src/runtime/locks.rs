@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard};
 
-use crate::id::ConversationId;
+use crate::model::id::ConversationId;
 
 pub(super) struct Locks {
     table: Mutex<Table>,
@@ -33,7 +33,7 @@ pub(super) struct Guard<'a> {
 
 /// As many work or wait as may.
 #[derive(Debug)]
-pub(super) struct Full;
+pub(super) struct AtCapacity;
 
 impl Locks {
     /// With which so many may work or wait at once.
@@ -42,17 +42,17 @@ impl Locks {
     }
 
     /// Waits until nobody else works on the conversation.
-    pub(super) async fn lock(&self, id: ConversationId) -> Result<Guard<'_>, Full> {
+    pub(super) async fn lock(&self, id: ConversationId) -> Result<Guard<'_>, AtCapacity> {
         // Made before the wait: a caller that gives up while it waits leaves no entry behind.
         let (lock, mut guard) = self.enter(id)?;
         guard.held = Some(lock.lock_owned().await);
         Ok(guard)
     }
 
-    fn enter(&self, id: ConversationId) -> Result<(Arc<AsyncMutex<()>>, Guard<'_>), Full> {
+    fn enter(&self, id: ConversationId) -> Result<(Arc<AsyncMutex<()>>, Guard<'_>), AtCapacity> {
         let mut table = self.table();
         if table.inside == self.most {
-            return Err(Full);
+            return Err(AtCapacity);
         }
         table.inside += 1;
         let lock = Arc::clone(table.locks.entry(id).or_default());
@@ -139,7 +139,7 @@ mod tests {
         let mut second = Box::pin(locks.lock(id(1)));
         assert!(poll(second.as_mut()).is_pending());
         for other in [1, 2] {
-            assert!(matches!(locks.lock(id(other)).await, Err(Full)));
+            assert!(matches!(locks.lock(id(other)).await, Err(AtCapacity)));
         }
         drop(second);
         drop(locks.lock(id(2)).await.expect("there is room"));

@@ -47,18 +47,18 @@
 //!
 //! The suite looks at a store from outside, so it finds a missing `fsync` only if the harness cuts the power.
 
-mod plain;
+mod assertions;
+mod concurrent;
+mod faults;
 mod promise;
 mod records;
 mod report;
-mod tasks;
-mod world;
-mod yardstick;
+mod sequential;
 
 use std::future::Future;
 
-use crate::error::BoxError;
-use crate::id::ConversationId;
+use crate::model::error::BoxError;
+use crate::model::id::ConversationId;
 use crate::store::Store;
 
 pub use promise::Promise;
@@ -155,23 +155,23 @@ struct Suite<H> {
 impl<H: Harness> Suite<H> {
     async fn check(&mut self, promise: Promise) -> Checked {
         match promise {
-            Promise::Bytes => plain::bytes(&self.fresh().await?).await,
-            Promise::Largest => plain::largest(&self.fresh().await?).await,
-            Promise::Ids => plain::ids(&self.fresh().await?).await,
-            Promise::Revisions => plain::revisions(&self.fresh().await?).await,
-            Promise::LargeRevisions => plain::large_revisions(&self.fresh().await?).await,
-            Promise::DeleteNamesRevision => plain::delete_names_revision(&self.fresh().await?).await,
-            Promise::DeleteTwice => plain::delete_twice(&self.fresh().await?).await,
-            Promise::DeletedIsGone => plain::deleted_is_gone(&self.fresh().await?).await,
-            Promise::Nothing => plain::nothing(&self.fresh().await?).await,
-            Promise::LoadAll => plain::load_all(&self.fresh().await?).await,
-            Promise::Pages => plain::pages(&self.fresh().await?).await,
-            Promise::PagesGoOn => plain::pages_go_on(&self.fresh().await?).await,
-            Promise::Counts => plain::counts(&self.fresh().await?).await,
-            Promise::OneWinner => tasks::one_winner(self.fresh().await?).await,
-            Promise::ManyTasks => tasks::many(self.fresh().await?).await,
-            Promise::LoadAllMeanwhile => tasks::load_all_meanwhile(&self.fresh().await?).await,
-            Promise::GivenUp => tasks::given_up(&self.fresh().await?).await,
+            Promise::Bytes => sequential::bytes(&self.fresh().await?).await,
+            Promise::Largest => sequential::largest(&self.fresh().await?).await,
+            Promise::Ids => sequential::ids(&self.fresh().await?).await,
+            Promise::Revisions => sequential::revisions(&self.fresh().await?).await,
+            Promise::LargeRevisions => sequential::large_revisions(&self.fresh().await?).await,
+            Promise::DeleteNamesRevision => sequential::delete_names_revision(&self.fresh().await?).await,
+            Promise::DeleteTwice => sequential::delete_twice(&self.fresh().await?).await,
+            Promise::DeletedIsGone => sequential::deleted_is_gone(&self.fresh().await?).await,
+            Promise::Nothing => sequential::nothing(&self.fresh().await?).await,
+            Promise::LoadAll => sequential::load_all(&self.fresh().await?).await,
+            Promise::Pages => sequential::pages(&self.fresh().await?).await,
+            Promise::PagesGoOn => sequential::pages_go_on(&self.fresh().await?).await,
+            Promise::Counts => sequential::counts(&self.fresh().await?).await,
+            Promise::OneWinner => concurrent::one_winner(self.fresh().await?).await,
+            Promise::ManyTasks => concurrent::many(self.fresh().await?).await,
+            Promise::LoadAllMeanwhile => concurrent::load_all_meanwhile(&self.fresh().await?).await,
+            Promise::GivenUp => concurrent::given_up(&self.fresh().await?).await,
             Promise::Unreadable => self.unreadable().await,
             Promise::Reopened => self.reopened().await,
             Promise::RevisionsReopened => self.revisions_reopened().await,
@@ -183,7 +183,7 @@ impl<H: Harness> Suite<H> {
             Promise::CutInside => self.cut_inside().await,
             Promise::CutAfterFault => self.cut_after_fault().await,
             Promise::CutAfterKill => self.cut_after_kill().await,
-            Promise::Idle => plain::idle(&self.fresh().await?).await,
+            Promise::Idle => sequential::idle(&self.fresh().await?).await,
         }
     }
 

@@ -3,7 +3,7 @@
 //! A save writes a new file, makes it durable, renames it into place and makes the name durable, and only then says
 //! so. Whatever happens in between, the file of a conversation is the whole old record or the whole new one.
 //! One process at a time has a directory; the lock goes with the process. A file that somebody else put there or
-//! edited is never overwritten or removed: it is reported, or answers a save with [`Saved::Conflict`].
+//! edited is never overwritten or removed: it is reported, or answers a save with [`WriteOutcome::Conflict`].
 //!
 //! This file is the way in from asynchronous code. `open` gets hold of the directory, `records` is the work, step by
 //! step, and `fs` are the system calls.
@@ -34,10 +34,10 @@ use rustix::io::Errno;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::error::BoxError;
-use crate::id::ConversationId;
+use crate::model::error::BoxError;
+use crate::model::id::ConversationId;
 use crate::record::{Record, Revision};
-use crate::store::{BoxFuture, Each, LoadError, Page, Query, Saved, Store, Summary};
+use crate::store::{BoxFuture, LoadError, Page, Query, Store, Summary, Visitor, WriteOutcome};
 
 pub use open::OpenError;
 
@@ -46,17 +46,17 @@ use records::Records;
 
 /// Keeps each record in a file of its own, durably.
 ///
-/// What it answered with [`Saved::Applied`] survives a kill of the program at any moment and, on a local file system
+/// What it answered with [`WriteOutcome::Applied`] survives a kill of the program at any moment and, on a local file system
 /// whose disk keeps what it says it keeps, a power cut.
 ///
 /// - A save or delete that fails leaves the old record, and the next one may succeed: nothing need be opened again.
-/// - If the directory cannot be made durable, twice, the answer is [`Saved::Unknown`]. The conversation can then
+/// - If the directory cannot be made durable, twice, the answer is [`WriteOutcome::Unknown`]. The conversation can then
 ///   neither be loaded nor saved until its visible state has been made durable, which each further call tries first.
 /// - The work is done on tokio's threads for blocking calls, so every call must be made within a tokio runtime. A
 ///   change that has begun is carried out to its end, even if its future is dropped.
 /// - If the disk does not answer, no more calls than [`Options::calls`] says wait for it on threads. Whoever makes
 ///   another one waits without a thread; [`Runtime`](crate::Runtime) does not wait for longer than its
-///   [patience](crate::runtime::Builder::patience). When the disk answers again, so does the store.
+///   [timeout](crate::runtime::Builder::timeout). When the disk answers again, so does the store.
 ///
 /// Not promised: that an edit by another program at the very moment of a save is noticed; and the state after a power
 /// cut if another process ended while its directory could not be made durable.
@@ -183,7 +183,7 @@ impl Store for FileStore {
         true
     }
 
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
             // Short, so that a slow reader does not let the records of a large directory pile up in memory.
             let (send, mut receive) = tokio::sync::mpsc::channel(16);
@@ -229,7 +229,7 @@ impl Store for FileStore {
         })
     }
 
-    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
         Box::pin(async move {
             let record = record.clone();
             let saved = self.blocking(move |records| records.save(&record, replaces)).await;
@@ -237,7 +237,7 @@ impl Store for FileStore {
         })
     }
 
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         Box::pin(async move {
             let deleted = self.blocking(move |records| records.delete(id, replaces)).await;
             deleted.await.unwrap_or_else(unfinished)
@@ -246,6 +246,6 @@ impl Store for FileStore {
 }
 
 /// Work that is cancelled has not begun. After a panic nobody knows, and the next load settles it.
-fn unfinished(error: JoinError) -> Saved {
-    if error.is_cancelled() { Saved::NotApplied(error.into()) } else { Saved::Unknown(error.into()) }
+fn unfinished(error: JoinError) -> WriteOutcome {
+    if error.is_cancelled() { WriteOutcome::NotApplied(error.into()) } else { WriteOutcome::Unknown(error.into()) }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
-use crate::error::BoxError;
-use crate::id::ConversationId;
+use crate::model::error::BoxError;
+use crate::model::id::ConversationId;
 use crate::record::{Record, Revision};
-use crate::store::{BoxFuture, Each, LoadError, Page, Query, Saved, Store, Summary};
+use crate::store::{BoxFuture, LoadError, Page, Query, Store, Summary, Visitor, WriteOutcome};
 
 /// Keeps records in memory. The process holds the only copy: what it acknowledged is gone when it ends.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         let ids: Vec<_> = self.records().keys().copied().collect();
         Box::pin(async move {
             // One at a time, so that no second copy of all of them is made.
@@ -58,26 +58,26 @@ impl Store for MemoryStore {
         Box::pin(async move { Ok(self.records().get(&id).cloned()) })
     }
 
-    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
         Box::pin(async move {
             let mut records = self.records();
             let stored = records.get(&record.id()).map(Record::revision);
             if stored != replaces {
-                return Saved::Conflict { stored };
+                return WriteOutcome::Conflict { stored };
             }
             records.insert(record.id(), record.clone());
-            Saved::Applied
+            WriteOutcome::Applied
         })
     }
 
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         Box::pin(async move {
             let mut records = self.records();
             match records.get(&id).map(Record::revision) {
-                Some(stored) if stored != replaces => Saved::Conflict { stored: Some(stored) },
+                Some(stored) if stored != replaces => WriteOutcome::Conflict { stored: Some(stored) },
                 Some(_) | None => {
                     records.remove(&id);
-                    Saved::Applied
+                    WriteOutcome::Applied
                 }
             }
         })

@@ -72,7 +72,7 @@
 //! in one transaction, under an advisory lock; a newer one is refused.
 
 mod connect;
-mod hints;
+mod notify;
 mod rows;
 mod schema;
 mod writer;
@@ -88,20 +88,20 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Config, NoTls, Socket, Transaction};
 
-use crate::error::BoxError;
-use crate::id::ConversationId;
+use crate::model::error::BoxError;
+use crate::model::id::ConversationId;
 use crate::record::{Record, Revision};
-use crate::store::{BoxFuture, Count, Each, Ear, LoadError, Page, Query, Saved, Store};
+use crate::store::{BoxFuture, Count, Listener, LoadError, Page, Query, Store, Visitor, WriteOutcome};
 
 /// The crate whose configuration, TLS connectors and transactions are taken here.
 pub use tokio_postgres;
 
-use hints::Hints;
-use writer::{Change, Job, Shared};
+use notify::Hints;
+use writer::{Job, Shared, WriteRequest};
 
 /// Keeps records in a Postgres database, durably. A cheap handle: clones are the same store.
 ///
-/// What it answered with [`Saved::Applied`] survives a crash of this program and, as far as its disk keeps what it says
+/// What it answered with [`WriteOutcome::Applied`] survives a crash of this program and, as far as its disk keeps what it says
 /// it keeps, of the server.
 ///
 /// - Any number of processes may use one database.
@@ -200,7 +200,7 @@ impl Options {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         let config = connect::complete(config, self);
-        let dial = hints::dial(config.clone(), tls.clone());
+        let dial = notify::dial(config.clone(), tls.clone());
         let pool = connect::pool(config, tls, self)?;
         let mut connection = connect::connect(&pool).await.map_err(OpenError::Server)?;
         schema::migrate(&mut connection.client).await?;
@@ -242,21 +242,23 @@ impl PostgresStore {
         record: &Record,
         replaces: Option<Revision>,
     ) -> Result<(), SaveInError> {
-        let change = Change { id: record.id(), replaces, record: Some(Arc::new(record.clone())) };
+        let change = WriteRequest { id: record.id(), replaces, record: Some(Arc::new(record.clone())) };
         let doing = |error| SaveInError::Postgres(PostgresError::new("changing rows", &error));
         let statement = transaction.prepare(rows::statement(&change)).await.map_err(doing)?;
         match rows::change_one(transaction, &statement, &change).await.map_err(doing)? {
-            Saved::Applied => Ok(()),
-            Saved::Conflict { stored } => Err(SaveInError::Conflict { stored }),
-            Saved::NotApplied(_) | Saved::Unknown(_) => unreachable!("BUG: a statement changes a row or none"),
+            WriteOutcome::Applied => Ok(()),
+            WriteOutcome::Conflict { stored } => Err(SaveInError::Conflict { stored }),
+            WriteOutcome::NotApplied(_) | WriteOutcome::Unknown(_) => {
+                unreachable!("BUG: a statement changes a row or none")
+            }
         }
     }
 
-    async fn change(&self, change: Change) -> Saved {
+    async fn change(&self, change: WriteRequest) -> WriteOutcome {
         let (answer, answered) = oneshot::channel();
-        let full = || Saved::NotApplied(PostgresError::message("changing rows", "too many changes wait").into());
+        let full = || WriteOutcome::NotApplied(PostgresError::message("changing rows", "too many changes wait").into());
         match self.jobs.send_timeout(Job { change, answer }, self.shared.timeout).await {
-            Ok(()) => answered.await.unwrap_or_else(|gone| Saved::Unknown(gone.into())),
+            Ok(()) => answered.await.unwrap_or_else(|gone| WriteOutcome::Unknown(gone.into())),
             Err(_) => full(),
         }
     }
@@ -267,7 +269,7 @@ impl PostgresStore {
 }
 
 impl Store for PostgresStore {
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
             let mut after = String::new();
             loop {
@@ -310,7 +312,7 @@ impl Store for PostgresStore {
     }
 
     /// By the server's clock.
-    fn idle<'a>(
+    fn older_than<'a>(
         &'a self,
         query: &'a Query,
         age: Duration,
@@ -330,23 +332,23 @@ impl Store for PostgresStore {
         })
     }
 
-    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
-        Box::pin(self.change(Change { id: record.id(), replaces, record: Some(Arc::new(record.clone())) }))
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
+        Box::pin(self.change(WriteRequest { id: record.id(), replaces, record: Some(Arc::new(record.clone())) }))
     }
 
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
-        Box::pin(self.change(Change { id, replaces: Some(replaces), record: None }))
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
+        Box::pin(self.change(WriteRequest { id, replaces: Some(replaces), record: None }))
     }
 
-    fn listen(&self, ear: Ear) {
+    fn subscribe(&self, listener: Listener) {
         if let Some(hints) = &self.hints {
-            hints.listen(ear);
+            hints.subscribe(listener);
         }
     }
 
-    fn tell(&self, id: ConversationId) {
+    fn notify(&self, id: ConversationId) {
         if let Some(hints) = &self.hints {
-            hints.tell(id);
+            hints.notify(id);
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::id::{ConversationId, Owner};
+use crate::model::id::{ConversationId, Owner};
+use crate::model::timestamp::Timestamp;
 use crate::record::{Record, Revision};
-use crate::timestamp::Timestamp;
 
 /// Which records. [`Query::all`] is all of them; each further word leaves fewer.
 ///

@@ -69,10 +69,10 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, Transaction};
 use tokio::sync::oneshot;
 
-use crate::error::BoxError;
-use crate::id::ConversationId;
+use crate::model::error::BoxError;
+use crate::model::id::ConversationId;
 use crate::record::{Reason, Record, Revision, Unreadable};
-use crate::store::{BoxFuture, Count, Each, LoadError, Page, Query, Saved, Store};
+use crate::store::{BoxFuture, Count, LoadError, Page, Query, Store, Visitor, WriteOutcome};
 
 pub use open::OpenError;
 /// The crate whose transactions [`SqliteStore::save_in`] takes.
@@ -80,16 +80,16 @@ pub use rusqlite;
 
 use queue::Queue;
 use reader::Read;
-use writer::{Change, Job, Writer};
+use writer::{Job, WriteRequest, Writer};
 
 /// Keeps records in one SQLite file, durably. A cheap handle: clones are the same store.
 ///
-/// What it answered with [`Saved::Applied`] survives a kill of the program at any moment and, on a local file system
+/// What it answered with [`WriteOutcome::Applied`] survives a kill of the program at any moment and, on a local file system
 /// whose disk keeps what it says it keeps, a power cut. The file is in WAL mode with `synchronous` at `FULL`.
 ///
-/// - Several processes may open one file. Of two that change one conversation, one gets a [`Saved::Conflict`].
+/// - Several processes may open one file. Of two that change one conversation, one gets a [`WriteOutcome::Conflict`].
 /// - A change that fails leaves the old record, and the next one may succeed: nothing need be opened again.
-/// - If a commit fails so that its outcome is not certain, the answer is [`Saved::Unknown`]. Then nothing is read or
+/// - If a commit fails so that its outcome is not certain, the answer is [`WriteOutcome::Unknown`]. Then nothing is read or
 ///   written until the log has been settled and begun anew, which each further call tries first.
 /// - The engine brings the log into the file by itself. Where the file has to grow for that and the disk takes what it
 ///   cannot keep, as one does that shows more room than it has, ext4 damages the file: give it a disk with the room that
@@ -104,7 +104,7 @@ use writer::{Change, Job, Writer};
 /// - The work is done by threads of the store, so it needs no particular executor. A change that was brought to them is
 ///   carried out to its end, even if its future is dropped.
 /// - If the disk or another process keeps the threads waiting, no more than [`Options::queue`] says waits for them, and a
-///   change that has waited for longer than [`Options::patience`] is not begun.
+///   change that has waited for longer than [`Options::timeout`] is not begun.
 /// - Once the last handle is dropped, the threads finish what was brought, and close the file.
 #[derive(Clone)]
 pub struct SqliteStore {
@@ -164,7 +164,7 @@ impl fmt::Debug for SqliteStore {
 
 #[derive(Debug, Clone)]
 struct Settings {
-    patience: Duration,
+    timeout: Duration,
     readers: usize,
     queue: usize,
     /// The length of the log, in pages of 4 KiB, at which it is copied into the file.
@@ -182,7 +182,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let settings = Settings {
-            patience: Duration::from_secs(5),
+            timeout: Duration::from_secs(5),
             readers: 2,
             queue: 1024,
             checkpoint_pages: 1000,
@@ -194,11 +194,11 @@ impl Default for Options {
 }
 
 impl Options {
-    /// How long a change waits for another process that writes, or for its turn; then it is [`Saved::NotApplied`]. 5
+    /// How long a change waits for another process that writes, or for its turn; then it is [`WriteOutcome::NotApplied`]. 5
     /// seconds unless set.
     #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.settings.patience = patience;
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
         self
     }
 
@@ -319,9 +319,9 @@ impl SqliteStore {
         self.check(transaction)?;
         let saved = rows::save(transaction, record, replaces);
         match saved.map_err(|error| SaveInError::Sqlite(SqliteError::new("changing a row", error)))? {
-            Saved::Applied => Ok(()),
-            Saved::Conflict { stored } => Err(SaveInError::Conflict { stored }),
-            Saved::NotApplied(source) | Saved::Unknown(source) => {
+            WriteOutcome::Applied => Ok(()),
+            WriteOutcome::Conflict { stored } => Err(SaveInError::Conflict { stored }),
+            WriteOutcome::NotApplied(source) | WriteOutcome::Unknown(source) => {
                 Err(SaveInError::Sqlite(SqliteError { doing: "changing a row", source }))
             }
         }
@@ -347,7 +347,7 @@ impl SqliteStore {
     /// # Errors
     ///
     /// It is still not certain. The same call may be made again.
-    pub async fn settle(&self) -> Result<(), BoxError> {
+    pub async fn resolve(&self) -> Result<(), BoxError> {
         self.shared().in_doubt.store(true, Ordering::SeqCst);
         self.settled().await
     }
@@ -356,10 +356,10 @@ impl SqliteStore {
         if !self.shared().in_doubt.load(Ordering::SeqCst) {
             return Ok(());
         }
-        match self.change(Change::Settle).await {
-            Saved::Applied => Ok(()),
-            Saved::NotApplied(error) | Saved::Unknown(error) => Err(error),
-            Saved::Conflict { .. } => unreachable!("BUG: nothing was compared"),
+        match self.change(WriteRequest::Settle).await {
+            WriteOutcome::Applied => Ok(()),
+            WriteOutcome::NotApplied(error) | WriteOutcome::Unknown(error) => Err(error),
+            WriteOutcome::Conflict { .. } => unreachable!("BUG: nothing was compared"),
         }
     }
 
@@ -367,14 +367,14 @@ impl SqliteStore {
         &self.handle.shared
     }
 
-    async fn change(&self, change: Change) -> Saved {
+    async fn change(&self, change: WriteRequest) -> WriteOutcome {
         let (answer, answered) = oneshot::channel();
         let job = Job { change, answer, since: Instant::now() };
         if self.shared().changes.push(job).await.is_err() {
-            return Saved::NotApplied(SqliteError::gone().into());
+            return WriteOutcome::NotApplied(SqliteError::gone().into());
         }
         let answered = Caller::new(self.shared()).waits(answered).await;
-        answered.unwrap_or_else(|_| Saved::Unknown(SqliteError::gone().into()))
+        answered.unwrap_or_else(|_| WriteOutcome::Unknown(SqliteError::gone().into()))
     }
 
     async fn read<T: Send + 'static>(
@@ -403,7 +403,10 @@ impl<'a> Caller<'a> {
         Self(shared)
     }
 
-    async fn waits(self, mut answered: oneshot::Receiver<Saved>) -> Result<Saved, oneshot::error::RecvError> {
+    async fn waits(
+        self,
+        mut answered: oneshot::Receiver<WriteOutcome>,
+    ) -> Result<WriteOutcome, oneshot::error::RecvError> {
         // To be woken takes a good part of the time of a commit on a fast disk. One who is alone takes nothing from
         // anybody by staying awake.
         let asleep = Instant::now() + self.0.awake();
@@ -482,7 +485,7 @@ impl SqliteError {
 const PAGE: usize = 32;
 
 impl Store for SqliteStore {
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
             // By name, so that a damaged row keeps no other one from being read.
             let (mut named, mut names, mut damaged) = (None::<Vec<u8>>, 0, false);
@@ -569,11 +572,11 @@ impl Store for SqliteStore {
         })
     }
 
-    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
-        Box::pin(self.change(Change::Save { record: Box::new(record.clone()), replaces }))
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
+        Box::pin(self.change(WriteRequest::Save { record: Box::new(record.clone()), replaces }))
     }
 
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
-        Box::pin(self.change(Change::Delete { id, replaces }))
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
+        Box::pin(self.change(WriteRequest::Delete { id, replaces }))
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use stube::error::BoxError;
 use stube::record::{Record, Revision};
 use stube::runtime::{Builder, Reply, Runtime};
-use stube::store::{BoxFuture, Each, LoadError, Query, Saved, Summary};
+use stube::store::{BoxFuture, LoadError, Query, Summary, Visitor, WriteOutcome};
 use stube::{
     Action, Component, Context, ConversationId, Event, Failure, Form, Handled, MemoryStore, Next, Store, Timestamp,
     Turn, Value, View, component,
@@ -106,7 +106,7 @@ impl Faulty {
 }
 
 impl Store for Faulty {
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         self.inner.load_all(each)
     }
 
@@ -117,7 +117,7 @@ impl Store for Faulty {
         self.inner.load(id)
     }
 
-    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
         use Fault::{Conflict, NotApplied, UnknownAndNot, UnknownAndOvertaken, UnknownButApplied, UnknownForNow};
         let fault =
             self.take(&[NotApplied, Conflict, UnknownButApplied, UnknownAndNot, UnknownForNow, UnknownAndOvertaken]);
@@ -125,27 +125,27 @@ impl Store for Faulty {
         Box::pin(async move {
             match fault {
                 None => self.inner.save(record, replaces).await,
-                Some(NotApplied) => Saved::NotApplied("the disk is full".into()),
-                Some(Conflict) => Saved::Conflict { stored: None },
-                Some(UnknownAndNot) => Saved::Unknown("the line is cut".into()),
+                Some(NotApplied) => WriteOutcome::NotApplied("the disk is full".into()),
+                Some(Conflict) => WriteOutcome::Conflict { stored: None },
+                Some(UnknownAndNot) => WriteOutcome::Unknown("the line is cut".into()),
                 Some(UnknownButApplied | UnknownForNow | UnknownAndOvertaken) => {
                     let saved = self.inner.save(record, replaces).await;
-                    assert!(matches!(saved, Saved::Applied), "{saved:?}");
+                    assert!(matches!(saved, WriteOutcome::Applied), "{saved:?}");
                     if fault == Some(UnknownAndOvertaken) {
                         let deleted = self.inner.delete(record.id(), record.revision()).await;
-                        assert!(matches!(deleted, Saved::Applied), "{deleted:?}");
+                        assert!(matches!(deleted, WriteOutcome::Applied), "{deleted:?}");
                     }
                     *self.load_fails.lock().expect("no panic") = fault == Some(UnknownForNow);
-                    Saved::Unknown("the line is cut".into())
+                    WriteOutcome::Unknown("the line is cut".into())
                 }
                 Some(Fault::DeleteNotApplied) => unreachable!("it was not taken"),
             }
         })
     }
 
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         if self.take(&[Fault::DeleteNotApplied]).is_some() {
-            return Box::pin(async { Saved::NotApplied("the disk is read-only".into()) });
+            return Box::pin(async { WriteOutcome::NotApplied("the disk is read-only".into()) });
         }
         self.inner.delete(id, replaces)
     }

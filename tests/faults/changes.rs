@@ -10,7 +10,7 @@ use std::io::{IoSlice, Write};
 use stube::error::BoxError;
 use stube::kernel::{self, Outcome};
 use stube::record::{Record, Revision};
-use stube::store::Saved;
+use stube::store::WriteOutcome;
 use stube::store::sqlite::rusqlite::Connection;
 use stube::{Confirm, ConversationId, FileStore, SqliteStore, Store, Timestamp};
 
@@ -159,15 +159,15 @@ async fn change(store: &dyn Store, ids: &[ConversationId], rounds: usize, how: H
                 (None, None) => unreachable!("BUG: after nothing comes the first revision"),
             };
             match saved {
-                Saved::Applied => break new,
-                Saved::NotApplied(error) => say(&format!("not {id} {error}")),
-                Saved::Unknown(error) => {
+                WriteOutcome::Applied => break new,
+                WriteOutcome::NotApplied(error) => say(&format!("not {id} {error}")),
+                WriteOutcome::Unknown(error) => {
                     say(&format!("unknown {id} {error}"));
                     states.insert(id, None);
                 }
                 // A file that could not be opened may look like one that nobody may read.
-                Saved::Conflict { stored: None } if tries == 1 => say(&format!("kept out of {id}")),
-                Saved::Conflict { stored } => {
+                WriteOutcome::Conflict { stored: None } if tries == 1 => say(&format!("kept out of {id}")),
+                WriteOutcome::Conflict { stored } => {
                     say(&format!("conflict {id} {}", text(stored)));
                     return Err(5);
                 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use stube::error::BoxError;
 use stube::kernel::{self, Outcome};
 use stube::record::{Record, Revision, Unreadable};
-use stube::store::{BoxFuture, Each, LoadError, Saved};
+use stube::store::{BoxFuture, LoadError, Visitor, WriteOutcome};
 use stube::{Confirm, ConversationId, FileStore, SqliteStore, Store, Timestamp};
 use tokio::runtime::Runtime;
 
@@ -111,18 +111,18 @@ struct Counted {
 struct Quiet(Box<dyn Store>);
 
 impl Store for Quiet {
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
             let _ = self.0.load_all(&mut |entry| entry.into_iter().for_each(|record| each(Ok(record)))).await;
             Ok(())
         })
     }
 
-    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
         self.0.save(record, replaces)
     }
 
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         self.0.delete(id, replaces)
     }
 }
@@ -132,11 +132,11 @@ fn opened(store: impl Store + 'static, quiet: bool) -> Box<dyn Store> {
 }
 
 /// Makes one damage to a store, quiet or not, and reads it. Gives what was done, and what is to be thought of it.
-type Damages<'a> = Box<dyn FnMut(&mut Random, bool) -> (String, Verdict) + 'a>;
+type Damages<'a> = Box<dyn FnMut(&mut Random, bool) -> (String, Compatibility) + 'a>;
 
 /// What is to be thought of one damage.
 #[derive(Default)]
-struct Verdict {
+struct Compatibility {
     unopened: bool,
     reported: u64,
     shortened: bool,
@@ -221,9 +221,9 @@ async fn read_all(store: &dyn Store) -> Read {
 }
 
 /// Reads all in both ways. What is whole must be what was saved, and what is not whole must have been reported.
-async fn examine(store: &dyn Store, saved: &Records) -> (Read, Verdict) {
+async fn examine(store: &dyn Store, saved: &Records) -> (Read, Compatibility) {
     let mut read = read_all(store).await;
-    let mut verdict = Verdict { violations: std::mem::take(&mut read.violations), ..Verdict::default() };
+    let mut verdict = Compatibility { violations: std::mem::take(&mut read.violations), ..Compatibility::default() };
     let told = read.failed || !read.reported.is_empty();
     for (id, record) in &read.whole {
         if saved.get(id) != Some(record) {
@@ -247,12 +247,12 @@ async fn examine(store: &dyn Store, saved: &Records) -> (Read, Verdict) {
 }
 
 /// Damages one file of the file store. Only that conversation may be concerned, by its id, and it is left as it is.
-fn files<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool) -> (String, Verdict) + 'a {
+fn files<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool) -> (String, Compatibility) + 'a {
     let saved = all(Revision::FIRST);
     runtime.block_on(async {
         let store = FileStore::open(dir).expect("an empty directory");
         for record in saved.values() {
-            assert!(matches!(store.save(record, None).await, Saved::Applied));
+            assert!(matches!(store.save(record, None).await, WriteOutcome::Applied));
         }
     });
     move |random, quiet| {
@@ -272,7 +272,10 @@ fn files<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool
             let store = match FileStore::open(dir) {
                 Ok(store) => opened(store, quiet),
                 Err(error) => {
-                    return Verdict { violations: vec![format!("not opened: {error}")], ..Verdict::default() };
+                    return Compatibility {
+                        violations: vec![format!("not opened: {error}")],
+                        ..Compatibility::default()
+                    };
                 }
             };
             let (read, mut verdict) = examine(&*store, &saved).await;
@@ -286,11 +289,11 @@ fn files<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool
                 for replaces in [None, Some(Revision::FIRST)] {
                     let again = if replaces.is_none() { &saved[&id] } else { &next };
                     let change = store.save(again, replaces).await;
-                    if !matches!(change, Saved::Conflict { stored: None }) {
+                    if !matches!(change, WriteOutcome::Conflict { stored: None }) {
                         verdict.violations.push(format!("a save is answered by {change:?}"));
                     }
                 }
-                if !matches!(store.delete(id, Revision::FIRST).await, Saved::Conflict { stored: None }) {
+                if !matches!(store.delete(id, Revision::FIRST).await, WriteOutcome::Conflict { stored: None }) {
                     verdict.violations.push("it could be deleted".to_owned());
                 }
             }
@@ -305,14 +308,14 @@ fn files<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool
 }
 
 /// Damages the file of the SQLite store, or its log.
-fn sqlite<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool) -> (String, Verdict) + 'a {
+fn sqlite<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool) -> (String, Compatibility) + 'a {
     let file = changes::file(dir);
     let log = format!("{file}-wal");
     let saved = all(Revision::FIRST);
     let file_alone = runtime.block_on(async {
         let store = SqliteStore::open(&file).expect("an empty directory");
         for record in saved.values() {
-            assert!(matches!(store.save(record, None).await, Saved::Applied));
+            assert!(matches!(store.save(record, None).await, WriteOutcome::Applied));
         }
         let by_hand = store.connect().expect("a connection");
         by_hand.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("all is in the file");
@@ -324,7 +327,7 @@ fn sqlite<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, boo
         let store = SqliteStore::open(&file).expect("it was just there");
         for number in 0..RECORDS {
             let next = record(number, Revision::FIRST.next());
-            assert!(matches!(store.save(&next, Some(Revision::FIRST)).await, Saved::Applied));
+            assert!(matches!(store.save(&next, Some(Revision::FIRST)).await, WriteOutcome::Applied));
             let mut state = states.last().expect("there is one").clone();
             state.insert(next.id(), next);
             states.push(state);
@@ -345,13 +348,13 @@ fn sqlite<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, boo
         let verdict = runtime.block_on(async {
             let store = match SqliteStore::open(&path) {
                 Ok(store) => opened(store, quiet),
-                Err(_) => return Verdict { unopened: true, ..Verdict::default() },
+                Err(_) => return Compatibility { unopened: true, ..Compatibility::default() },
             };
             if !is_log {
                 return examine(&*store, &saved).await.1;
             }
             let read = read_all(&*store).await;
-            let mut verdict = Verdict { reported: read.reported.len() as u64, ..Verdict::default() };
+            let mut verdict = Compatibility { reported: read.reported.len() as u64, ..Compatibility::default() };
             verdict.violations = read.violations;
             match states.iter().position(|state| *state == read.whole) {
                 Some(state) => verdict.shortened = state + 1 < states.len(),

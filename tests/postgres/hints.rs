@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use stube::runtime::{Changes, Reply, Runtime};
-use stube::store::Hint;
+use stube::runtime::{Reply, Runtime, Subscription};
+use stube::store::Invalidation;
 use stube::{Event, PostgresStore};
 
 use crate::common::{self, Counter};
@@ -13,27 +13,27 @@ use crate::{Config, SHORT, open};
 /// So long that only what is heard counts.
 const NEVER: Duration = Duration::from_secs(1 << 30);
 
-async fn listening(config: &Config) -> (Runtime, Changes) {
+async fn listening(config: &Config) -> (Runtime, Subscription) {
     listening_on(open(config).await)
 }
 
-pub(crate) fn listening_on(store: PostgresStore) -> (Runtime, Changes) {
+pub(crate) fn listening_on(store: PostgresStore) -> (Runtime, Subscription) {
     let runtime = Runtime::builder().poll(NEVER).open(store).expect("it opens");
-    let changes = runtime.changes();
+    let changes = runtime.subscribe();
     (runtime, changes)
 }
 
 /// The next hint; a test does not wait without end.
-async fn next(changes: &mut Changes) -> Hint {
+async fn next(changes: &mut Subscription) -> Invalidation {
     let hint = tokio::time::timeout(Duration::from_secs(60), changes.next()).await;
     hint.expect("nothing is heard").expect("the runtime is there")
 }
 
 /// Waits until a runtime hears what the other one changes.
-pub(crate) async fn until_heard(changes: &mut Changes, other: &Runtime) {
+pub(crate) async fn until_heard(changes: &mut Subscription, other: &Runtime) {
     for _ in 0..600 {
         let id = other.start(Counter::new()).await.expect("it starts").id;
-        let heard = async { while next(changes).await != Hint::Changed(id) {} };
+        let heard = async { while next(changes).await != Invalidation::Changed(id) {} };
         // It was not listening yet, and will not hear of this one.
         if tokio::time::timeout(Duration::from_millis(100), heard).await.is_ok() {
             return;
@@ -43,7 +43,7 @@ pub(crate) async fn until_heard(changes: &mut Changes, other: &Runtime) {
 }
 
 /// Forgets what was heard so far.
-async fn silence(changes: &mut Changes) {
+async fn silence(changes: &mut Subscription) {
     while tokio::time::timeout(Duration::from_millis(100), changes.next()).await.is_ok() {}
 }
 
@@ -58,19 +58,19 @@ async fn a_process_hears_what_others_change_and_its_own_changes_once() {
     silence(&mut heard_by_one).await;
 
     let first = one.start(Counter::new()).await.expect("it starts").id;
-    while next(&mut heard_by_two).await != Hint::Changed(first) {}
+    while next(&mut heard_by_two).await != Invalidation::Changed(first) {}
     // Whatever the first one heard of itself came before this.
     assert_eq!(common::send(&two, first, Event::new("up")).await.expect("it is saved"), Reply::Applied);
     let second = two.start(Counter::new()).await.expect("it starts").id;
     let mut heard = Vec::new();
-    while heard.last() != Some(&Hint::Changed(second)) {
+    while heard.last() != Some(&Invalidation::Changed(second)) {
         heard.push(next(&mut heard_by_one).await);
     }
-    assert_eq!(heard, [Hint::Changed(first), Hint::Changed(first), Hint::Changed(second)]);
+    assert_eq!(heard, [Invalidation::Changed(first), Invalidation::Changed(first), Invalidation::Changed(second)]);
     // A delete can be heard too.
     silence(&mut heard_by_one).await;
     two.end(second).await.expect("it ends");
-    assert_eq!(next(&mut heard_by_one).await, Hint::Changed(second));
+    assert_eq!(next(&mut heard_by_one).await, Invalidation::Changed(second));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,13 +84,13 @@ async fn who_could_not_hear_for_a_while_is_told_that_anything_may_have_changed()
         silence(&mut changes).await;
         let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'stube hints'";
         assert_eq!(server.client(&config).await.execute(sql, &[]).await.expect("they are ended"), 2);
-        assert_eq!(next(&mut changes).await, Hint::Anything);
+        assert_eq!(next(&mut changes).await, Invalidation::Anything);
         until_heard(&mut changes, &two).await;
     }
     silence(&mut changes).await;
     server.kill();
     server.begin().await;
-    assert_eq!(next(&mut changes).await, Hint::Anything);
+    assert_eq!(next(&mut changes).await, Invalidation::Anything);
     until_heard(&mut changes, &two).await;
 }
 
@@ -105,7 +105,7 @@ async fn nothing_is_wrong_if_no_hint_ever_comes() {
     };
     let (one, two) = (deaf().await, deaf().await);
     let id = one.start(Counter::new()).await.expect("it starts").id;
-    let mut changes = one.changes();
+    let mut changes = one.subscribe();
     for round in 0..5 {
         let (first, second) = if round % 2 == 0 { (&one, &two) } else { (&two, &one) };
         // Both have seen the record before the last change.
@@ -113,7 +113,7 @@ async fn nothing_is_wrong_if_no_hint_ever_comes() {
         assert_eq!(common::send(second, id, common::note("second")).await.expect("it is saved"), Reply::Applied);
         assert_eq!(first.dispatch(id, turn, common::note("first")).await.expect("it is told"), Reply::Stale);
         assert_eq!(common::send(first, id, Event::new("up")).await.expect("it is saved"), Reply::Applied);
-        while next(&mut changes).await != Hint::Anything {}
+        while next(&mut changes).await != Invalidation::Anything {}
         assert!(common::open(&one, id).await.1.starts_with(&format!("{} ", 2 * round + 2)));
     }
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stube hints'";

@@ -686,7 +686,7 @@ impl Generator {
         true
     }
 
-    /// Changes a local through one of its methods, or through a reference.
+    /// Subscription a local through one of its methods, or through a reference.
     fn mutate(&mut self, depth: usize, lines: &mut Vec<String>) -> bool {
         if !self.may_change {
             return false;

@@ -153,7 +153,7 @@ pub(crate) mod inner {
 fn a_flow_stands_in_a_module() {
     let mut c = TestConversation::start(inner::deeper::names_deeper());
     assert_eq!(saved(&c), json!({"NamesPublic": {}}));
-    assert_eq!(c.front().map(stube::conversation::Instance::name), Some("ask"));
+    assert_eq!(c.front().map(stube::kernel::conversation::Instance::name), Some("ask"));
     assert!(c.record().to_string().contains("names/custom"));
     c.reload();
     c.answer::<Ask>(2);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use stube::error::BoxError;
 use stube::record::{Record, Revision};
-use stube::store::{BoxFuture, Count, Each, LoadError, Page, Query, Saved};
+use stube::store::{BoxFuture, Count, Visitor, LoadError, Page, Query, WriteOutcome};
 use stube::{ConversationId, SqliteStore, Store};
 use tokio::sync::Mutex as Turn;
 
@@ -67,7 +67,7 @@ impl Subject {
         let mut subject = Self { store: None, machine, path };
         subject.machine.show_log(vfs::LOG)?;
         // On a machine that has much to do, no change is to be late.
-        let store = SqliteStore::options().patience(Duration::from_secs(60)).open(&subject.path)?;
+        let store = SqliteStore::options().timeout(Duration::from_secs(60)).open(&subject.path)?;
         subject.machine.take_over_log(vfs::LOG);
         // As it opens, the store itself syncs the directory, so that a log that was removed stays away.
         if subject.machine.flaw != Flaw::NoDirectorySync {
@@ -113,7 +113,7 @@ impl fmt::Debug for Subject {
 }
 
 impl Store for Subject {
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         self.store().load_all(each)
     }
 
@@ -134,11 +134,11 @@ impl Store for Subject {
         self.store().count(query)
     }
 
-    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
         self.store().save(record, replaces)
     }
 
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         self.store().delete(id, replaces)
     }
 }
@@ -165,7 +165,7 @@ impl MemoryFirst {
 }
 
 impl Store for MemoryFirst {
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
             let mut memory = self.memory.lock().expect("nothing panics in here").clone();
             let mut others = |entry: Result<Record, _>| {
@@ -190,34 +190,34 @@ impl Store for MemoryFirst {
         })
     }
 
-    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
         Box::pin(async move {
             let _turn = self.turn.lock().await;
             match self.load(record.id()).await {
                 Ok(stored) if stored.as_ref().map(Record::revision) == replaces => {
                     self.remember(record.id(), Some(record.clone()));
                     let _ = self.store.save(record, replaces).await;
-                    Saved::Applied
+                    WriteOutcome::Applied
                 }
-                Ok(stored) => Saved::Conflict { stored: stored.map(|stored| stored.revision()) },
-                Err(error) => Saved::NotApplied(error.into()),
+                Ok(stored) => WriteOutcome::Conflict { stored: stored.map(|stored| stored.revision()) },
+                Err(error) => WriteOutcome::NotApplied(error.into()),
             }
         })
     }
 
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         Box::pin(async move {
             let _turn = self.turn.lock().await;
             match self.load(id).await {
                 Ok(Some(stored)) if stored.revision() != replaces => {
-                    Saved::Conflict { stored: Some(stored.revision()) }
+                    WriteOutcome::Conflict { stored: Some(stored.revision()) }
                 }
                 Ok(_) => {
                     self.remember(id, None);
                     let _ = self.store.delete(id, replaces).await;
-                    Saved::Applied
+                    WriteOutcome::Applied
                 }
-                Err(error) => Saved::NotApplied(error.into()),
+                Err(error) => WriteOutcome::NotApplied(error.into()),
             }
         })
     }
@@ -227,7 +227,7 @@ impl Store for MemoryFirst {
 struct NoRevisionCheck(SqliteStore);
 
 impl Store for NoRevisionCheck {
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         self.0.load_all(each)
     }
 
@@ -235,21 +235,21 @@ impl Store for NoRevisionCheck {
         self.0.load(id)
     }
 
-    fn save<'a>(&'a self, record: &'a Record, _: Option<Revision>) -> BoxFuture<'a, Saved> {
+    fn save<'a>(&'a self, record: &'a Record, _: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
         Box::pin(async move {
             loop {
                 let saved = match self.0.load(record.id()).await {
                     Ok(stored) => self.0.save(record, stored.map(|stored| stored.revision())).await,
-                    Err(error) => Saved::NotApplied(error.into()),
+                    Err(error) => WriteOutcome::NotApplied(error.into()),
                 };
-                if !matches!(saved, Saved::Conflict { .. }) {
+                if !matches!(saved, WriteOutcome::Conflict { .. }) {
                     return saved;
                 }
             }
         })
     }
 
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         self.0.delete(id, replaces)
     }
 }
@@ -257,15 +257,15 @@ impl Store for NoRevisionCheck {
 #[derive(Debug)]
 struct TakesUnknownForNotApplied(SqliteStore);
 
-fn not_applied(saved: Saved) -> Saved {
+fn not_applied(saved: WriteOutcome) -> WriteOutcome {
     match saved {
-        Saved::Unknown(error) => Saved::NotApplied(error),
-        Saved::Applied | Saved::NotApplied(_) | Saved::Conflict { .. } => saved,
+        WriteOutcome::Unknown(error) => WriteOutcome::NotApplied(error),
+        WriteOutcome::Applied | WriteOutcome::NotApplied(_) | WriteOutcome::Conflict { .. } => saved,
     }
 }
 
 impl Store for TakesUnknownForNotApplied {
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         self.0.load_all(each)
     }
 
@@ -273,11 +273,11 @@ impl Store for TakesUnknownForNotApplied {
         self.0.load(id)
     }
 
-    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
         Box::pin(async move { not_applied(self.0.save(record, replaces).await) })
     }
 
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         Box::pin(async move { not_applied(self.0.delete(id, replaces).await) })
     }
 }

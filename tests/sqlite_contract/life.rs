@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stube::kernel::{self, Outcome};
 use stube::record::{Record, Revision};
 use stube::store::contract::Fault;
-use stube::store::{LoadError, Query, Saved};
+use stube::store::{LoadError, Query, WriteOutcome};
 use stube::{Confirm, ConversationId, SqliteStore, Store, Timestamp};
 
 use crate::broken::{Flaw, Subject};
@@ -41,7 +41,7 @@ const FIRST_LIFE: [(u8, u64, u64); 5] = [(1, 0, 1), (2, 0, 1), (1, 1, 2), (2, 1,
 /// And the one after it.
 const SECOND_LIFE: [(u8, u64, u64); 3] = [(2, 0, 1), (1, 3, 4), (2, 1, 2)];
 
-/// Changes conversations, each until its outcome is unknown.
+/// Subscription conversations, each until its outcome is unknown.
 async fn change(store: &Subject, steps: &[(u8, u64, u64)], possible: &mut Possible) {
     for &(conversation, old, new) in steps {
         if possible[&conversation] != BTreeSet::from([old]) {
@@ -52,10 +52,10 @@ async fn change(store: &Subject, steps: &[(u8, u64, u64)], possible: &mut Possib
             _ => store.save(&record(conversation, new), Revision::from_number(old)).await,
         };
         match saved {
-            Saved::Applied => possible.insert(conversation, [new].into()),
-            Saved::NotApplied(_) => None,
-            Saved::Unknown(_) => possible.insert(conversation, [old, new].into()),
-            Saved::Conflict { stored } => panic!("{old} was stored, and now {stored:?} is"),
+            WriteOutcome::Applied => possible.insert(conversation, [new].into()),
+            WriteOutcome::NotApplied(_) => None,
+            WriteOutcome::Unknown(_) => possible.insert(conversation, [old, new].into()),
+            WriteOutcome::Conflict { stored } => panic!("{old} was stored, and now {stored:?} is"),
         };
     }
 }
@@ -230,7 +230,7 @@ fn no_power_cut_tears_a_file_that_opens_after_a_commit_that_failed() {
             laboratory.machine.fail(&[Fault::Refused(nth), Fault::CutOff(nth + 1)]);
             let saved = store.save(&record(3, 1), None).await;
             drop(store);
-            if !matches!(saved, Saved::Unknown(_)) {
+            if !matches!(saved, WriteOutcome::Unknown(_)) {
                 continue;
             }
             unsettled += 1;
@@ -263,12 +263,12 @@ fn what_another_process_loads_after_a_commit_that_failed_no_power_cut_changes() 
         let (mut unknown, mut states) = (0, 0);
         for fault in [Fault::Refused, Fault::Lost].into_iter().flat_map(|kind| (0..40).map(kind)) {
             let store = laboratory.open(Disk::with_empty_file(vfs::NAME)).expect("it opens");
-            assert!(matches!(store.save(&record(1, 1), None).await, Saved::Applied));
+            assert!(matches!(store.save(&record(1, 1), None).await, WriteOutcome::Applied));
             let other = SqliteStore::open(laboratory.path()).expect("it opens");
             laboratory.machine.fail(&[fault]);
             let saved = store.save(&record(1, 2), Some(revision(1))).await;
             laboratory.machine.fail(&[]);
-            unknown += usize::from(matches!(saved, Saved::Unknown(_)));
+            unknown += usize::from(matches!(saved, WriteOutcome::Unknown(_)));
             let loaded = other.load(id(1)).await.expect("nothing fails any more");
             let left = laboratory.machine.disk();
             drop((other, store));

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use stube::error::BoxError;
 use stube::record::{Reason, Record, Revision, Unreadable};
 use stube::store::contract::{Fault, Harness};
-use stube::store::{BoxFuture, Count, Each, LoadError, Page, Query, Saved, Store, Summary};
+use stube::store::{BoxFuture, Count, LoadError, Page, Query, Store, Summary, Visitor, WriteOutcome};
 use stube::{ConversationId, MemoryStore, Timestamp};
 use tokio::task::yield_now;
 
@@ -132,23 +132,23 @@ impl Entry {
     }
 }
 
-type Entries = BTreeMap<ConversationId, Entry>;
+type OrderedMap = BTreeMap<ConversationId, Entry>;
 
 #[derive(Debug, Default)]
 struct Server {
-    entries: Mutex<Entries>,
+    entries: Mutex<OrderedMap>,
     /// When each was changed.
     changed: Mutex<BTreeMap<ConversationId, Instant>>,
     /// What there was before the last change.
-    before: Mutex<Entries>,
+    before: Mutex<OrderedMap>,
 }
 
 impl Server {
-    fn entries(&self) -> MutexGuard<'_, Entries> {
+    fn entries(&self) -> MutexGuard<'_, OrderedMap> {
         self.entries.lock().expect("no test panics in here")
     }
 
-    fn before(&self) -> MutexGuard<'_, Entries> {
+    fn before(&self) -> MutexGuard<'_, OrderedMap> {
         self.before.lock().expect("no test panics in here")
     }
 
@@ -258,7 +258,7 @@ impl Remote {
         sent
     }
 
-    fn read<T>(&self, work: impl FnOnce(&Entries) -> T) -> Result<T, BoxError> {
+    fn read<T>(&self, work: impl FnOnce(&OrderedMap) -> T) -> Result<T, BoxError> {
         match self.send() {
             Sent::Well => Ok(work(&self.server.entries())),
             Sent::Refused | Sent::Lost | Sent::CutOff => Err("the line is cut".into()),
@@ -266,35 +266,35 @@ impl Remote {
     }
 
     /// One call that changes something.
-    fn change(&self, change: &Change) -> Saved {
+    fn change(&self, change: &Change) -> WriteOutcome {
         let sent = self.send();
         let done = match sent {
             Sent::Well | Sent::Lost => self.apply(change),
-            Sent::Refused | Sent::CutOff => Saved::NotApplied("the line is busy".into()),
+            Sent::Refused | Sent::CutOff => WriteOutcome::NotApplied("the line is busy".into()),
         };
         if sent == Sent::Well {
             self.mind().believed.remove(&change.id);
             return done;
         }
         if self.has(Flaw::AnswersBefore) {
-            return Saved::Applied;
+            return WriteOutcome::Applied;
         }
         if sent == Sent::Refused || (sent == Sent::Lost && self.has(Flaw::TakesLostForRefused)) {
-            return Saved::NotApplied("the line is busy".into());
+            return WriteOutcome::NotApplied("the line is busy".into());
         }
         if self.has(Flaw::BelievesItHasSaved) {
             self.mind().believed.extend(change.new.clone().map(|record| (record.id(), record)));
         }
-        Saved::Unknown("the line is cut".into())
+        WriteOutcome::Unknown("the line is cut".into())
     }
 
     /// What the server makes of it.
-    fn apply(&self, change: &Change) -> Saved {
+    fn apply(&self, change: &Change) -> WriteOutcome {
         let id = self.key(change.id);
         let mut entries = self.server.entries();
         let found = entries.get(&id);
         if matches!(found, Some(Entry::Damaged(_))) && !self.has(Flaw::OverwritesTheUnreadable) {
-            return Saved::Conflict { stored: None };
+            return WriteOutcome::Conflict { stored: None };
         }
         let is_known = !self.has(Flaw::KnowsOnlyTheLoaded) || self.mind().loaded.contains(&id);
         let stored = found.and_then(Entry::revision).filter(|_| is_known);
@@ -306,10 +306,10 @@ impl Remote {
             (_, _) => nothing_to_delete || stored == change.replaces,
         };
         if !fits {
-            return Saved::Conflict { stored };
+            return WriteOutcome::Conflict { stored };
         }
         if self.has(Flaw::HoldsAMillionBytes) && change.new.as_ref().is_some_and(|new| new.bytes().len() > 1_000_000) {
-            return Saved::NotApplied("it does not fit".into());
+            return WriteOutcome::NotApplied("it does not fit".into());
         }
         *self.server.before() = entries.clone();
         self.mind().loaded.insert(id);
@@ -322,16 +322,16 @@ impl Remote {
         if let (Some(Entry::Whole(old)), None) = (old, &change.new) {
             self.mind().deleted.push(old);
         }
-        Saved::Applied
+        WriteOutcome::Applied
     }
 
     /// What a store does around the one call, which for a good one is nothing.
-    async fn carry_out(&self, mut change: Change) -> Saved {
+    async fn carry_out(&self, mut change: Change) -> WriteOutcome {
         match self.flaw {
             Flaw::ComparesBefore => {
                 let stored = self.server.revision(change.id);
                 if stored != change.replaces && (change.new.is_some() || stored.is_some()) {
-                    return Saved::Conflict { stored };
+                    return WriteOutcome::Conflict { stored };
                 }
                 yield_now().await;
                 change.replaces = self.server.revision(change.id);
@@ -341,7 +341,7 @@ impl Remote {
                 let mut document = self.server.entries().clone();
                 let saved = self.change(&change);
                 yield_now().await;
-                if matches!(saved, Saved::Applied) {
+                if matches!(saved, WriteOutcome::Applied) {
                     document.remove(&change.id);
                     document.extend(change.new.map(|new| (change.id, Entry::Whole(new))));
                     *self.server.entries() = document;
@@ -399,7 +399,7 @@ fn rewritten(record: &Record) -> Record {
 }
 
 impl Store for Remote {
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
             if self.has(Flaw::WalksByPlace) {
                 for place in 0.. {
@@ -454,7 +454,7 @@ impl Store for Remote {
         })
     }
 
-    fn idle<'a>(
+    fn older_than<'a>(
         &'a self,
         query: &'a Query,
         age: Duration,
@@ -489,11 +489,11 @@ impl Store for Remote {
         })
     }
 
-    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
         Box::pin(self.carry_out(Change { id: record.id(), replaces, new: Some(record.clone()) }))
     }
 
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         Box::pin(self.carry_out(Change { id, replaces: Some(replaces), new: None }))
     }
 }

@@ -1,8 +1,8 @@
 //! The records that the suite saves. Made by hand: a store needs no conversation to keep a record.
 
-use crate::id::{ConversationId, Owner};
+use crate::model::id::{ConversationId, Owner};
+use crate::model::timestamp::Timestamp;
 use crate::record::{FORMAT, Header, MAX_BYTES, MAX_DEPTH, Record, Revision};
-use crate::timestamp::Timestamp;
 
 /// The ids that the suite uses are these. They are in another order than their numbers.
 pub(super) fn id(number: u64) -> ConversationId {
@@ -42,7 +42,7 @@ impl Draft {
             owner: None,
             due: None,
             answered: None,
-            outlived_by: None,
+            superseded_by: None,
         };
         Self { header, state: format!(r#"{{"change":{revision},"of":"{id}"}}"#) }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::BoxError;
+use crate::model::error::BoxError;
 use crate::store::contract::Promise;
 
 /// What became of a promise.

@@ -9,7 +9,7 @@
 //! 4. `fsync` of the directory: without it a power cut brings the old record back;
 //! 5. the answer.
 //!
-//! Until the rename a failure is [`Saved::NotApplied`], and the new file is removed. After it, everything is done once
+//! Until the rename a failure is [`WriteOutcome::NotApplied`], and the new file is removed. After it, everything is done once
 //! more with a whole new file, since a second `fsync` of anything that failed may answer that all is well when it is
 //! not. If that fails too the record is *unsettled*: it is there, but nobody knows for how long. It is handed out and
 //! replaced only after its visible state has gone through all the steps again.
@@ -30,11 +30,11 @@ use data_encoding::BASE32_DNSSEC;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use crate::id::ConversationId;
+use crate::model::id::ConversationId;
 use crate::record::{MAX_BYTES, Reason, Record, Revision, Unreadable};
 use crate::store::file::FileError;
 use crate::store::file::fs::{Fs, Identity, Stat};
-use crate::store::{LoadError, Saved};
+use crate::store::{LoadError, WriteOutcome};
 
 /// The records of one directory.
 pub(super) struct Records<F> {
@@ -49,7 +49,7 @@ enum Entry {
     /// Durable, as far as it was written here.
     Settled(Known),
     /// Visible, and perhaps not durable; after a delete with the bytes that were removed.
-    Unsettled(Option<Box<[u8]>>),
+    PendingUpgrade(Option<Box<[u8]>>),
 }
 
 #[derive(Clone, Copy)]
@@ -204,7 +204,7 @@ impl<F: Fs> Records<F> {
         }
     }
 
-    pub(super) fn save(&self, record: &Record, replaces: Option<Revision>) -> Saved {
+    pub(super) fn save(&self, record: &Record, replaces: Option<Revision>) -> WriteOutcome {
         let id = record.id();
         let _claim = self.in_use.claim(id);
         let known = match self.known(id, replaces.is_some()) {
@@ -213,10 +213,10 @@ impl<F: Fs> Records<F> {
         };
         let stored = known.map(|known| known.revision);
         if stored != replaces {
-            return Saved::Conflict { stored };
+            return WriteOutcome::Conflict { stored };
         }
         // Noted first, so that a panic on the way leaves a record that must be looked at and not a wrong belief.
-        let before = self.index().insert(id, Entry::Unsettled(None));
+        let before = self.index().insert(id, Entry::PendingUpgrade(None));
         let mut written = self.write(id, record.bytes(), known.map(|known| known.identity));
         if let Err(Unwritten::NotDurable(visible, _)) = written {
             written = self.write(id, record.bytes(), Some(visible)).map_err(Unwritten::at_second_try);
@@ -224,22 +224,22 @@ impl<F: Fs> Records<F> {
         match written {
             Ok(identity) => {
                 self.note(record, identity);
-                Saved::Applied
+                WriteOutcome::Applied
             }
             Err(Unwritten::Failed(error)) => {
                 self.restore(id, before);
-                Saved::NotApplied(error.into())
+                WriteOutcome::NotApplied(error.into())
             }
             Err(Unwritten::Changed) => {
                 // What is known stays what it was: only a load may make the foreign record the one to be replaced.
                 self.restore(id, before);
-                Saved::Conflict { stored: self.visible_revision(id) }
+                WriteOutcome::Conflict { stored: self.visible_revision(id) }
             }
-            Err(Unwritten::NotDurable(_, error) | Unwritten::Unsure(error)) => Saved::Unknown(error.into()),
+            Err(Unwritten::NotDurable(_, error) | Unwritten::Unsure(error)) => WriteOutcome::Unknown(error.into()),
         }
     }
 
-    pub(super) fn delete(&self, id: ConversationId, replaces: Revision) -> Saved {
+    pub(super) fn delete(&self, id: ConversationId, replaces: Revision) -> WriteOutcome {
         let _claim = self.in_use.claim(id);
         let known = match self.known(id, false) {
             Ok(known) => known,
@@ -251,33 +251,33 @@ impl<F: Fs> Records<F> {
             Ok(Found::Record(record, identity)) => {
                 let edited = known.is_some_and(|known| known.identity != identity);
                 if edited || record.revision() != replaces {
-                    return Saved::Conflict { stored: Some(record.revision()) };
+                    return WriteOutcome::Conflict { stored: Some(record.revision()) };
                 }
                 Some(record.bytes().into())
             }
-            Ok(Found::Unreadable(_)) => return Saved::Conflict { stored: None },
-            Err(error) => return Saved::NotApplied(error.into()),
+            Ok(Found::Unreadable(_)) => return WriteOutcome::Conflict { stored: None },
+            Err(error) => return WriteOutcome::NotApplied(error.into()),
         };
         let there = removed.is_some();
-        let before = self.index().insert(id, Entry::Unsettled(removed));
+        let before = self.index().insert(id, Entry::PendingUpgrade(removed));
         let begun = self.names.begin();
         if there && let Err(errno) = self.unlink(id) {
             match patiently(|| self.fs.stat(&file_name(id))) {
                 Err(Errno::NOENT) => {}
                 Ok(_) => {
                     self.restore(id, before);
-                    return Saved::NotApplied(FileError::new("removing the file", errno).into());
+                    return WriteOutcome::NotApplied(FileError::new("removing the file", errno).into());
                 }
-                Err(_) => return Saved::Unknown(FileError::new("removing the file", errno).into()),
+                Err(_) => return WriteOutcome::Unknown(FileError::new("removing the file", errno).into()),
             }
         }
         // If there was nothing: somebody else removed it, perhaps a moment ago.
         match self.names.sync(&self.fs, begun) {
             Ok(()) => {
                 self.index().remove(&id);
-                Saved::Applied
+                WriteOutcome::Applied
             }
-            Err(error) => Saved::Unknown(error.into()),
+            Err(error) => WriteOutcome::Unknown(error.into()),
         }
     }
 
@@ -308,7 +308,7 @@ impl<F: Fs> Records<F> {
         }
         match self.index().get(&id) {
             Some(Entry::Settled(known)) => return Ok(Some(*known)),
-            Some(Entry::Unsettled(_)) => unreachable!("BUG: what was settled is unsettled"),
+            Some(Entry::PendingUpgrade(_)) => unreachable!("BUG: what was settled is unsettled"),
             None if !look => return Ok(None),
             None => {}
         }
@@ -320,7 +320,7 @@ impl<F: Fs> Records<F> {
     }
 
     fn is_unsettled(&self, id: ConversationId) -> bool {
-        matches!(self.index().get(&id), Some(Entry::Unsettled(_)))
+        matches!(self.index().get(&id), Some(Entry::PendingUpgrade(_)))
     }
 
     /// Makes the visible state of a record durable, by all the steps of a save.
@@ -333,7 +333,7 @@ impl<F: Fs> Records<F> {
             }
             Found::Nothing => {
                 let removed = match self.index().get(&id) {
-                    Some(Entry::Unsettled(removed)) => removed.clone(),
+                    Some(Entry::PendingUpgrade(removed)) => removed.clone(),
                     Some(Entry::Settled(_)) | None => None,
                 };
                 self.remove_again(id, removed.as_deref())?;
@@ -493,7 +493,7 @@ enum Hindrance {
     Failed(FileError),
 }
 
-impl From<Hindrance> for Saved {
+impl From<Hindrance> for WriteOutcome {
     fn from(hindrance: Hindrance) -> Self {
         match hindrance {
             Hindrance::Unreadable => Self::Conflict { stored: None },

@@ -21,7 +21,7 @@ use crate::store::file::fs::{Fs, Identity, Stat};
 use crate::store::file::records::{Names, refuse};
 use crate::store::file::tests::broken::{Flaw, Subject};
 use crate::store::file::tests::model::{Call, Disk, Fault, Model};
-use crate::store::{LoadError, Saved, Store};
+use crate::store::{LoadError, Store, WriteOutcome};
 use crate::{ConversationId, FileStore, Timestamp};
 
 /// For each conversation, the revisions of which one must be there; `None` stands for no record.
@@ -149,19 +149,21 @@ impl<'a> Driver<'a> {
         let faults = &self.model.faults()[faults..];
         let undecidable = [Call::SyncDir, Call::Rename, Call::RenameNew, Call::Unlink];
         match saved {
-            Saved::Applied => {
+            WriteOutcome::Applied => {
                 self.applied += 1;
                 self.may_be(id, [new]);
             }
-            Saved::NotApplied(error) if faults.is_empty() => return Err(format!("{step:?} failed by itself: {error}")),
-            Saved::NotApplied(_) => self.may_be(id, [old]),
-            Saved::Conflict { stored: None } if faults.contains(&Call::Open) => self.may_be(id, [old]),
-            Saved::Conflict { stored } => {
+            WriteOutcome::NotApplied(error) if faults.is_empty() => {
+                return Err(format!("{step:?} failed by itself: {error}"));
+            }
+            WriteOutcome::NotApplied(_) => self.may_be(id, [old]),
+            WriteOutcome::Conflict { stored: None } if faults.contains(&Call::Open) => self.may_be(id, [old]),
+            WriteOutcome::Conflict { stored } => {
                 return Err(format!("{step:?} conflicts with {stored:?}, which nobody saved"));
             }
             // Both stay possible, until a load says which.
-            Saved::Unknown(_) if faults.iter().any(|call| undecidable.contains(call)) => {}
-            Saved::Unknown(error) => return Err(format!("{step:?} is unknown without need: {error}")),
+            WriteOutcome::Unknown(_) if faults.iter().any(|call| undecidable.contains(call)) => {}
+            WriteOutcome::Unknown(error) => return Err(format!("{step:?} is unknown without need: {error}")),
         }
         Ok(())
     }
@@ -377,9 +379,11 @@ fn two_writers(records: &Records, flaw: Flaw) -> Checked {
     let many = saves.len();
     for (saved, conflict) in saves {
         let stored = match saved {
-            Saved::Applied => None,
-            Saved::Conflict { stored } => stored,
-            Saved::NotApplied(error) | Saved::Unknown(error) => return Err(format!("failed by itself: {error}")),
+            WriteOutcome::Applied => None,
+            WriteOutcome::Conflict { stored } => stored,
+            WriteOutcome::NotApplied(error) | WriteOutcome::Unknown(error) => {
+                return Err(format!("failed by itself: {error}"));
+            }
         };
         if stored != conflict {
             return Err(format!("a conflict with {stored:?} instead of {conflict:?}"));
@@ -458,25 +462,28 @@ fn a_save_is_unknown_only_after_two_whole_tries_and_is_settled_by_a_load() {
         });
         let answer = store.save(saved, None);
         if failing < 2 {
-            assert!(matches!(answer, Saved::Applied), "{failing} failing: {answer:?}");
+            assert!(matches!(answer, WriteOutcome::Applied), "{failing} failing: {answer:?}");
             continue;
         }
-        assert!(matches!(answer, Saved::Unknown(_)), "{failing} failing: {answer:?}");
+        assert!(matches!(answer, WriteOutcome::Unknown(_)), "{failing} failing: {answer:?}");
         // Each further call tries to settle it, once, and does nothing else if it cannot.
         for left in (2..failing).rev() {
             match left % 3 {
                 0 => assert!(matches!(store.load(id(0)), Err(LoadError::Store(_))), "{failing} failing"),
-                1 => assert!(matches!(store.delete(id(0), Revision::FIRST), Saved::NotApplied(_)), "{failing} failing"),
+                1 => assert!(
+                    matches!(store.delete(id(0), Revision::FIRST), WriteOutcome::NotApplied(_)),
+                    "{failing} failing"
+                ),
                 _ => {
                     let answer = store.save(next, Some(Revision::FIRST));
-                    assert!(matches!(answer, Saved::NotApplied(_)), "{failing} failing: {answer:?}");
+                    assert!(matches!(answer, WriteOutcome::NotApplied(_)), "{failing} failing: {answer:?}");
                 }
             }
         }
         let found = store.load(id(0)).unwrap_or_else(|error| panic!("{failing} failing: {error}"));
         assert_eq!(found.as_ref(), Some(saved));
         assert!(!driver.model.disk().has_forgotten());
-        assert!(matches!(store.save(next, Some(Revision::FIRST)), Saved::Applied), "{failing} failing");
+        assert!(matches!(store.save(next, Some(Revision::FIRST)), WriteOutcome::Applied), "{failing} failing");
     }
 }
 
@@ -598,6 +605,6 @@ async fn no_more_calls_than_there_is_room_for_wait_on_threads_and_what_waits_wit
     }
     assert_eq!(load.await.expect("it can be read"), None, "what was given up was never begun");
     let last = record(id(7), Revision::FIRST);
-    assert!(matches!(store.save(&last, None).await, Saved::Applied));
+    assert!(matches!(store.save(&last, None).await, WriteOutcome::Applied));
     assert_eq!(store.load(id(7)).await.expect("it can be read"), Some(last));
 }

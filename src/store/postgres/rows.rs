@@ -7,12 +7,12 @@ use deadpool_postgres::ClientWrapper;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, GenericClient, Row, Statement};
 
-use crate::id::{ConversationId, Owner};
+use crate::model::id::{ConversationId, Owner};
+use crate::model::timestamp::Timestamp;
 use crate::record::{Reason, Record, Revision, Unreadable};
 use crate::store::postgres::PostgresError;
-use crate::store::postgres::writer::Change;
-use crate::store::{Count, Page, Query, Saved, Summary};
-use crate::timestamp::Timestamp;
+use crate::store::postgres::writer::WriteRequest;
+use crate::store::{Count, Page, Query, Summary, WriteOutcome};
 
 /// Whether a record is whole: its checksum, the last 75 bytes, is that of its other bytes.
 macro_rules! whole {
@@ -37,7 +37,7 @@ const UPDATE: &str = concat!(
 const DELETE: &str = concat!("DELETE FROM stube_conversation AS row WHERE id = $1 AND revision = $2 AND ", whole!());
 
 /// The statement that makes a change by itself.
-pub(super) fn statement(change: &Change) -> &'static str {
+pub(super) fn statement(change: &WriteRequest) -> &'static str {
     match (&change.record, change.replaces) {
         (Some(_), None) => INSERT,
         (Some(_), Some(_)) => UPDATE,
@@ -49,8 +49,8 @@ pub(super) fn statement(change: &Change) -> &'static str {
 pub(super) async fn change_one<C: GenericClient>(
     client: &C,
     statement: &Statement,
-    change: &Change,
-) -> Result<Saved, Error> {
+    change: &WriteRequest,
+) -> Result<WriteOutcome, Error> {
     let (id, replaces) = (change.id.to_string(), change.replaces.map(number));
     let changed = match &change.record {
         None => client.execute(statement, &[&id, &replaces]).await?,
@@ -66,20 +66,20 @@ pub(super) async fn change_one<C: GenericClient>(
         }
     };
     if changed == 1 {
-        return Ok(Saved::Applied);
+        return Ok(WriteOutcome::Applied);
     }
     let rows = client.query(LOAD, &[&vec![id]]).await?;
     Ok(not_applied(change, rows.first().map(entry).as_ref()))
 }
 
 /// What became of a change that no row was changed for.
-fn not_applied(change: &Change, stored: Option<&Result<Record, Unreadable>>) -> Saved {
+fn not_applied(change: &WriteRequest, stored: Option<&Result<Record, Unreadable>>) -> WriteOutcome {
     match (&change.record, stored) {
         // What is not there has been deleted.
-        (None, None) => Saved::Applied,
+        (None, None) => WriteOutcome::Applied,
         (_, stored) => {
             let stored = stored.and_then(|stored| stored.as_ref().ok());
-            Saved::Conflict { stored: stored.map(Record::revision) }
+            WriteOutcome::Conflict { stored: stored.map(Record::revision) }
         }
     }
 }
@@ -129,9 +129,9 @@ pub(super) const CHANGE: &str = concat!(
 pub(super) async fn change<C: GenericClient>(
     client: &C,
     statement: &Statement,
-    changes: &[&Change],
-) -> Result<Vec<Saved>, Error> {
-    let of = |change: &&Change| change.record.as_deref().map(Summary::of);
+    changes: &[&WriteRequest],
+) -> Result<Vec<WriteOutcome>, Error> {
+    let of = |change: &&WriteRequest| change.record.as_deref().map(Summary::of);
     let summaries: Vec<_> = changes.iter().map(of).collect();
     let text = |part: fn(&Summary) -> Option<&str>| -> Vec<Option<&str>> {
         summaries.iter().map(|summary| summary.as_ref().and_then(part)).collect()
@@ -157,16 +157,16 @@ pub(super) async fn change<C: GenericClient>(
         .await?;
     let applied: Vec<String> = applied.iter().map(|row| row.get(0)).collect();
     if applied.len() == changes.len() {
-        return Ok(changes.iter().map(|_| Saved::Applied).collect());
+        return Ok(changes.iter().map(|_| WriteOutcome::Applied).collect());
     }
     let others: Vec<_> = ids.iter().filter(|id| !applied.contains(id)).cloned().collect();
     // The changes have been made: what fails from here on must not hide that.
     let rows = client.query(LOAD, &[&others]).await;
     let stored = rows.map(|rows| rows.iter().map(|row| (row.get(0), entry(row))).collect::<BTreeMap<String, _>>());
     let saved = changes.iter().zip(&ids).map(|(change, id)| match &stored {
-        _ if applied.contains(id) => Saved::Applied,
+        _ if applied.contains(id) => WriteOutcome::Applied,
         Ok(stored) => not_applied(change, stored.get(id)),
-        Err(error) => Saved::NotApplied(PostgresError::new("looking at rows", error).into()),
+        Err(error) => WriteOutcome::NotApplied(PostgresError::new("looking at rows", error).into()),
     });
     Ok(saved.collect())
 }

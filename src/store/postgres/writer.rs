@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use deadpool_postgres::Pool;
 use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, oneshot};
 
-use crate::id::ConversationId;
+use crate::model::id::ConversationId;
 use crate::record::{Record, Revision, Unreadable};
-use crate::store::Saved;
+use crate::store::WriteOutcome;
 use crate::store::postgres::connect::{self, Backend, Connection};
 use crate::store::postgres::{PostgresError, rows};
 
 /// A change of one conversation.
-pub(super) struct Change {
+pub(super) struct WriteRequest {
     pub(super) id: ConversationId,
     pub(super) replaces: Option<Revision>,
     /// What is saved; `None` to delete.
@@ -27,8 +27,8 @@ pub(super) struct Change {
 
 /// A change, and who waits for what becomes of it.
 pub(super) struct Job {
-    pub(super) change: Change,
-    pub(super) answer: oneshot::Sender<Saved>,
+    pub(super) change: WriteRequest,
+    pub(super) answer: oneshot::Sender<WriteOutcome>,
 }
 
 /// How many changes are made in one statement.
@@ -121,7 +121,7 @@ impl Shared {
     }
 
     /// Says what became of a change. Whoever asked may have gone; it was made all the same.
-    fn answer(&self, job: Job, saved: Saved) {
+    fn answer(&self, job: Job, saved: WriteOutcome) {
         // First, so that the next change of this conversation finds it free.
         self.in_work().remove(&job.change.id);
         self.freed.notify_one();
@@ -142,7 +142,7 @@ async fn make(shared: &Shared, connection: &mut Option<Connection>, jobs: Vec<Jo
     for job in jobs {
         match shared.clear(job.change.id).await {
             Ok(()) => ready.push(job),
-            Err(error) => shared.answer(job, Saved::NotApplied(error.into())),
+            Err(error) => shared.answer(job, WriteOutcome::NotApplied(error.into())),
         }
     }
     if ready.is_empty() {
@@ -152,7 +152,9 @@ async fn make(shared: &Shared, connection: &mut Option<Connection>, jobs: Vec<Jo
         *connection = match connect::connect(&shared.pool).await {
             Ok(connection) => Some(connection),
             Err(error) => {
-                return ready.into_iter().for_each(|job| shared.answer(job, Saved::NotApplied(error.again().into())));
+                return ready
+                    .into_iter()
+                    .for_each(|job| shared.answer(job, WriteOutcome::NotApplied(error.again().into())));
             }
         };
     }
@@ -160,7 +162,7 @@ async fn make(shared: &Shared, connection: &mut Option<Connection>, jobs: Vec<Jo
     match attempt(shared, open, &ready).await {
         Ok(saved) => ready.into_iter().zip(saved).for_each(|(job, saved)| shared.answer(job, saved)),
         Err(Failed::Refused(error)) if ready.len() == 1 => {
-            ready.into_iter().for_each(|job| shared.answer(job, Saved::NotApplied(error.again().into())));
+            ready.into_iter().for_each(|job| shared.answer(job, WriteOutcome::NotApplied(error.again().into())));
         }
         // One of them may be the reason, so each is tried by itself.
         Err(Failed::Refused(_)) => {
@@ -185,7 +187,7 @@ enum Failed {
     Lost(PostgresError),
 }
 
-async fn attempt(shared: &Shared, connection: &Connection, jobs: &[Job]) -> Result<Vec<Saved>, Failed> {
+async fn attempt(shared: &Shared, connection: &Connection, jobs: &[Job]) -> Result<Vec<WriteOutcome>, Failed> {
     let changes: Vec<_> = jobs.iter().map(|job| &job.change).collect();
     // The server gives up first, so this is a server that cannot be heard.
     let limit = shared.timeout * 2;
@@ -224,7 +226,7 @@ async fn settle(shared: &Shared, backend: Backend, jobs: Vec<Job>, error: &Postg
     }
     for job in jobs {
         shared.in_doubt().insert(job.change.id, backend);
-        shared.answer(job, Saved::Unknown(error.again().into()));
+        shared.answer(job, WriteOutcome::Unknown(error.again().into()));
     }
 }
 
@@ -233,7 +235,7 @@ async fn look(
     backend: Backend,
     jobs: &[Job],
     error: &PostgresError,
-) -> Result<Vec<Saved>, PostgresError> {
+) -> Result<Vec<WriteOutcome>, PostgresError> {
     let connection = connect::connect(&shared.pool).await?;
     connect::end(&connection.client, backend, shared.timeout).await?;
     let ids: Vec<_> = jobs.iter().map(|job| job.change.id).collect();
@@ -243,21 +245,21 @@ async fn look(
 }
 
 /// What became of a change that nothing can become of any more, by what there is now.
-fn became(change: &Change, found: Option<&Result<Record, Unreadable>>, error: &PostgresError) -> Saved {
+fn became(change: &WriteRequest, found: Option<&Result<Record, Unreadable>>, error: &PostgresError) -> WriteOutcome {
     let stored = match found {
         Some(Ok(stored)) => Some(stored),
         None => None,
-        Some(Err(_)) => return Saved::Unknown(error.again().into()),
+        Some(Err(_)) => return WriteOutcome::Unknown(error.again().into()),
     };
     let revision = stored.map(Record::revision);
     match &change.record {
-        Some(record) if stored == Some(&**record) => Saved::Applied,
-        None if stored.is_none() => Saved::Applied,
-        _ if revision == change.replaces => Saved::NotApplied(error.again().into()),
+        Some(record) if stored == Some(&**record) => WriteOutcome::Applied,
+        None if stored.is_none() => WriteOutcome::Applied,
+        _ if revision == change.replaces => WriteOutcome::NotApplied(error.again().into()),
         // Somebody else has made the same step.
-        Some(record) if revision == Some(record.revision()) => Saved::Conflict { stored: revision },
-        None if revision.is_some() => Saved::Conflict { stored: revision },
+        Some(record) if revision == Some(record.revision()) => WriteOutcome::Conflict { stored: revision },
+        None if revision.is_some() => WriteOutcome::Conflict { stored: revision },
         // Somebody else is further, and may have come from this change or from the one before.
-        Some(_) | None => Saved::Unknown(error.again().into()),
+        Some(_) | None => WriteOutcome::Unknown(error.again().into()),
     }
 }

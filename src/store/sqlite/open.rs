@@ -114,8 +114,10 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(PathBuf, Connect
     }
 
     let sqlite = |doing| sqlite(&file, doing);
-    let mut connection = plain(&file, settings.patience)?;
-    match patiently(settings.patience, || schema::look(&connection)).map_err(sqlite("looking at its tables"))? {
+    let mut connection = plain(&file, settings.timeout)?;
+    match retry_until_timeout(settings.timeout, || schema::look(&connection))
+        .map_err(sqlite("looking at its tables"))?
+    {
         Holds::Ours(found) if found > MIGRATIONS.len() as i64 => return Err(OpenError::Newer { path: file, found }),
         Holds::Others if !settings.share => return Err(OpenError::Foreign(file)),
         Holds::Nothing | Holds::Ours(_) | Holds::Others => {}
@@ -136,15 +138,15 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(PathBuf, Connect
             Err(error) => return Err(sqlite("locking its log")(error)),
         }
     }
-    patiently(settings.patience, || schema::migrate(&mut connection, MIGRATIONS))
+    retry_until_timeout(settings.timeout, || schema::migrate(&mut connection, MIGRATIONS))
         .map_err(sqlite("making its tables"))?;
 
     // A process that was killed between write and sync may have left changes in the log that are visible now, and that
     // a power cut would take away. What is copied into the file is synced; the rest of the log, if others use it, is
     // synced here. Nobody is waited for.
-    connection.busy_timeout(Duration::ZERO).map_err(sqlite("setting its patience"))?;
+    connection.busy_timeout(Duration::ZERO).map_err(sqlite("setting its busy timeout"))?;
     let cut = cut_log(&connection).map_err(sqlite("settling its log"))?;
-    connection.busy_timeout(settings.patience).map_err(sqlite("setting its patience"))?;
+    connection.busy_timeout(settings.timeout).map_err(sqlite("setting its busy timeout"))?;
     if !cut {
         sync_log(&file, &log).map_err(system("syncing its log"))?;
     }
@@ -198,15 +200,15 @@ fn nameless(_: &Path) -> io::Result<File> {
 
 /// A further connection to a file that was opened before.
 pub(super) fn connect(file: &Path, settings: &Settings) -> Result<Connection, OpenError> {
-    let connection = plain(file, settings.patience)?;
+    let connection = plain(file, settings.timeout)?;
     set(&connection, file, settings)?;
     Ok(connection)
 }
 
-fn plain(file: &Path, patience: Duration) -> Result<Connection, OpenError> {
+fn plain(file: &Path, timeout: Duration) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(sqlite(file, "opening it"))?;
-    connection.busy_timeout(patience).map_err(sqlite(file, "setting its patience"))?;
+    connection.busy_timeout(timeout).map_err(sqlite(file, "setting its busy timeout"))?;
     match connection.is_readonly("main") {
         Ok(false) => Ok(connection),
         Ok(true) => Err(OpenError::ReadOnly(file.to_owned())),
@@ -232,7 +234,7 @@ fn set(connection: &Connection, file: &Path, settings: &Settings) -> Result<(), 
     ] {
         let failed = sqlite(file, setting);
         let update = || connection.pragma_update_and_check(None, setting, value, |_| Ok(()));
-        patiently(settings.patience, || match update() {
+        retry_until_timeout(settings.timeout, || match update() {
             Ok(()) | Err(rusqlite::Error::QueryReturnedNoRows) => Ok(()),
             Err(error) => Err(error),
         })
@@ -311,8 +313,8 @@ fn sync_log(file: &Path, log: &Path) -> io::Result<()> {
 }
 
 /// Tries again while the file is busy: for some statements the engine does not wait by itself.
-fn patiently<T>(patience: Duration, mut work: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
-    let until = Instant::now() + patience;
+fn retry_until_timeout<T>(timeout: Duration, mut work: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let until = Instant::now() + timeout;
     loop {
         match work() {
             Err(error) if is_busy(&error) && Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),

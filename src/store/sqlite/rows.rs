@@ -7,11 +7,11 @@
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ffi, named_params};
 
-use crate::id::{ConversationId, Owner};
+use crate::model::id::{ConversationId, Owner};
+use crate::model::timestamp::Timestamp;
 use crate::record::{MAX_BYTES, Reason, Record, Revision, Unreadable};
 use crate::store::sqlite::SqliteError;
-use crate::store::{Count, LoadError, Page, Query, Saved, Summary};
-use crate::timestamp::Timestamp;
+use crate::store::{Count, LoadError, Page, Query, Summary, WriteOutcome};
 
 /// A record that is too large to be one is not even read.
 const SELECT: &str = "SELECT rowid, revision, flow, state, waits_for, owner, due, touched, length(record),
@@ -38,12 +38,12 @@ pub(super) fn save(
     connection: &Connection,
     record: &Record,
     replaces: Option<Revision>,
-) -> Result<Saved, rusqlite::Error> {
+) -> Result<WriteOutcome, rusqlite::Error> {
     let row = match (find(connection, record.id())?, replaces) {
         (Found::Nothing, None) => None,
         (Found::Record(row, stored), Some(revision)) if stored.revision() == revision => Some(row),
-        (Found::Record(_, stored), _) => return Ok(Saved::Conflict { stored: Some(stored.revision()) }),
-        (Found::Nothing | Found::Unreadable(_), _) => return Ok(Saved::Conflict { stored: None }),
+        (Found::Record(_, stored), _) => return Ok(WriteOutcome::Conflict { stored: Some(stored.revision()) }),
+        (Found::Nothing | Found::Unreadable(_), _) => return Ok(WriteOutcome::Conflict { stored: None }),
     };
     let header = record.header();
     let (revision, touched) = (number(header.revision.number()), number(header.touched.as_millis()));
@@ -61,7 +61,7 @@ pub(super) fn save(
             ":record": record.bytes(),
         })?,
     };
-    Ok(Saved::Applied)
+    Ok(WriteOutcome::Applied)
 }
 
 /// Deletes the record of this id if it is of revision `replaces`, in the transaction that is open.
@@ -69,15 +69,15 @@ pub(super) fn delete(
     connection: &Connection,
     id: ConversationId,
     replaces: Revision,
-) -> Result<Saved, rusqlite::Error> {
+) -> Result<WriteOutcome, rusqlite::Error> {
     match find(connection, id)? {
-        Found::Nothing => Ok(Saved::Applied),
+        Found::Nothing => Ok(WriteOutcome::Applied),
         Found::Record(row, stored) if stored.revision() == replaces => {
             connection.prepare_cached("DELETE FROM stube_conversation WHERE rowid = ?1")?.execute([row])?;
-            Ok(Saved::Applied)
+            Ok(WriteOutcome::Applied)
         }
-        Found::Record(_, stored) => Ok(Saved::Conflict { stored: Some(stored.revision()) }),
-        Found::Unreadable(_) => Ok(Saved::Conflict { stored: None }),
+        Found::Record(_, stored) => Ok(WriteOutcome::Conflict { stored: Some(stored.revision()) }),
+        Found::Unreadable(_) => Ok(WriteOutcome::Conflict { stored: None }),
     }
 }
 

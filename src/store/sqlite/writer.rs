@@ -3,8 +3,8 @@
 //! Each change is compared and set by itself, so one that conflicts or fails leaves the others alone. What is answered
 //! follows from where a failure came:
 //!
-//! - before the commit, or if the file was busy or the disk full: nothing changed, [`Saved::NotApplied`];
-//! - by the commit, in any other way: [`Saved::Unknown`]. The log may hold a whole transaction that nobody has synced,
+//! - before the commit, or if the file was busy or the disk full: nothing changed, [`WriteOutcome::NotApplied`];
+//! - by the commit, in any other way: [`WriteOutcome::Unknown`]. The log may hold a whole transaction that nobody has synced,
 //!   and a crash now could bring it back. So the store is *in doubt*: the connection is given up, since a second `fsync`
 //!   of what failed may say that all is well when it is not, and nothing is read or written until a small transaction
 //!   of our own has been written over that place in the log and synced, and the log has been cut to nothing. That is
@@ -25,21 +25,21 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use crate::error::BoxError;
-use crate::id::ConversationId;
+use crate::model::error::BoxError;
+use crate::model::id::ConversationId;
 use crate::record::{Record, Revision};
-use crate::store::Saved;
+use crate::store::WriteOutcome;
 use crate::store::sqlite::{Shared, SqliteError, open, rows};
 
 /// A change, and who waits for its answer.
 pub(super) struct Job {
-    pub(super) change: Change,
-    pub(super) answer: oneshot::Sender<Saved>,
+    pub(super) change: WriteRequest,
+    pub(super) answer: oneshot::Sender<WriteOutcome>,
     /// When it was brought.
     pub(super) since: Instant,
 }
 
-pub(super) enum Change {
+pub(super) enum WriteRequest {
     Save {
         record: Box<Record>,
         replaces: Option<Revision>,
@@ -88,10 +88,11 @@ impl Writer {
                 return;
             }
             let begun = Instant::now();
-            let patience = self.shared.settings.patience;
+            let timeout = self.shared.settings.timeout;
             let (jobs, late): (Vec<_>, Vec<_>) =
-                taken.into_iter().partition(|job| begun.saturating_duration_since(job.since) < patience);
-            late.into_iter().for_each(|job| job.answer(Saved::NotApplied("the store has too much to do".into())));
+                taken.into_iter().partition(|job| begun.saturating_duration_since(job.since) < timeout);
+            late.into_iter()
+                .for_each(|job| job.answer(WriteOutcome::NotApplied("the store has too much to do".into())));
             let answers = self.carry_out(&jobs);
             let took = begun.elapsed();
             self.shared.took.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -104,24 +105,24 @@ impl Writer {
     }
 
     /// One answer for each job.
-    fn carry_out(&mut self, jobs: &[Job]) -> Vec<Saved> {
+    fn carry_out(&mut self, jobs: &[Job]) -> Vec<WriteOutcome> {
         match self.transact(jobs) {
             Ok(answers) => answers,
             // The engine gave up the whole transaction, perhaps because of one change.
             Err(Failure::Nothing(error)) if jobs.len() > 1 && !error.is_busy() => {
                 jobs.iter().flat_map(|job| self.carry_out(std::slice::from_ref(job))).collect()
             }
-            Err(Failure::Nothing(error)) => all(jobs, error, Saved::NotApplied),
+            Err(Failure::Nothing(error)) => all(jobs, error, WriteOutcome::NotApplied),
             Err(Failure::InDoubt(error)) => {
                 // At once, since other processes know of no doubt: what they load now, the log might take back. If this
                 // fails too, the next call tries again.
                 let _ = self.ready();
-                all(jobs, error, Saved::Unknown)
+                all(jobs, error, WriteOutcome::Unknown)
             }
         }
     }
 
-    fn transact(&mut self, jobs: &[Job]) -> Result<Vec<Saved>, Failure> {
+    fn transact(&mut self, jobs: &[Job]) -> Result<Vec<WriteOutcome>, Failure> {
         let connection = self.ready().map_err(Failure::Nothing)?;
         // Whatever panics must not take the thread with it; what was begun is rolled back.
         let done = catch_unwind(AssertUnwindSafe(|| {
@@ -131,7 +132,7 @@ impl Writer {
                     answers.push(match job.change.apply(transaction) {
                         Ok(saved) => saved,
                         Err(error) if transaction.is_autocommit() => return Err(error),
-                        Err(error) => Saved::NotApplied(SqliteError::new("changing a row", error).into()),
+                        Err(error) => WriteOutcome::NotApplied(SqliteError::new("changing a row", error).into()),
                     });
                 }
                 Ok(answers)
@@ -181,18 +182,18 @@ impl Writer {
 }
 
 impl Job {
-    fn answer(self, saved: Saved) {
+    fn answer(self, saved: WriteOutcome) {
         // Whoever waited may have given up. The change is made all the same.
         let _ = self.answer.send(saved);
     }
 }
 
-impl Change {
-    fn apply(&self, transaction: &Transaction<'_>) -> Result<Saved, rusqlite::Error> {
+impl WriteRequest {
+    fn apply(&self, transaction: &Transaction<'_>) -> Result<WriteOutcome, rusqlite::Error> {
         match self {
             Self::Save { record, replaces } => rows::save(transaction, record, *replaces),
             Self::Delete { id, replaces } => rows::delete(transaction, *id, *replaces),
-            Self::Settle => Ok(Saved::Applied),
+            Self::Settle => Ok(WriteOutcome::Applied),
         }
     }
 }
@@ -224,7 +225,7 @@ fn begin_log_anew(connection: &Connection) -> Result<(), Failure> {
     }
 }
 
-fn all(jobs: &[Job], error: SqliteError, saved: fn(BoxError) -> Saved) -> Vec<Saved> {
+fn all(jobs: &[Job], error: SqliteError, saved: fn(BoxError) -> WriteOutcome) -> Vec<WriteOutcome> {
     let error = Arc::new(error);
     jobs.iter().map(|_| saved(Arc::clone(&error).into())).collect()
 }

@@ -7,15 +7,15 @@ use std::sync::Mutex;
 
 use rustix::io::Result;
 
-use crate::error::BoxError;
-use crate::id::ConversationId;
+use crate::model::error::BoxError;
+use crate::model::id::ConversationId;
 use crate::record::{Record, Revision, Unreadable};
 use crate::store::file::FileError;
 use crate::store::file::fs::{Fs, Stat};
 use crate::store::file::records::Records;
 use crate::store::file::tests::Possible;
 use crate::store::file::tests::model::{Handle, Model};
-use crate::store::{BoxFuture, Each, LoadError, Saved, Store};
+use crate::store::{BoxFuture, LoadError, Store, Visitor, WriteOutcome};
 
 /// What is wrong with a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,20 +46,20 @@ impl Subject {
         Ok(Self { flaw, records: Records::open(fs)?, memory: Mutex::default() })
     }
 
-    pub(super) fn save(&self, record: &Record, replaces: Option<Revision>) -> Saved {
+    pub(super) fn save(&self, record: &Record, replaces: Option<Revision>) -> WriteOutcome {
         match self.flaw {
             Flaw::MemoryFirst => match self.load(record.id()) {
                 Ok(stored) if stored.as_ref().map(Record::revision) == replaces => {
                     self.remember(record.id(), Some(record.clone()));
                     let _ = self.records.save(record, replaces);
-                    Saved::Applied
+                    WriteOutcome::Applied
                 }
-                Ok(stored) => Saved::Conflict { stored: stored.map(|stored| stored.revision()) },
-                Err(error) => Saved::NotApplied(error.into()),
+                Ok(stored) => WriteOutcome::Conflict { stored: stored.map(|stored| stored.revision()) },
+                Err(error) => WriteOutcome::NotApplied(error.into()),
             },
             Flaw::NoVersionCheck => match self.records.load(record.id()) {
                 Ok(stored) => self.records.save(record, stored.map(|stored| stored.revision())),
-                Err(error) => Saved::NotApplied(error.into()),
+                Err(error) => WriteOutcome::NotApplied(error.into()),
             },
             Flaw::Nothing
             | Flaw::NoFileSync
@@ -72,18 +72,20 @@ impl Subject {
         }
     }
 
-    pub(super) fn delete(&self, id: ConversationId, replaces: Revision) -> Saved {
+    pub(super) fn delete(&self, id: ConversationId, replaces: Revision) -> WriteOutcome {
         if self.flaw != Flaw::MemoryFirst {
             return self.records.delete(id, replaces);
         }
         match self.load(id) {
-            Ok(Some(stored)) if stored.revision() != replaces => Saved::Conflict { stored: Some(stored.revision()) },
+            Ok(Some(stored)) if stored.revision() != replaces => {
+                WriteOutcome::Conflict { stored: Some(stored.revision()) }
+            }
             Ok(_) => {
                 self.remember(id, None);
                 let _ = self.records.delete(id, replaces);
-                Saved::Applied
+                WriteOutcome::Applied
             }
-            Err(error) => Saved::NotApplied(error.into()),
+            Err(error) => WriteOutcome::NotApplied(error.into()),
         }
     }
 
@@ -117,7 +119,7 @@ impl fmt::Debug for Subject {
 }
 
 impl Store for Subject {
-    fn load_all<'a>(&'a self, each: &'a mut Each<'a>) -> BoxFuture<'a, std::result::Result<(), BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, std::result::Result<(), BoxError>> {
         Box::pin(async move {
             let memory = self.memory.lock().expect("no test panics in here").clone();
             let state = Mutex::new((memory, &mut *each));
@@ -140,11 +142,11 @@ impl Store for Subject {
         Box::pin(async move { Self::load(self, id) })
     }
 
-    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, Saved> {
+    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
         Box::pin(async move { Self::save(self, record, replaces) })
     }
 
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, Saved> {
+    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         Box::pin(async move { Self::delete(self, id, replaces) })
     }
 }

@@ -3,8 +3,8 @@
 
 use rustix::io::Errno;
 
-use crate::error::BoxError;
-use crate::id::ConversationId;
+use crate::model::error::BoxError;
+use crate::model::id::ConversationId;
 use crate::store::contract::Promise::{self, *};
 use crate::store::contract::{self, Harness, Report};
 use crate::store::file::tests::Possible;

@@ -1,0 +1,8 @@
+//! Values that every other module uses: ids, timestamps, what a person is shown and sends, and errors.
+//!
+//! Nothing here reads a clock, draws randomness or does I/O.
+
+pub mod error;
+pub(crate) mod id;
+pub(crate) mod timestamp;
+pub mod view;

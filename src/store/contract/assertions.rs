@@ -1,0 +1,141 @@
+//! What a caller asks of a store, each with what it must answer.
+
+use std::collections::BTreeMap;
+
+use crate::model::id::ConversationId;
+use crate::record::{Record, Revision, Unreadable};
+use crate::store::contract::report::{Stop, must};
+use crate::store::{Page, Query, Store, WriteOutcome};
+
+/// What a store holds, and what it cannot read.
+pub(super) struct Held {
+    pub(super) records: BTreeMap<ConversationId, Record>,
+    pub(super) unreadable: Vec<Unreadable>,
+}
+
+pub(super) async fn load_all(store: &impl Store) -> Result<Held, Stop> {
+    let mut held = Held { records: BTreeMap::new(), unreadable: Vec::new() };
+    let mut twice = None;
+    let mut each = |entry| match entry {
+        Ok(record) => {
+            let record: Record = record;
+            twice = held.records.insert(record.id(), record).or(twice.take());
+        }
+        Err(unreadable) => held.unreadable.push(unreadable),
+    };
+    store.load_all(&mut each).await.map_err(Stop::failed("loading all"))?;
+    must(twice.is_none(), || format!("all were loaded, and {} twice", twice.as_ref().map(name).unwrap_or_default()))?;
+    Ok(held)
+}
+
+/// That exactly these can be loaded, together and one by one.
+pub(super) async fn holds<'a>(store: &impl Store, records: impl IntoIterator<Item = &'a Record>) -> Result<(), Stop> {
+    let held = load_all(store).await?;
+    must(held.unreadable.is_empty(), || format!("it cannot read {:?}", held.unreadable))?;
+    let mut many = 0;
+    for record in records {
+        many += 1;
+        let found = held.records.get(&record.id());
+        must(found == Some(record), || format!("all were loaded, and {}", differs(record.id(), found, Some(record))))?;
+        loads(store, record.id(), Some(record)).await?;
+    }
+    must(held.records.len() == many, || format!("{many} were saved, and {} loaded", held.records.len()))
+}
+
+pub(super) async fn load(store: &impl Store, id: ConversationId) -> Result<Option<Record>, Stop> {
+    store.load(id).await.map_err(|error| Stop::broken(format!("loading {id} failed: {error}")))
+}
+
+pub(super) async fn loads(store: &impl Store, id: ConversationId, expected: Option<&Record>) -> Result<(), Stop> {
+    let found = load(store, id).await?;
+    must(found.as_ref() == expected, || format!("it was loaded, and {}", differs(id, found.as_ref(), expected)))
+}
+
+/// In which way a record is not what it should be. Without what is in it, which is long.
+fn differs(id: ConversationId, found: Option<&Record>, expected: Option<&Record>) -> String {
+    let (stored, wanted) = (found.map(Record::revision), expected.map(Record::revision));
+    if stored == wanted {
+        return format!("{id} at {} has other bytes", text(stored));
+    }
+    format!("of {id} there is {} instead of {}", text(stored), text(wanted))
+}
+
+/// A save that must succeed.
+pub(super) async fn save(store: &impl Store, record: &Record, replaces: Option<Revision>) -> Result<(), Stop> {
+    let saved = store.save(record, replaces).await;
+    applied(saved, || format!("a save of {} over {}", name(record), text(replaces)))
+}
+
+/// A delete that must succeed.
+pub(super) async fn delete(store: &impl Store, id: ConversationId, replaces: Revision) -> Result<(), Stop> {
+    let deleted = store.delete(id, replaces).await;
+    applied(deleted, || format!("a delete of {id} at {replaces}"))
+}
+
+/// A save that must find another revision.
+pub(super) async fn save_conflicts(
+    store: &impl Store,
+    record: &Record,
+    replaces: Option<Revision>,
+    with: Option<Revision>,
+) -> Result<(), Stop> {
+    let saved = store.save(record, replaces).await;
+    conflict(saved, with, || format!("a save of {} over {}", name(record), text(replaces)))
+}
+
+/// A delete that must find another revision.
+pub(super) async fn delete_conflicts(
+    store: &impl Store,
+    id: ConversationId,
+    replaces: Revision,
+    with: Option<Revision>,
+) -> Result<(), Stop> {
+    let deleted = store.delete(id, replaces).await;
+    conflict(deleted, with, || format!("a delete of {id} at {replaces}"))
+}
+
+fn applied(saved: WriteOutcome, what: impl FnOnce() -> String) -> Result<(), Stop> {
+    must(matches!(saved, WriteOutcome::Applied), || format!("{} was answered with {saved:?}", what()))
+}
+
+fn conflict(saved: WriteOutcome, with: Option<Revision>, what: impl FnOnce() -> String) -> Result<(), Stop> {
+    let fits = matches!(saved, WriteOutcome::Conflict { stored } if stored == with);
+    must(fits, || format!("{}, where {} is stored, was answered with {saved:?}", what(), text(with)))
+}
+
+/// All pages of what matches, put together. Each is as long as it may be.
+pub(super) async fn list(store: &impl Store, query: &Query, limit: usize) -> Result<Page, Stop> {
+    let mut listed = Page::new();
+    loop {
+        let after = listed.last().map(|last| last.id);
+        let page = page(store, query, after, limit).await?;
+        let is_last = page.len() < limit;
+        // A page that does not go on would be asked for without end.
+        must(page.iter().all(|found| after.is_none_or(|after| found.id > after)), || {
+            format!("the page after {after:?} has one before it, with {query:?}")
+        })?;
+        listed.extend(page);
+        if is_last {
+            return Ok(listed);
+        }
+    }
+}
+
+pub(super) async fn page(
+    store: &impl Store,
+    query: &Query,
+    after: Option<ConversationId>,
+    limit: usize,
+) -> Result<Page, Stop> {
+    let page = store.list(query, after, limit).await.map_err(Stop::failed("listing"))?;
+    must(page.len() <= limit, || format!("a page of {limit} has {}", page.len()))?;
+    Ok(page)
+}
+
+pub(super) fn name(record: &Record) -> String {
+    format!("{} at {}", record.id(), record.revision())
+}
+
+pub(super) fn text(revision: Option<Revision>) -> String {
+    revision.map_or_else(|| "nothing".to_owned(), |revision| format!("revision {revision}"))
+}

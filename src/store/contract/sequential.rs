@@ -1,0 +1,401 @@
+//! What a store does for one caller while nothing goes wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::model::id::ConversationId;
+use crate::model::timestamp::Timestamp;
+use crate::record::{Record, Revision};
+use crate::store::contract::assertions::{
+    delete, delete_conflicts, holds, list, load_all as held, loads, page, save, save_conflicts,
+};
+use crate::store::contract::records::{Draft, NAMES, id, owners, record, revision, values};
+use crate::store::contract::report::{Checked, Stop, must};
+use crate::store::{Count, Query, Store, Summary};
+
+pub(super) async fn bytes(store: &impl Store) -> Checked {
+    let mut kept = Vec::new();
+    for (number, draft) in (0..).zip(drafts()) {
+        let first = record(id(number), Revision::FIRST);
+        let second = draft(id(number), revision(2)).seal();
+        save(store, &first, None).await?;
+        save(store, &second, Some(Revision::FIRST)).await?;
+        loads(store, second.id(), Some(&second)).await?;
+        kept.push(second);
+    }
+    holds(store, &kept).await?;
+    Ok(kept.len())
+}
+
+type Make = Box<dyn Fn(ConversationId, Revision) -> Draft + Send>;
+
+/// Every kind of state, and headers with everything in them.
+fn drafts() -> Vec<Make> {
+    let state = |(_, state): (_, String)| -> Make {
+        Box::new(move |id, revision| Draft { state: state.clone(), ..Draft::new(id, revision) })
+    };
+    let mut drafts: Vec<Make> = values().into_iter().map(state).collect();
+    for name in NAMES {
+        drafts.push(Box::new(move |id, revision| {
+            let mut draft = Draft::new(id, revision);
+            draft.header.flow = name.to_owned();
+            draft.header.state = Some(name.to_owned());
+            draft.header.waits_for = Some(name.to_owned());
+            draft
+        }));
+    }
+    for owner in owners() {
+        drafts.push(Box::new(move |id, revision| {
+            let mut draft = Draft::new(id, revision);
+            draft.header.owner = Some(owner.clone());
+            draft
+        }));
+    }
+    for millis in [0, 1, u64::from(u32::MAX), u64::MAX] {
+        drafts.push(Box::new(move |id, revision| {
+            let mut draft = Draft::new(id, revision);
+            let time = Timestamp::from_millis(millis);
+            (draft.header.created, draft.header.touched, draft.header.due) = (time, time, Some(time));
+            draft
+        }));
+    }
+    drafts.push(Box::new(|id, revision| {
+        let mut draft = Draft::new(id, revision);
+        // It has ended.
+        (draft.header.state, draft.header.waits_for) = (None, None);
+        draft
+    }));
+    drafts.push(Box::new(|id, revision| {
+        let mut draft = Draft::new(id, revision);
+        draft.header.superseded_by = Some("camera".to_owned());
+        draft.header.answered = serde_json::from_str("\"i4.0:4be1c0de2f3a9b10\"").ok();
+        draft
+    }));
+    drafts
+}
+
+pub(super) async fn largest(store: &impl Store) -> Checked {
+    let first = Draft::new(id(0), Revision::FIRST).largest();
+    let mut larger = first.clone();
+    larger.state.insert(1, 'x');
+    must(larger.bytes().is_none(), || "a record can be made that is larger than the largest".to_owned())?;
+    let (first, second) = (first.seal(), Draft::new(id(0), revision(2)).largest().seal());
+    save(store, &first, None).await?;
+    holds(store, [&first]).await?;
+    save(store, &second, Some(Revision::FIRST)).await?;
+    holds(store, [&second]).await?;
+    let small = record(id(0), revision(3));
+    save(store, &small, Some(revision(2))).await?;
+    holds(store, [&small]).await?;
+    Ok(2)
+}
+
+pub(super) async fn ids(store: &impl Store) -> Checked {
+    let near = |from: u128| (0..128).map(move |bit| from ^ (1 << bit)).chain([from]);
+    let bits: BTreeSet<u128> = near(0).chain(near(u128::MAX)).chain(near(u128::MAX / 3)).collect();
+    let ids = bits.into_iter().map(|bits| ConversationId::from_bits(bits.to_be_bytes()));
+    let records: Vec<_> = ids.map(|id| record(id, Revision::FIRST)).collect();
+    for record in &records {
+        save(store, record, None).await?;
+    }
+    holds(store, &records).await?;
+    let (gone, kept) = records.split_at(records.len() / 2);
+    for record in gone {
+        delete(store, record.id(), Revision::FIRST).await?;
+    }
+    holds(store, kept).await?;
+    Ok(records.len())
+}
+
+pub(super) async fn revisions(store: &impl Store) -> Checked {
+    let at = |number| record(id(0), revision(number));
+    save_conflicts(store, &at(2), Some(revision(1)), None).await?;
+    holds(store, []).await?;
+    save(store, &at(1), None).await?;
+    save_conflicts(store, &at(1), None, Some(revision(1))).await?;
+    save_conflicts(store, &at(3), Some(revision(2)), Some(revision(1))).await?;
+    save(store, &at(2), Some(revision(1))).await?;
+    save_conflicts(store, &at(2), Some(revision(1)), Some(revision(2))).await?;
+    save_conflicts(store, &at(1), None, Some(revision(2))).await?;
+    save_conflicts(store, &at(4), Some(revision(3)), Some(revision(2))).await?;
+    holds(store, [&at(2)]).await?;
+    save(store, &at(3), Some(revision(2))).await?;
+    holds(store, [&at(3)]).await?;
+    Ok(6)
+}
+
+pub(super) async fn large_revisions(store: &impl Store) -> Checked {
+    // Beside the ends of what other kinds of numbers hold.
+    let steps = [1, 1 << 8, 1 << 16, 1 << 24, (1 << 31) - 1, 1 << 31, 1 << 32, (1 << 53) - 1, 1 << 53].map(revision);
+    let mut before = None;
+    for (at, &now) in steps.iter().enumerate() {
+        let record = record(id(0), now);
+        save(store, &record, before).await?;
+        holds(store, [&record]).await?;
+        for &other in steps.iter().filter(|&&other| other != now) {
+            save_conflicts(store, &record, Some(other), Some(now)).await?;
+        }
+        let listed = page(store, &Query::all(), None, 1).await?;
+        must(listed.first().map(|found| found.revision) == Some(now), || format!("step {at}: it lists {listed:?}"))?;
+        before = Some(now);
+    }
+    Ok(steps.len())
+}
+
+pub(super) async fn delete_names_revision(store: &impl Store) -> Checked {
+    let second = record(id(0), revision(2));
+    save(store, &record(id(0), Revision::FIRST), None).await?;
+    save(store, &second, Some(Revision::FIRST)).await?;
+    for other in [1, 3, 1 << 32, (1 << 32) + 2] {
+        delete_conflicts(store, id(0), revision(other), Some(revision(2))).await?;
+        holds(store, [&second]).await?;
+    }
+    delete(store, id(0), revision(2)).await?;
+    holds(store, []).await?;
+    Ok(4)
+}
+
+pub(super) async fn delete_twice(store: &impl Store) -> Checked {
+    let other = record(id(1), Revision::FIRST);
+    save(store, &other, None).await?;
+    delete(store, id(0), Revision::FIRST).await?;
+    save(store, &record(id(0), Revision::FIRST), None).await?;
+    delete(store, id(0), Revision::FIRST).await?;
+    delete(store, id(0), Revision::FIRST).await?;
+    delete(store, id(0), revision(7)).await?;
+    holds(store, [&other]).await?;
+    Ok(3)
+}
+
+pub(super) async fn deleted_is_gone(store: &impl Store) -> Checked {
+    let (first, second) = (record(id(0), Revision::FIRST), record(id(0), revision(2)));
+    for _ in 0..2 {
+        save(store, &first, None).await?;
+        save(store, &second, Some(Revision::FIRST)).await?;
+        delete(store, id(0), revision(2)).await?;
+        holds(store, []).await?;
+        save_conflicts(store, &second, Some(Revision::FIRST), None).await?;
+        save_conflicts(store, &record(id(0), revision(3)), Some(revision(2)), None).await?;
+        holds(store, []).await?;
+        let listed = list(store, &Query::all(), 1).await?;
+        must(listed.is_empty(), || format!("it lists {listed:?}"))?;
+        let counted = count(store, &Query::all()).await?;
+        must(counted.is_empty(), || format!("it counts {counted:?}"))?;
+    }
+    Ok(2)
+}
+
+pub(super) async fn nothing(store: &impl Store) -> Checked {
+    holds(store, []).await?;
+    loads(store, id(0), None).await?;
+    let listed = page(store, &Query::all(), Some(id(0)), 10).await?;
+    must(listed.is_empty(), || format!("an empty store lists {listed:?}"))?;
+    let counted = count(store, &Query::all()).await?;
+    must(counted.is_empty(), || format!("an empty store counts {counted:?}"))?;
+    save(store, &record(id(1), Revision::FIRST), None).await?;
+    loads(store, id(0), None).await?;
+    Ok(5)
+}
+
+pub(super) async fn load_all(store: &impl Store) -> Checked {
+    // More than a store is likely to take at once.
+    let records: Vec<_> = (0..300).map(|number| record(id(number), Revision::FIRST)).collect();
+    for record in &records {
+        save(store, record, None).await?;
+    }
+    for _ in 0..2 {
+        holds(store, &records).await?;
+    }
+    Ok(records.len())
+}
+
+// ---- Lists and counts ---------------------------------------------------------------------------------------------
+
+/// Records that differ in what is asked for, in all kinds of ways.
+fn crowd() -> Vec<Record> {
+    let owners = owners();
+    let mut crowd = Vec::new();
+    for (number, index) in (0_u64..44).zip(0_usize..) {
+        let mut draft = Draft::new(id(number), revision(1 + number % 3));
+        let header = &mut draft.header;
+        header.flow = NAMES[index % NAMES.len()].to_owned();
+        header.state = (index % 5 > 0).then(|| NAMES[index / 3 % NAMES.len()].to_owned());
+        header.waits_for = (index % 7 > 0).then(|| NAMES[index / 5 % NAMES.len()].to_owned());
+        header.owner = (index % 4 > 0).then(|| owners[index % owners.len()].clone());
+        header.due = (index % 3 > 0).then(|| Timestamp::from_millis(1_000 * (number % 10)));
+        header.touched = Timestamp::from_millis(500 * (number % 11));
+        crowd.push(draft.seal());
+    }
+    crowd
+}
+
+async fn settle_in(store: &impl Store, crowd: &[Record]) -> Result<Vec<Summary>, Stop> {
+    for record in crowd {
+        save(store, record, None).await?;
+    }
+    let mut summaries: Vec<_> = crowd.iter().map(Summary::of).collect();
+    summaries.sort_by_key(|summary| summary.id);
+    Ok(summaries)
+}
+
+fn queries() -> Vec<Query> {
+    let mut queries = vec![Query::all(), Query::all().ended(true), Query::all().ended(false)];
+    for name in NAMES.into_iter().chain(["", "nobody", "BOOKING", "%"]) {
+        queries.push(Query::all().flow(name));
+        queries.push(Query::all().state(name));
+        queries.push(Query::all().waits_for(name));
+        queries.push(Query::all().flow(name).state(NAMES[0]));
+        queries.push(Query::all().waits_for(name).flow(NAMES[1]).ended(false));
+        queries.push(Query::all().state(name).ended(true));
+    }
+    for owner in owners() {
+        queries.push(Query::all().owner(owner.clone()));
+        queries.push(Query::all().owner(owner.clone()).ended(false).flow(NAMES[2]));
+        queries.push(Query::all().owner(owner).due_before(Timestamp::from_millis(4_000)));
+    }
+    for millis in [0, 1, 3_000, 3_001, 9_000, 9_001, u64::MAX] {
+        let time = Timestamp::from_millis(millis);
+        queries.push(Query::all().due_before(time));
+        queries.push(Query::all().touched_before(time));
+        queries.push(Query::all().due_before(time).touched_before(Timestamp::from_millis(2_500)));
+        queries.push(Query::all().due_before(time).waits_for(NAMES[3]));
+    }
+    queries
+}
+
+fn matching(query: &Query, summaries: &[Summary]) -> Vec<Summary> {
+    summaries.iter().filter(|summary| query.matches(summary)).cloned().collect()
+}
+
+pub(super) async fn pages(store: &impl Store) -> Checked {
+    let summaries = settle_in(store, &crowd()).await?;
+    let queries = queries();
+    let asked = |query: &Query, limit| format!("{query:?} in pages of {limit}");
+    for (number, query) in queries.iter().enumerate() {
+        let expected = matching(query, &summaries);
+        // Small pages of some only: a store may read all records for each page.
+        let small = (number % 8 == 0).then_some(3);
+        for limit in small.into_iter().chain([usize::MAX]) {
+            let listed = list(store, query, limit).await?;
+            must(listed == expected, || {
+                let differs = listed.iter().zip(&expected).find(|(listed, expected)| listed != expected);
+                let many = (listed.len(), expected.len());
+                format!("{}: {} instead of {}, at first {differs:?}", asked(query, limit), many.0, many.1)
+            })?;
+        }
+    }
+    for limit in [1, summaries.len() - 1, summaries.len(), summaries.len() + 1] {
+        let listed = list(store, &Query::all(), limit).await?;
+        must(listed == summaries, || format!("{}: {} of all", asked(&Query::all(), limit), listed.len()))?;
+    }
+    let none = page(store, &Query::all(), None, 0).await?;
+    must(none.is_empty(), || format!("a page of none has {none:?}"))?;
+    // After an id that is in the store, one that is not, and the last that there can be.
+    let between = summaries[20].id.bits().map(|byte| byte ^ u8::from(byte % 2 == 0));
+    for after in [summaries[20].id, ConversationId::from_bits(between), ConversationId::from_bits([0xff; 16])] {
+        let found = page(store, &Query::all(), Some(after), 5).await?;
+        let expected: Vec<_> = summaries.iter().filter(|summary| summary.id > after).take(5).cloned().collect();
+        must(found == expected, || format!("after {after} there are {found:?} instead of {expected:?}"))?;
+    }
+    Ok(queries.len())
+}
+
+pub(super) async fn pages_go_on(store: &impl Store) -> Checked {
+    let summaries = settle_in(store, &crowd()).await?;
+    let mut seen = BTreeMap::<_, usize>::new();
+    let mut changed = BTreeSet::new();
+    let mut after = None;
+    for round in 0.. {
+        let page = page(store, &Query::all(), after, 5).await?;
+        for summary in &page {
+            *seen.entry(summary.id).or_default() += 1;
+        }
+        let Some(last) = page.last() else { break };
+        must(after < Some(last.id), || format!("the page after {after:?} does not go on"))?;
+        after = Some(last.id);
+        // One that was seen and one that was not are deleted, and another is begun.
+        let later = summaries.iter().find(|summary| summary.id > last.id);
+        for gone in page.first().into_iter().chain(later) {
+            changed.insert(gone.id);
+            delete(store, gone.id, gone.revision).await?;
+        }
+        let new = record(id(1_000 + round), Revision::FIRST);
+        changed.insert(new.id());
+        save(store, &new, None).await?;
+    }
+    let unchanged: Vec<_> = summaries.iter().map(|summary| summary.id).filter(|id| !changed.contains(id)).collect();
+    for id in &unchanged {
+        let times = seen.get(id).copied().unwrap_or_default();
+        must(times == 1, || format!("{id}, which nobody changed, was listed {times} times"))?;
+    }
+    Ok(unchanged.len())
+}
+
+pub(super) async fn counts(store: &impl Store) -> Checked {
+    let summaries = settle_in(store, &crowd()).await?;
+    let queries = queries();
+    for query in &queries {
+        let mut expected = BTreeMap::<_, u64>::new();
+        for summary in matching(query, &summaries) {
+            *expected.entry((summary.flow, summary.state)).or_default() += 1;
+        }
+        let expected: Vec<_> =
+            expected.into_iter().map(|((flow, state), records)| Count { flow, state, records }).collect();
+        let counted = count(store, query).await?;
+        must(counted == expected, || format!("{query:?} counts {counted:?} instead of {expected:?}"))?;
+    }
+    let records = held(store).await?.records.len();
+    must(records == summaries.len(), || format!("{records} records are there after counting"))?;
+    Ok(queries.len())
+}
+
+async fn count(store: &impl Store, query: &Query) -> Result<Vec<Count>, Stop> {
+    store.count(query).await.map_err(Stop::failed("counting"))
+}
+
+// ---- Age ----------------------------------------------------------------------------------------------------------
+
+pub(super) async fn idle(store: &impl Store) -> Checked {
+    const DAY: Duration = Duration::from_secs(86_400);
+    // The clocks of those who save are as wrong as can be.
+    let touched = |number: u64| Timestamp::from_millis(if number.is_multiple_of(2) { 0 } else { u64::MAX });
+    let at = |number, revision| {
+        let mut draft = Draft::new(id(number), revision);
+        draft.header.touched = touched(number);
+        // One in three has ended.
+        draft.header.waits_for = draft.header.waits_for.filter(|_| !number.is_multiple_of(3));
+        draft.seal()
+    };
+    let mut crowd = Vec::new();
+    for number in 0..12 {
+        save(store, &at(number, Revision::FIRST), None).await?;
+        let last = at(number, revision(2));
+        save(store, &last, Some(Revision::FIRST)).await?;
+        crowd.push(last);
+    }
+    let mut summaries: Vec<_> = crowd.iter().map(Summary::of).collect();
+    summaries.sort_by_key(|summary| summary.id);
+    for query in [Query::all(), Query::all().ended(true), Query::all().ended(false)] {
+        let page = async |age, after, limit| {
+            let page =
+                store.older_than(&query, age, after, limit).await.map_err(Stop::failed("asking for what is idle"))?;
+            page.ok_or(Stop::NotChecked("the store has no clock of its own"))
+        };
+        for age in [DAY, Duration::MAX] {
+            let found = page(age, None, 100).await?;
+            must(found.is_empty(), || format!("what was changed just now has been idle for {age:?}: {found:?}"))?;
+        }
+        let expected = matching(&query, &summaries);
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let page = page(Duration::ZERO, after, 5).await?;
+            must(page.len() <= 5, || format!("a page of 5 has {}", page.len()))?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            found.extend(page);
+        }
+        must(found == expected, || format!("idle for no time are {found:?} instead of {expected:?}"))?;
+    }
+    Ok(crowd.len())
+}
