@@ -22,6 +22,8 @@
 //! | `shared_future` | a future that its callers may leave |
 //! | `transaction` | changes that a transaction of the host makes durable |
 //! | `retention` | what is deleted, and when |
+//! | `nonces` | the random parts of revisions |
+//! | `error` | what the runtime could not do |
 //! | `notify`, `clock`, `timeout` | subscribers, the time, and how long to wait |
 
 mod access;
@@ -30,6 +32,8 @@ mod change;
 mod clock;
 mod dispatch;
 mod entries;
+pub mod error;
+mod nonces;
 mod notify;
 mod persistence;
 mod reply;
@@ -43,22 +47,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::component::{AnyAnswer, AnyComponent, Component};
-use crate::kernel;
-use crate::model::error::{Error, ErrorKind};
+use crate::component::{AnyComponent, Component};
+use crate::model::error::BoxError;
 use crate::model::id::{ConversationId, Owner, Turn};
 use crate::model::view::Event;
-use crate::record::{Record, RecordStatus, Unreadable};
+use crate::record::{Record, RecordStatus, RevisionNonce, Unreadable};
+use crate::runtime::error::{Error, ErrorKind};
 use crate::store::{Count, MemoryStore, Page, Query, Store, Summary, count_all};
 
+pub use crate::kernel::{Input, OpenAwait, RenderedInstance};
 pub use builder::Builder;
 pub use notify::Subscription;
-pub use reply::{Question, Reply, Scan, Shown, Started};
+pub use reply::{Question, Rendered, Reply, Scan, Started};
 pub use retention::Retention;
 pub use transaction::{PendingCommit, Prepared};
 
 use access::Core;
-use dispatch::Step;
+use nonces::Nonces;
 
 /// Holds conversations over a store. A cheap handle: clones are the same runtime.
 ///
@@ -77,7 +82,7 @@ use dispatch::Step;
 /// # async fn main() -> Result<(), stube::Error> {
 /// let runtime = Runtime::open(MemoryStore::new())?;
 /// let id = runtime.start(order_it()).await?.id;
-/// let questions = runtime.questions(id).await?.waiting().expect("it waits for an answer");
+/// let questions = runtime.render(id).await?.waiting().expect("it waits for an answer");
 /// let reply = runtime.dispatch(id, questions[0].turn, Event::new("yes")).await?;
 /// assert_eq!(reply, Reply::Ended { result: "\"ordered\"".into() });
 /// # Ok(())
@@ -150,8 +155,8 @@ impl Runtime {
     /// # Errors
     ///
     /// There is no such conversation, it cannot be read, or the author's `render` panicked.
-    pub async fn questions(&self, id: ConversationId) -> Result<Shown, Error> {
-        dispatch::show(&mut self.core.enter(id).await?).await
+    pub async fn render(&self, id: ConversationId) -> Result<Rendered, Error> {
+        dispatch::render(&mut self.core.enter(id).await?).await
     }
 
     /// The result of a conversation that has ended, as JSON; `None` while it goes on.
@@ -171,7 +176,7 @@ impl Runtime {
     /// except after [`ErrorKind::Unknown`]: then sending the same event again finds out whether it was applied, unless
     /// another process has answered since.
     pub async fn dispatch(&self, id: ConversationId, turn: Turn, event: Event) -> Result<Reply, Error> {
-        self.apply(id, &mut |conversation, now| kernel::dispatch(conversation, turn, event.clone(), now)).await
+        self.apply(id, Input::event(turn, event)).await
     }
 
     /// Answers in place of the component that `turn` names, which must be a `C`.
@@ -183,15 +188,17 @@ impl Runtime {
     where
         C::Answer: Clone,
     {
-        self.apply(id, &mut move |conversation, now| {
-            kernel::answer(conversation, turn, AnyAnswer::new(value.clone()), now)
-        })
-        .await
+        self.apply(id, Input::answer(turn, value)).await
     }
 
+    /// Applies an input, of which [`dispatch`](Self::dispatch) and [`answer`](Self::answer) are the usual ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`dispatch`](Self::dispatch).
     #[tracing::instrument(name = "dispatch", level = "debug", skip_all, fields(conversation = %id))]
-    async fn apply(&self, id: ConversationId, step: &mut Step<'_>) -> Result<Reply, Error> {
-        dispatch::dispatch(&mut self.core.enter_to_change(id).await?, step).await
+    pub async fn apply(&self, id: ConversationId, input: Input) -> Result<Reply, Error> {
+        dispatch::dispatch(&mut self.core.enter_to_change(id).await?, input).await
     }
 
     /// Ends a conversation without a result, and deletes it. If there is none, that is fine.
@@ -237,7 +244,7 @@ impl Runtime {
     /// # let scratch = tempfile::tempdir()?;
     /// # let path = scratch.path().join("shop.db");
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn run(path: std::path::PathBuf) -> Result<(), stube::error::BoxError> {
+    /// # async fn run(path: std::path::PathBuf) -> Result<(), stube::BoxError> {
     /// # use stube::{Confirm, flow};
     /// # #[flow]
     /// # async fn buy() -> bool { Confirm::new("Order it?").await }
@@ -250,7 +257,7 @@ impl Runtime {
     /// let mut shop = store.connect()?;
     /// shop.execute_batch("CREATE TABLE shop_order (conversation TEXT PRIMARY KEY)")?;
     /// # let id = runtime.start(buy()).await?.id;
-    /// # let turn = runtime.questions(id).await?.waiting().expect("it waits")[0].turn;
+    /// # let turn = runtime.render(id).await?.waiting().expect("it waits")[0].turn;
     ///
     /// if let Prepared::Commit(change) = runtime.prepare(id, turn, Event::new("yes")).await? {
     ///     let transaction = shop.transaction_with_behavior(Immediate)?;
@@ -270,7 +277,7 @@ impl Runtime {
     /// # }
     /// # run(path)?;
     /// # }
-    /// # Ok::<(), stube::error::BoxError>(())
+    /// # Ok::<(), stube::BoxError>(())
     /// ```
     ///
     /// # Errors
@@ -279,8 +286,7 @@ impl Runtime {
     /// component cannot be saved.
     pub async fn prepare(&self, id: ConversationId, turn: Turn, event: Event) -> Result<Prepared<'_>, Error> {
         let access = self.core.enter_to_change(id).await?;
-        let step: &mut Step<'_> = &mut |conversation, now| kernel::dispatch(conversation, turn, event.clone(), now);
-        transaction::prepare(access, step).await
+        transaction::prepare(access, Input::event(turn, event)).await
     }
 
     /// Works out what [`start`](Self::start) or, if there is an owner, [`start_for`](Self::start_for) would save, for a
@@ -387,8 +393,13 @@ impl Runtime {
     }
 }
 
-fn not_read(error: crate::model::error::BoxError) -> Error {
+fn not_read(error: BoxError) -> Error {
     Error::general(ErrorKind::Store(error))
+}
+
+/// The random part of a revision, for tools that write records without a runtime.
+pub(crate) fn new_nonce() -> Result<RevisionNonce, Error> {
+    Nonces::default().draw().map_err(Error::general)
 }
 
 pub(crate) fn new_id() -> Result<ConversationId, Error> {

@@ -17,9 +17,9 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use stube::error::BoxError;
-use stube::record::{Record, Revision};
-use stube::runtime::{Prepared, Reply, Retention, Runtime, Shown};
+use stube::BoxError;
+use stube::record::{Reason, Record, Revision};
+use stube::runtime::{Prepared, Rendered, Reply, Retention, Runtime};
 use stube::store::{BoxFuture, LoadError, Query, Visitor, WriteOutcome};
 use stube::{
     Action, Component, Context as Cx, ConversationId, Error, ErrorKind, Event, FileStore, Form, Handled, MemoryStore,
@@ -228,7 +228,7 @@ enum Call {
     Forget,
     Migrate,
     Reap,
-    Questions,
+    Render,
     Result,
     Pages,
     Shutdown,
@@ -287,7 +287,7 @@ fn calls() -> Vec<(At, Call, Seen, Seen)> {
         ]);
     }
     for (place, seen) in [(At::Desk, desk()), (At::Line, line()), (At::OnlyLine, line()), (At::Ended, over())] {
-        all.extend([Questions, Result, Pages, Shutdown].map(|call| (place, call, seen.clone(), seen.clone())));
+        all.extend([Render, Result, Pages, Shutdown].map(|call| (place, call, seen.clone(), seen.clone())));
     }
     all
 }
@@ -346,9 +346,9 @@ impl Case {
         }
         let mut turn = "i1.0".parse().expect("a turn");
         if let Some(id) = id
-            && let Shown::Questions(questions) = runtime.questions(id).await.expect("it is there")
+            && let Rendered::Open(instance) = runtime.render(id).await.expect("it is there")
         {
-            turn = questions[0].turn;
+            turn = instance.turn;
         }
         Self { store, runtime, now, id: Mutex::new(id), turn }
     }
@@ -385,7 +385,7 @@ impl Case {
                 self.now.fetch_add(60_000, Ordering::SeqCst);
                 return runtime.reap(Duration::from_secs(30)).await.map(|gone| gone.contains(&id()));
             }
-            Call::Questions => drop(runtime.questions(id()).await?),
+            Call::Render => drop(runtime.render(id()).await?),
             Call::Result => drop(runtime.result(id()).await?),
             Call::Pages => {
                 drop(runtime.list(&Query::all(), None, 10).await?);
@@ -417,16 +417,11 @@ impl Case {
         let mut seen = None;
         // A change of which nobody knew is asked for again.
         for _ in 0..3 {
-            seen = match runtime.questions(id).await {
-                Ok(Shown::Questions(questions)) => {
-                    let text = questions[0].view.form().expect("a form").text.join(" ");
-                    Some(Seen::Open(text))
-                }
-                Ok(Shown::Ended(result)) => Some(Seen::Ended(result)),
+            seen = match runtime.render(id).await {
+                Ok(Rendered::Open(instance)) => Some(Seen::Open(instance.view.form().expect("a form").text.join(" "))),
+                Ok(Rendered::Ended(result)) => Some(Seen::Ended(result)),
                 Err(Error { kind: ErrorKind::NotFound, .. }) => Some(Seen::Gone),
-                Err(Error { kind: ErrorKind::Unreadable(why), .. }) if why.contains("went on in memory") => {
-                    Some(Seen::Superseded)
-                }
+                Err(Error { kind: ErrorKind::Unreadable(Reason::SupersededInMemory(_)), .. }) => Some(Seen::Superseded),
                 Err(Error { kind: ErrorKind::Store(_), .. }) => continue,
                 Err(error) => return Err(format!("it cannot be shown: {error}")),
             };

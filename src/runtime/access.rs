@@ -13,14 +13,15 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::Handle;
 
-use crate::kernel;
-use crate::model::error::{BoxError, Error, ErrorKind};
+use crate::kernel::{self, Input};
+use crate::model::error::BoxError;
 use crate::model::id::ConversationId;
 use crate::model::timestamp::Timestamp;
-use crate::record::Record;
+use crate::record::{Ancestry, Record};
 use crate::runtime::change::{After, Before, Change, FollowUp, InMemory, PendingChange};
 use crate::runtime::clock::Clock;
 use crate::runtime::entries::{AtCapacity, Entries, EntryGuard};
+use crate::runtime::error::{Error, ErrorKind};
 use crate::runtime::notify::Notifier;
 use crate::runtime::persistence::{Persistence, Resolution, Write, no_answer};
 use crate::runtime::retention::Retention;
@@ -193,17 +194,22 @@ impl<'a> Access<'a> {
         let Some(record) = self.core.persistence.load(id).await? else { return Ok(None) };
         let known = self.entry.known();
         let stored = record.revision();
-        match known.seen {
-            Some(seen) if seen > stored => {
-                let numbers = (seen.number(), stored.number());
-                tracing::error!(conversation = %id, seen = numbers.0, stored = numbers.1, "the store has gone back");
-                Err(Error::new(id, ErrorKind::WentBack { seen, stored }))
+        match known.seen.map(|seen| (seen, record.lineage().relation_to(seen))) {
+            Some((seen, Ancestry::WentBack)) => {
+                tracing::error!(conversation = %id, %seen, %stored, "the store has gone back");
+                return Err(Error::new(id, ErrorKind::WentBack { seen, stored }));
             }
-            Some(_) | None => {
-                known.seen = Some(stored);
-                Ok(Some(record))
+            Some((seen, Ancestry::Unconfirmed)) => {
+                // Said once, because what is stored now is seen from here on.
+                tracing::warn!(
+                    conversation = %id, %seen, %stored,
+                    "its history is not confirmed: too many changes by other processes since it was last seen"
+                );
             }
+            Some((_, Ancestry::Same | Ancestry::Descends)) | None => {}
         }
+        known.seen = Some(stored);
+        Ok(Some(record))
     }
 
     /// The record that was saved or read last, of a store that other processes may change too. An event may be tried on
@@ -325,10 +331,10 @@ impl<'a> Access<'a> {
                 let header = record.header();
                 tracing::debug!(
                     conversation = %id,
-                    revision = header.revision.number(),
+                    revision = record.revision().number(),
                     flow = %header.flow,
                     state = header.state.as_deref(),
-                    waits_for = header.waits_for.as_deref(),
+                    waits_for = header.waits_for(),
                     bytes = record.bytes().len(),
                     "saved"
                 );
@@ -347,7 +353,8 @@ impl<'a> Access<'a> {
             Before::Decoded(conversation) => *conversation,
             Before::InMemory(in_memory) => in_memory.conversation,
         };
-        drop(kernel::end(conversation, self.now()));
+        // The record is gone already: a `stop` that fails cannot hold it back.
+        drop(kernel::apply(conversation, Input::end(), self.now()));
     }
 
     /// Brings a conversation in memory back to where it was.

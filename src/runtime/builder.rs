@@ -6,13 +6,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::component::registry;
-use crate::model::error::{Error, ErrorKind};
 use crate::model::timestamp::Timestamp;
 use crate::record::WriteFor;
 use crate::runtime::Runtime;
 use crate::runtime::access::Core;
 use crate::runtime::clock::Clock;
 use crate::runtime::entries::{Entries, Limits};
+use crate::runtime::error::{Error, ErrorKind};
+use crate::runtime::nonces::Nonces;
 use crate::runtime::notify::Notifier;
 use crate::runtime::persistence::Persistence;
 use crate::runtime::retention::Retention;
@@ -124,7 +125,13 @@ impl Builder {
         let is_exclusive = store.is_exclusive();
         let core = Arc::new(Core {
             entries: Entries::new(Limits { in_flight: max_in_flight, known: MAX_KNOWN, record_bytes: cache_bytes }),
-            persistence: Persistence { store: Arc::new(store), is_exclusive, timeout, write_for },
+            persistence: Persistence {
+                store: Arc::new(store),
+                is_exclusive,
+                timeout,
+                write_for,
+                nonces: Nonces::default(),
+            },
             clock,
             notifier: Notifier::new((!is_exclusive).then_some(poll)),
             retention,

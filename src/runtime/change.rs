@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use crate::kernel::conversation::{Conversation, Instance};
-use crate::model::error::{Error, ErrorKind};
 use crate::model::id::ConversationId;
-use crate::record::{Checkpoint, Record, Revision};
+use crate::record::{Checkpoint, Lineage, Record, Revision};
+use crate::runtime::error::{Error, ErrorKind};
 use crate::runtime::persistence::{Resolution, Write};
 use crate::runtime::shared_future::SharedFuture;
 
@@ -46,8 +46,8 @@ pub(super) enum After {
 /// state that is marked as such.
 pub(super) struct InMemory {
     pub(super) conversation: Conversation,
-    /// The revision of the marked record, if there is one.
-    pub(super) revision: Option<Revision>,
+    /// The lineage of the marked record, if there is one.
+    pub(super) lineage: Option<Lineage>,
 }
 
 /// What brings a conversation in memory back to where it was before a step.
@@ -55,15 +55,15 @@ pub(super) struct Undo {
     pub(super) checkpoint: Checkpoint,
     /// Every instance that was there then, wherever it is now.
     pub(super) leftovers: Vec<Instance>,
-    pub(super) revision: Option<Revision>,
+    pub(super) lineage: Option<Lineage>,
 }
 
 impl Undo {
     /// The conversation as it was.
     pub(super) fn restore(self, id: ConversationId) -> Result<Box<InMemory>, Error> {
         let restored = self.checkpoint.restore(self.leftovers);
-        let conversation = restored.map_err(|reason| Error::new(id, ErrorKind::Unreadable(reason.to_string())))?;
-        Ok(Box::new(InMemory { conversation, revision: self.revision }))
+        let conversation = restored.map_err(|reason| Error::new(id, ErrorKind::Unreadable(reason)))?;
+        Ok(Box::new(InMemory { conversation, lineage: self.lineage }))
     }
 }
 

@@ -7,23 +7,21 @@
 use std::sync::Arc;
 
 use crate::component::AnyComponent;
-use crate::kernel::conversation::{Conversation, Instance};
-use crate::kernel::{self, Cause, Outcome, Rejected};
-use crate::model::error::{Error, ErrorKind, Failure};
+use crate::kernel::conversation::Conversation;
+use crate::kernel::{self, Cause, Input, Progress, RenderedInstance};
+use crate::model::error::Failure;
 use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
-use crate::record::{Checkpoint, EncodeError, Reason, Record, RecordStatus, Revision, Stored};
+use crate::record::{Checkpoint, Lineage, Reason, Record, RecordStatus, Revision, Stored};
 use crate::runtime::access::Access;
 use crate::runtime::change::{After, Before, Change, InMemory, Undo};
+use crate::runtime::error::{Error, ErrorKind};
 use crate::runtime::persistence::{Write, result_of};
-use crate::runtime::reply::{Question, Reply, Shown, Started};
+use crate::runtime::reply::{Rendered, Reply, Started};
 use crate::runtime::retention::Retention;
 
 /// How often an event is run again on a state that another process has saved meanwhile.
 const CONFLICT_RETRIES: usize = 3;
-
-/// One step of the kernel. It has no side effects, so it may be made more than once.
-pub(super) type Step<'s> = dyn FnMut(Conversation, Timestamp) -> Result<Outcome, Rejected> + Send + 's;
 
 /// What an event comes to.
 #[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
@@ -39,8 +37,8 @@ enum Replaced<'a> {
     Nothing,
     /// This record.
     Record(&'a Record),
-    /// A conversation in memory, as it was before the step, over a marked record of this revision, if there is one.
-    InMemory(Checkpoint, Option<Revision>),
+    /// A conversation in memory, as it was before the step, over a marked record of this lineage, if there is one.
+    InMemory(Checkpoint, Option<Lineage>),
 }
 
 // ---- Start --------------------------------------------------------------------------------------------------------
@@ -52,8 +50,8 @@ pub(super) fn plan_start(
     owner: Option<Owner>,
 ) -> Result<Change, Error> {
     let id = access.id();
-    let outcome = kernel::start(id, root, access.now()).map_err(|rejected| failed(id, rejected.cause))?;
-    change(access, Replaced::Nothing, outcome.of_owner(owner))
+    let outcome = kernel::start(id, root, owner, access.now()).map_err(|rejected| failed(id, rejected.cause))?;
+    change(access, Replaced::Nothing, outcome.progress)
 }
 
 /// Starts a conversation.
@@ -71,13 +69,14 @@ pub(super) async fn start(
 // ---- One event ----------------------------------------------------------------------------------------------------
 
 /// Carries out one event.
-pub(super) async fn dispatch(access: &mut Access<'_>, step: &mut Step<'_>) -> Result<Reply, Error> {
+pub(super) async fn dispatch(access: &mut Access<'_>, input: Input) -> Result<Reply, Error> {
     if let Some(in_memory) = access.take_in_memory() {
-        let plan = plan_in_memory(access, in_memory, step)?;
+        let plan = plan_in_memory(access, in_memory, &input)?;
         return carry_out(access, plan).await;
     }
     if let Some(record) = access.optimistic_read() {
-        let reply = match plan(access, &record, step) {
+        let plan = plan(access, &record, &input);
+        let reply = match plan {
             Ok(plan) => carry_out(access, plan).await,
             Err(error) => Err(error),
         };
@@ -91,7 +90,7 @@ pub(super) async fn dispatch(access: &mut Access<'_>, step: &mut Step<'_>) -> Re
     }
     for _ in 0..CONFLICT_RETRIES {
         let record = access.load().await?;
-        let plan = plan(access, &record, step)?;
+        let plan = plan(access, &record, &input)?;
         match carry_out(access, plan).await {
             Err(Error { kind: ErrorKind::Conflict, .. }) => {}
             done => return done,
@@ -101,33 +100,38 @@ pub(super) async fn dispatch(access: &mut Access<'_>, step: &mut Step<'_>) -> Re
 }
 
 /// What an event makes of the conversation that this record holds.
-pub(super) fn plan(access: &mut Access<'_>, record: &Record, step: &mut Step<'_>) -> Result<Plan, Error> {
+pub(super) fn plan(access: &mut Access<'_>, record: &Record, input: &Input) -> Result<Plan, Error> {
     let id = access.id();
-    let Stored::Conversation(conversation) = decode(access, record)? else { return Ok(Plan::Reply(Reply::Stale)) };
+    let conversation = match decode(access, record)? {
+        Stored::Conversation(conversation) => conversation,
+        Stored::Ended(ended) => {
+            return reply_to(id, kernel::apply_to_ended(&ended.receipts, input)).map(Plan::Reply);
+        }
+    };
     let now = access.now();
     let conversation = wake(access, conversation, now)?;
-    match step(conversation, now) {
-        Ok(outcome) => change(access, Replaced::Record(record), outcome).map(Plan::Change),
+    match kernel::apply(conversation, input.clone(), now) {
+        Ok(outcome) => change(access, Replaced::Record(record), outcome.progress).map(Plan::Change),
         Err(rejected) => reply_to(id, rejected.cause).map(Plan::Reply),
     }
 }
 
 /// What an event makes of a conversation that is in memory only. If nothing comes of it, the conversation is back there.
-fn plan_in_memory(access: &mut Access<'_>, in_memory: Box<InMemory>, step: &mut Step<'_>) -> Result<Plan, Error> {
+fn plan_in_memory(access: &mut Access<'_>, in_memory: Box<InMemory>, input: &Input) -> Result<Plan, Error> {
     let id = access.id();
     let checkpoint = match Checkpoint::take(&in_memory.conversation) {
         Ok(checkpoint) => checkpoint,
         Err(error) => {
             access.put_in_memory(in_memory);
-            return Err(not_savable(id, &error));
+            return Err(Error::new(id, ErrorKind::NotSavable(error)));
         }
     };
-    let InMemory { conversation, revision } = *in_memory;
-    match step(conversation, access.now()) {
-        Ok(outcome) => change(access, Replaced::InMemory(checkpoint, revision), outcome).map(Plan::Change),
+    let InMemory { conversation, lineage } = *in_memory;
+    match kernel::apply(conversation, input.clone(), access.now()) {
+        Ok(outcome) => change(access, Replaced::InMemory(checkpoint, lineage), outcome.progress).map(Plan::Change),
         Err(rejected) => {
             let leftovers = rejected.leftovers;
-            access.bring_back(Before::Stepped(Box::new(Undo { checkpoint, leftovers, revision })))?;
+            access.bring_back(Before::Stepped(Box::new(Undo { checkpoint, leftovers, lineage })))?;
             reply_to(id, rejected.cause).map(Plan::Reply)
         }
     }
@@ -184,45 +188,45 @@ impl EndedRecord {
 
 // ---- From an outcome to a change ----------------------------------------------------------------------------------
 
-/// The change that makes an outcome durable, or lets it go on in memory. If there is none, a conversation that was in
+/// The change that makes a new state durable, or lets it go on in memory. If there is none, a conversation that was in
 /// memory is back there.
-fn change(access: &mut Access<'_>, replaced: Replaced<'_>, outcome: Outcome) -> Result<Change, Error> {
-    let id = access.id();
-    let outcome = match outcome {
-        Outcome::Waits(conversation) => match conversation.transient() {
-            Some(component) => return change_in_memory(id, &replaced, conversation, component),
-            None => Outcome::Waits(conversation),
+fn change(access: &mut Access<'_>, replaced: Replaced<'_>, progress: Progress) -> Result<Change, Error> {
+    let progress = match progress {
+        Progress::Waits(conversation) => match conversation.transient() {
+            Some(component) => return change_in_memory(access, &replaced, conversation, component),
+            None => Progress::Waits(conversation),
         },
-        ended @ Outcome::Ended(_) => ended,
+        ended @ Progress::Ended(_) => ended,
     };
-    let revision = match &replaced {
+    let lineage = match &replaced {
         Replaced::Nothing => None,
-        Replaced::Record(record) => Some(record.revision()),
-        Replaced::InMemory(_, revision) => *revision,
+        Replaced::Record(record) => Some(record.lineage()),
+        Replaced::InMemory(_, lineage) => *lineage,
     };
-    let encoded = access.core.persistence.encode(&outcome, next(revision));
+    let encoded = access.core.persistence.encode(&progress, lineage);
     let before = match replaced {
         Replaced::Nothing | Replaced::Record(_) => Before::Stored,
-        Replaced::InMemory(checkpoint, revision) => {
-            Before::Stepped(Box::new(Undo { checkpoint, leftovers: outcome.into_leftovers(), revision }))
+        Replaced::InMemory(checkpoint, lineage) => {
+            Before::Stepped(Box::new(Undo { checkpoint, leftovers: progress.into_leftovers(), lineage }))
         }
     };
     match encoded {
-        Ok(record) => Ok(Change { before, ..Change::save(record, revision) }),
-        Err(error) => {
+        Ok(record) => Ok(Change { before, ..Change::save(record, lineage.map(|lineage| lineage.revision())) }),
+        Err(kind) => {
             access.bring_back(before)?;
-            Err(not_savable(id, &error))
+            Err(access.error(kind))
         }
     }
 }
 
 /// The change with which a conversation goes on in memory. Its last durable record is marked, once.
 fn change_in_memory(
-    id: ConversationId,
+    access: &Access<'_>,
     replaced: &Replaced<'_>,
     conversation: Conversation,
     component: &'static str,
 ) -> Result<Change, Error> {
+    let id = access.id();
     let warn = || {
         tracing::warn!(
             conversation = %id,
@@ -230,42 +234,39 @@ fn change_in_memory(
             "not saved: the component is transient, and the conversation goes on in memory until it is gone"
         );
     };
-    let (write, revision) = match replaced {
-        Replaced::InMemory(_, revision) => (Write::Nothing, *revision),
+    let (write, lineage) = match replaced {
+        Replaced::InMemory(_, lineage) => (Write::Nothing, *lineage),
         Replaced::Nothing => {
             warn();
             (Write::Nothing, None)
         }
         Replaced::Record(record) => {
             warn();
-            let marked = record.superseded_in_memory(component).map_err(|error| not_savable(id, &error))?;
-            let revision = marked.revision();
-            (Write::Save { record: Arc::new(marked), replaces: Some(record.revision()) }, Some(revision))
+            let marked = access.core.persistence.supersede(record, component);
+            let marked = marked.map_err(|kind| access.error(kind))?;
+            let lineage = marked.lineage();
+            (Write::Save { record: Arc::new(marked), replaces: Some(record.revision()) }, Some(lineage))
         }
     };
-    let after = After::InMemory(Box::new(InMemory { conversation, revision }));
+    let after = After::InMemory(Box::new(InMemory { conversation, lineage }));
     Ok(Change { write, before: Before::Stored, after })
-}
-
-fn next(revision: Option<Revision>) -> Revision {
-    revision.map_or(Revision::FIRST, Revision::next)
 }
 
 // ---- Other calls --------------------------------------------------------------------------------------------------
 
 /// What the conversation shows.
-pub(super) async fn show(access: &mut Access<'_>) -> Result<Shown, Error> {
+pub(super) async fn render(access: &mut Access<'_>) -> Result<Rendered, Error> {
     let now = access.now();
     if let Some(in_memory) = access.in_memory() {
-        return questions(&in_memory.conversation, now).map(Shown::Questions);
+        return tree(&in_memory.conversation, now).map(Rendered::Open);
     }
     let record = access.load().await?;
     match decode(access, &record)? {
-        Stored::Ended(result) => Ok(Shown::Ended(result)),
+        Stored::Ended(ended) => Ok(Rendered::Ended(ended.json)),
         Stored::Conversation(conversation) => {
             // Woken to be shown only: what it changes is kept when an event is dispatched.
             let conversation = wake(access, conversation, now)?;
-            questions(&conversation, now).map(Shown::Questions)
+            tree(&conversation, now).map(Rendered::Open)
         }
     }
 }
@@ -277,7 +278,7 @@ pub(super) async fn result(access: &mut Access<'_>) -> Result<Option<String>, Er
     }
     let record = access.load().await?;
     match decode(access, &record)? {
-        Stored::Ended(result) => Ok(Some(result)),
+        Stored::Ended(ended) => Ok(Some(ended.json)),
         Stored::Conversation(_) => Ok(None),
     }
 }
@@ -287,7 +288,10 @@ pub(super) async fn end(access: &mut Access<'_>) -> Result<(), Error> {
     let id = access.id();
     let change = match access.take_in_memory() {
         Some(in_memory) => {
-            let write = in_memory.revision.map_or(Write::Nothing, |revision| Write::Delete { id, revision });
+            let write = match &in_memory.lineage {
+                Some(lineage) => Write::Delete { id, revision: lineage.revision() },
+                None => Write::Nothing,
+            };
             Change { write, before: Before::InMemory(in_memory), after: After::Gone }
         }
         None => {
@@ -325,18 +329,21 @@ pub(super) async fn forget(access: &mut Access<'_>) -> Result<(), Error> {
 pub(super) async fn migrate(access: &mut Access<'_>) -> Result<RecordStatus, Error> {
     let id = access.id();
     let record = access.load().await?;
-    let status = record.fits().map_err(|reason| unreadable(id, &reason))?;
-    if status == RecordStatus::Same {
+    let (stored, status) = decode_record(&record)?;
+    let Stored::Conversation(conversation) = stored else { return Ok(status) };
+    if status == RecordStatus::Current {
         return Ok(status);
     }
-    let Stored::Conversation(conversation) = decode_pending(&record)? else { return Ok(status) };
-    let outcome = match conversation.is_settled() {
-        true => Outcome::Waits(conversation),
-        false => kernel::apply_upgrades(conversation, access.now()).map_err(|rejected| failed(id, rejected.cause))?,
+    let progress = match conversation.is_upgraded() {
+        true => Progress::Waits(conversation),
+        false => {
+            let upgraded = kernel::apply_upgrades(conversation, access.now());
+            upgraded.map_err(|rejected| failed(id, rejected.cause))?.progress
+        }
     };
-    let encoded = access.core.persistence.encode(&outcome, record.revision().next());
-    drop(outcome);
-    let written = encoded.map_err(|error| not_savable(id, &error))?;
+    let encoded = access.core.persistence.encode(&progress, Some(record.lineage()));
+    drop(progress);
+    let written = encoded.map_err(|kind| access.error(kind))?;
     access.commit(Change::save(written, Some(record.revision()))).await?;
     Ok(status)
 }
@@ -351,17 +358,17 @@ async fn load_if_any(access: &mut Access<'_>) -> Result<Option<Arc<Record>>, Err
 
 // ---- Decoding -----------------------------------------------------------------------------------------------------
 
-/// What a record holds, with the upgrades that a conversation of an earlier version has pending.
+/// What a record holds, with the upgrades applied that a conversation of an earlier version has pending.
 fn decode(access: &mut Access<'_>, record: &Record) -> Result<Stored, Error> {
     let id = record.id();
-    match decode_pending(record)? {
-        Stored::Conversation(conversation) if !conversation.is_settled() => {
+    match decode_record(record)?.0 {
+        Stored::Conversation(conversation) if !conversation.is_upgraded() => {
             let upgraded = kernel::apply_upgrades(conversation, access.now());
-            match upgraded.map_err(|rejected| failed(id, rejected.cause))? {
-                Outcome::Waits(conversation) => Ok(Stored::Conversation(conversation)),
-                Outcome::Ended(ended) => {
-                    let ended = Record::encode_ended(&ended, record.revision().next());
-                    decode_pending(&ended.map_err(|error| not_savable(id, &error))?)
+            match upgraded.map_err(|rejected| failed(id, rejected.cause))?.progress {
+                Progress::Waits(conversation) => Ok(Stored::Conversation(conversation)),
+                ended @ Progress::Ended(_) => {
+                    let ended = access.core.persistence.encode(&ended, Some(record.lineage()));
+                    Ok(decode_record(&ended.map_err(|kind| access.error(kind))?)?.0)
                 }
             }
         }
@@ -369,13 +376,13 @@ fn decode(access: &mut Access<'_>, record: &Record) -> Result<Stored, Error> {
     }
 }
 
-/// What a record holds.
-fn decode_pending(record: &Record) -> Result<Stored, Error> {
-    record.decode().map_err(|reason| {
+/// What a record holds, as it is.
+fn decode_record(record: &Record) -> Result<(Stored, RecordStatus), Error> {
+    record.decode_with_status().map_err(|reason| {
         if let Reason::SupersededInMemory(_) = reason {
             tracing::debug!(conversation = %record.id(), "an older state is not served");
         }
-        unreadable(record.id(), &reason)
+        Error::new(record.id(), ErrorKind::Unreadable(reason))
     })
 }
 
@@ -387,12 +394,8 @@ fn wake(access: &mut Access<'_>, conversation: Conversation, now: Timestamp) -> 
     kernel::wakeup(conversation, now).map_err(|rejected| failed(access.id(), rejected.cause))
 }
 
-fn questions(conversation: &Conversation, now: Timestamp) -> Result<Vec<Question>, Error> {
-    let question = |instance: &Instance| {
-        let view = kernel::view(conversation, instance, now).map_err(|cause| failed(conversation.id(), cause))?;
-        Ok(Question { turn: instance.turn(), component: instance.name().to_owned(), view })
-    };
-    conversation.in_front().into_iter().map(question).collect()
+fn tree(conversation: &Conversation, now: Timestamp) -> Result<RenderedInstance, Error> {
+    kernel::render(conversation, now).map_err(|cause| failed(conversation.id(), cause))
 }
 
 // ---- Errors -------------------------------------------------------------------------------------------------------
@@ -419,12 +422,4 @@ fn failed(id: ConversationId, cause: Cause) -> Error {
         Cause::Repeated | Cause::Stale => ("?", None, Failure::message("the question is not open any more")),
     };
     Error::new(id, ErrorKind::Failed { component: component.to_owned(), instance, failure })
-}
-
-fn unreadable(id: ConversationId, reason: &Reason) -> Error {
-    Error::new(id, ErrorKind::Unreadable(reason.to_string()))
-}
-
-fn not_savable(id: ConversationId, error: &EncodeError) -> Error {
-    Error::new(id, ErrorKind::NotSavable(error.to_string()))
 }

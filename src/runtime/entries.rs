@@ -357,7 +357,8 @@ mod tests {
 
     use super::*;
     use crate::component::Component;
-    use crate::kernel::{self, Outcome};
+    use crate::kernel;
+    use crate::record::Lineage;
     use crate::{Info, Timestamp};
 
     const KNOWN: usize = 1_000;
@@ -375,10 +376,8 @@ mod tests {
     }
 
     fn record(n: u8, root: impl Component) -> Arc<Record> {
-        let Ok(Outcome::Waits(conversation)) = kernel::start(id(n), Box::new(root), Timestamp::EPOCH) else {
-            panic!("it waits")
-        };
-        Arc::new(Record::encode(&conversation, Revision::FIRST).expect("it can be saved"))
+        let outcome = kernel::start(id(n), Box::new(root), None, Timestamp::EPOCH).expect("it waits");
+        Arc::new(Record::encode(&outcome.progress, Lineage::for_test(1)).expect("it can be saved"))
     }
 
     async fn keep(entries: &Entries, record: &Arc<Record>) {
@@ -436,10 +435,10 @@ mod tests {
         let mut first = entries.lock(id(1)).await.expect("there is room");
         let mut second = Box::pin(entries.lock(id(1)));
         assert!(poll(second.as_mut()).is_pending());
-        first.known().seen = Some(Revision::FIRST);
+        first.known().seen = Some(Revision::for_test(1));
         drop(first);
-        assert_eq!(second.await.expect("there was room").known().seen, Some(Revision::FIRST));
-        assert_eq!(entries.lock(id(1)).await.expect("there is room").known().seen, Some(Revision::FIRST));
+        assert_eq!(second.await.expect("there was room").known().seen, Some(Revision::for_test(1)));
+        assert_eq!(entries.lock(id(1)).await.expect("there is room").known().seen, Some(Revision::for_test(1)));
         assert!(entries.table().entries.peek(&id(1)).expect("it is known").work.is_none());
     }
 

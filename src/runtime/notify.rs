@@ -46,7 +46,7 @@ impl Notifier {
 /// A stream of the conversations that may have changed, for whatever shows them: a page that several people look at, or
 /// one whose conversation another process may change. From [`Runtime::subscribe`](crate::runtime::Runtime::subscribe).
 ///
-/// A notification is a hint: read what the conversation [shows](crate::runtime::Runtime::questions) now. One change may be
+/// A notification is a hint: read what the conversation [shows](crate::runtime::Runtime::render) now. One change may be
 /// notified more than once, and several as one.
 #[derive(Debug)]
 pub struct Subscription {
@@ -108,7 +108,7 @@ mod tests {
         let mut changes = runtime.subscribe();
         let id = runtime.start(Confirm::new("Order it?")).await.expect("it starts").id;
         assert_eq!(changes.next().await, Some(Invalidation::Changed(id)));
-        let questions = runtime.questions(id).await.expect("it can be read").waiting().expect("it waits");
+        let questions = runtime.render(id).await.expect("it can be read").waiting().expect("it waits");
         let _ = runtime.dispatch(id, questions[0].turn, Event::new("yes")).await.expect("it is saved");
         // The result is saved, and then deleted.
         assert_eq!(changes.next().await, Some(Invalidation::Changed(id)));

@@ -9,10 +9,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::kernel::Outcome;
-use crate::model::error::{BoxError, Error, ErrorKind};
-use crate::model::id::{ConversationId, Revision};
-use crate::record::{EncodeError, Record, Stored, WriteFor};
+use crate::kernel::Progress;
+use crate::model::error::BoxError;
+use crate::model::id::ConversationId;
+use crate::record::{Lineage, Record, Revision, Stored, StoredResult, WriteFor};
+use crate::runtime::error::{Error, ErrorKind};
+use crate::runtime::nonces::Nonces;
 use crate::runtime::timeout::with_timeout;
 use crate::store::{BoxFuture, LoadError, Store, WriteOutcome};
 
@@ -24,6 +26,7 @@ pub(super) struct Persistence {
     pub(super) timeout: Duration,
     /// Which releases can read what is written.
     pub(super) write_for: WriteFor,
+    pub(super) nonces: Nonces,
 }
 
 /// What a store is asked to write.
@@ -48,12 +51,16 @@ pub(super) enum Resolution {
 }
 
 impl Persistence {
-    /// The record of an outcome.
-    pub(super) fn encode(&self, outcome: &Outcome, revision: Revision) -> Result<Record, EncodeError> {
-        match outcome {
-            Outcome::Waits(conversation) => Record::encode_for(self.write_for, conversation, revision),
-            Outcome::Ended(ended) => Record::encode_ended(ended, revision),
-        }
+    /// The record of a state, as the successor of `before`.
+    pub(super) fn encode(&self, progress: &Progress, before: Option<Lineage>) -> Result<Record, ErrorKind> {
+        let nonce = self.nonces.draw()?;
+        let lineage = before.map_or_else(|| Lineage::first(nonce), |before| before.next(nonce));
+        Record::encode_for(self.write_for, progress, lineage).map_err(ErrorKind::NotSavable)
+    }
+
+    /// The same state as in this record, marked as superseded by what goes on in memory with `component`.
+    pub(super) fn supersede(&self, record: &Record, component: &str) -> Result<Record, ErrorKind> {
+        record.superseded_in_memory(component, self.nonces.draw()?).map_err(ErrorKind::NotSavable)
     }
 
     /// Begins a write when it is first polled.
@@ -99,7 +106,7 @@ impl Persistence {
     pub(super) async fn load(&self, id: ConversationId) -> Result<Option<Record>, Error> {
         let kind = match with_timeout(self.timeout, (*self.store).load(id)).await {
             Some(Ok(record)) => return Ok(record),
-            Some(Err(LoadError::Unreadable(unreadable))) => ErrorKind::Unreadable(unreadable.reason.to_string()),
+            Some(Err(LoadError::Unreadable(unreadable))) => ErrorKind::Unreadable(unreadable.reason),
             Some(Err(LoadError::Store(error))) => ErrorKind::Store(error),
             None => ErrorKind::Store(no_answer()),
         };
@@ -115,7 +122,7 @@ impl Persistence {
 /// The result that the record of an ended conversation holds, as JSON; `None` if it goes on.
 pub(super) fn result_of(record: &Record) -> Option<String> {
     match record.has_ended().then(|| record.decode()) {
-        Some(Ok(Stored::Ended(result))) => Some(result),
+        Some(Ok(Stored::Ended(StoredResult { json, .. }))) => Some(json),
         Some(_) => unreachable!("BUG: the record of an ended conversation holds its result"),
         None => None,
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::kernel::RenderedInstance;
 use crate::model::id::{ConversationId, Turn};
 use crate::model::view::View;
 use crate::record::Unreadable;
@@ -21,8 +22,8 @@ pub struct Started {
 /// What became of an event that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// It was applied, and the new state is durable. [`Runtime::questions`](crate::runtime::Runtime::questions) gives what
-    /// is asked now.
+    /// It was applied, and the new state is durable. [`Runtime::render`](crate::runtime::Runtime::render) gives what is
+    /// asked now.
     Applied,
     /// It was applied, and the conversation has ended. The result is durable, or was until it was handed out here.
     Ended {
@@ -42,21 +43,32 @@ pub enum Reply {
 
 /// What a conversation shows.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Shown {
-    /// What is in front, the outermost first.
-    Questions(Vec<Question>),
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
+pub enum Rendered {
+    /// The tree of what is in front.
+    Open(RenderedInstance),
     /// It has ended with this result, as JSON.
     Ended(String),
 }
 
-impl Shown {
-    /// What waits for an answer; `None` if the conversation has ended.
+impl Rendered {
+    /// What waits for an answer, the outermost first; `None` if the conversation has ended.
     pub fn waiting(self) -> Option<Vec<Question>> {
         match self {
-            Self::Questions(questions) => Some(questions),
+            Self::Open(instance) => {
+                let mut questions = Vec::new();
+                flatten(instance, &mut questions);
+                Some(questions)
+            }
             Self::Ended(_) => None,
         }
     }
+}
+
+fn flatten(instance: RenderedInstance, questions: &mut Vec<Question>) {
+    let RenderedInstance { turn, component, view, slots, .. } = instance;
+    questions.push(Question { turn, component, view });
+    slots.into_iter().for_each(|(_, child)| flatten(child, questions));
 }
 
 /// One instance in front, and what it shows.

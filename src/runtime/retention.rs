@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::error::{Error, ErrorKind};
 use crate::model::id::ConversationId;
 use crate::model::timestamp::Timestamp;
 use crate::runtime::access::Core;
 use crate::runtime::dispatch::deletion;
+use crate::runtime::error::{Error, ErrorKind};
 use crate::store::{Page, Query, Summary};
 
 /// How long the record of a conversation that has ended is kept, with its result.
@@ -136,5 +136,5 @@ fn last_change(age: Duration, now: Timestamp) -> Option<Timestamp> {
 fn is_over(summary: &Summary, age: Duration, now: Timestamp) -> bool {
     let unchanged = now.since(summary.touched);
     // What changes in this very moment is not idle, and a clock that was set back shows everything in its future.
-    unchanged >= age && (summary.waits_for.is_none() || unchanged > Duration::ZERO)
+    unchanged >= age && (summary.has_ended() || unchanged > Duration::ZERO)
 }

@@ -4,12 +4,14 @@
 //! host puts the record into its own transaction, which a store offers, commits, and then says what became of it. From
 //! there the change goes the way of every other one.
 
-use crate::model::error::{Error, ErrorKind};
+use crate::kernel::Input;
+use crate::kernel::conversation::Conversation;
 use crate::model::id::ConversationId;
 use crate::record::{Record, Revision};
 use crate::runtime::access::Access;
 use crate::runtime::change::{After, Change};
-use crate::runtime::dispatch::{EndedRecord, Plan, Step, acknowledge, plan};
+use crate::runtime::dispatch::{EndedRecord, Plan, acknowledge, plan};
+use crate::runtime::error::{Error, ErrorKind};
 use crate::runtime::persistence::{Resolution, Write, compare};
 use crate::runtime::reply::Reply;
 
@@ -38,12 +40,13 @@ impl std::fmt::Debug for PendingCommit<'_> {
 }
 
 /// Plans an event for a transaction.
-pub(super) async fn prepare<'a>(mut access: Access<'a>, step: &mut Step<'_>) -> Result<Prepared<'a>, Error> {
-    if access.in_memory().is_some() {
-        return Err(in_memory(access.id()));
+pub(super) async fn prepare<'a>(mut access: Access<'a>, input: Input) -> Result<Prepared<'a>, Error> {
+    if let Some(in_memory) = access.in_memory() {
+        let conversation = &in_memory.conversation;
+        return Err(in_memory_only(conversation));
     }
     let record = access.load().await?;
-    match plan(&mut access, &record, step)? {
+    match plan(&mut access, &record, &input)? {
         Plan::Reply(reply) => Ok(Prepared::Reply(reply)),
         Plan::Change(change) => PendingCommit::new(access, change).map(Prepared::Commit),
     }
@@ -54,8 +57,8 @@ impl<'a> PendingCommit<'a> {
     ///
     /// The conversation goes on in memory.
     pub(super) fn new(mut access: Access<'a>, change: Change) -> Result<Self, Error> {
-        if let After::InMemory(_) = change.after {
-            return Err(in_memory(access.id()));
+        if let After::InMemory(in_memory) = &change.after {
+            return Err(in_memory_only(&in_memory.conversation));
         }
         // Until the host says so, nobody knows what is durable.
         access.forget_record();
@@ -116,7 +119,8 @@ impl<'a> PendingCommit<'a> {
     }
 }
 
-fn in_memory(id: ConversationId) -> Error {
-    let why = "a component cannot be saved, so the conversation goes on in memory, where no transaction reaches it";
-    Error::new(id, ErrorKind::NotSavable(why.to_owned()))
+fn in_memory_only(conversation: &Conversation) -> Error {
+    let component = conversation.transient().unwrap_or("?").to_owned();
+    let what = "no transaction reaches it there";
+    Error::new(conversation.id(), ErrorKind::InMemoryOnly { component, what })
 }
