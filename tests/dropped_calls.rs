@@ -5,480 +5,24 @@
 //! every view of the conversation must agree: it is as before the call or as after it, whole, and the call sent again makes
 //! it as after it, once.
 
+#[path = "dropped_calls/case.rs"]
+mod case;
 mod common;
+#[path = "dropped_calls/late.rs"]
+mod late;
+#[path = "dropped_calls/slow.rs"]
+mod slow;
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
 
-use data_encoding::HEXLOWER;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use stube::BoxError;
-use stube::record::{Reason, Record, Revision};
-use stube::runtime::{Prepared, Rendered, Reply, Retention, Runtime};
-use stube::store::{BoxFuture, LoadError, Query, Visitor, WriteOutcome};
-use stube::{
-    Action, Component, Context as Cx, ConversationId, Error, ErrorKind, Event, FileStore, Form, Handled, MemoryStore,
-    Next, Store, Timestamp, Turn, View, component,
-};
+use stube::{Error, ErrorKind, FileStore, MemoryStore, Store};
 
-// ---- Conversations ------------------------------------------------------------------------------------------------
-
-/// Counts, and calls a line in between.
-#[derive(Debug, Serialize, Deserialize)]
-struct Desk {
-    total: u64,
-}
-
-#[component(was = "old_desk")]
-impl Component for Desk {
-    type Answer = u64;
-
-    fn render(&self, _cx: &Cx) -> View {
-        Form::text(format!("desk {}", self.total)).action(Action::new("add")).into()
-    }
-
-    fn handle(&mut self, event: Event, _cx: &Cx) -> Handled<Self> {
-        match event.action.as_str() {
-            "add" => self.total += 1,
-            "call" => return Ok(Next::call(Line { said: 0 }, Self::on_line)),
-            _ => return Ok(Next::answer(self.total)),
-        }
-        Ok(Next::stay())
-    }
-
-    #[resume]
-    fn on_line(&mut self, said: u64, _cx: &Cx) -> Handled<Self> {
-        self.total += said;
-        Ok(Next::stay())
-    }
-}
-
-/// Cannot be saved: as long as it is there, the conversation goes on in memory.
-struct Line {
-    said: u64,
-}
-
-#[component(transient)]
-impl Component for Line {
-    type Answer = u64;
-
-    fn render(&self, _cx: &Cx) -> View {
-        Form::text(format!("line {}", self.said)).action(Action::new("say")).into()
-    }
-
-    fn handle(&mut self, event: Event, _cx: &Cx) -> Handled<Self> {
-        match event.action.as_str() {
-            "say" => self.said += 1,
-            "end" => return Ok(Next::end()),
-            _ => return Ok(Next::answer(self.said)),
-        }
-        Ok(Next::stay())
-    }
-}
-
-// ---- A store that takes its time ----------------------------------------------------------------------------------
-
-/// How a change of the slow store ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Applied,
-    NotApplied,
-    UnknownButApplied,
-    UnknownAndNot,
-    /// Unknown, and the load that would tell fails once.
-    UnknownForNow,
-    /// A lie: applied, and answered as if it were not. No store may do this.
-    AppliedAndDenied,
-}
-
-/// Any store, of which each call needs so many polls more, and does its work in between.
-#[derive(Debug, Clone)]
-struct Slow {
-    inner: Arc<dyn Store>,
-    is_exclusive: bool,
-    polls_before: usize,
-    polls_after: usize,
-    fate: Fate,
-    /// Whether the fate applies. It does not while the conversation is made ready, and not after the dropped call.
-    has_fate: Arc<AtomicUsize>,
-    load_fails: Arc<AtomicUsize>,
-}
-
-impl Slow {
-    fn fate(&self) -> Fate {
-        let has_fate = self.has_fate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        if has_fate.is_ok() { self.fate } else { Fate::Applied }
-    }
-
-    async fn change(&self, work: BoxFuture<'_, WriteOutcome>) -> WriteOutcome {
-        let fate = self.fate();
-        polls(self.polls_before).await;
-        let outcome = match fate {
-            Fate::NotApplied => WriteOutcome::NotApplied("the disk is full".into()),
-            Fate::UnknownAndNot => WriteOutcome::Unknown("the line is cut".into()),
-            Fate::Applied => work.await,
-            Fate::UnknownButApplied | Fate::UnknownForNow | Fate::AppliedAndDenied => match work.await {
-                WriteOutcome::Applied if fate == Fate::AppliedAndDenied => WriteOutcome::NotApplied("no".into()),
-                WriteOutcome::Applied => {
-                    self.load_fails.store(usize::from(fate == Fate::UnknownForNow), Ordering::SeqCst);
-                    WriteOutcome::Unknown("the line is cut".into())
-                }
-                other => other,
-            },
-        };
-        polls(self.polls_after).await;
-        outcome
-    }
-}
-
-impl Store for Slow {
-    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
-        Box::pin(async move {
-            polls(self.polls_before).await;
-            self.inner.load_all(each).await
-        })
-    }
-
-    fn load(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<Record>, LoadError>> {
-        Box::pin(async move {
-            polls(self.polls_before).await;
-            if self.load_fails.swap(0, Ordering::SeqCst) > 0 {
-                return Err(LoadError::Store("the line is cut".into()));
-            }
-            self.inner.load(id).await
-        })
-    }
-
-    fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
-        Box::pin(self.change(self.inner.save(record, replaces)))
-    }
-
-    fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
-        Box::pin(self.change(self.inner.delete(id, replaces)))
-    }
-
-    fn is_exclusive(&self) -> bool {
-        self.is_exclusive
-    }
-}
-
-/// Is ready at the poll after so many.
-async fn polls(mut left: usize) {
-    poll_fn(|cx| {
-        if left == 0 {
-            return Poll::Ready(());
-        }
-        left -= 1;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// What comes of a future that is dropped after so many polls; `None` if it was.
-async fn dropped_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
-    let mut left = polls;
-    let mut future = Box::pin(future);
-    poll_fn(move |cx| {
-        let polled = match left {
-            0 => Poll::Pending,
-            _ => future.as_mut().poll(cx),
-        };
-        left = left.saturating_sub(1);
-        match polled {
-            Poll::Ready(value) => Poll::Ready(Some(value)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
-// ---- What is called, and what must have become of it ----------------------------------------------------------------
-
-/// Where a conversation is when the call comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
-    /// There is none.
-    Nowhere,
-    /// At the desk: `desk 1`.
-    Desk,
-    /// At the desk, in a record of an earlier version.
-    OldDesk,
-    /// On a line that the desk has called: `line 1`, over a marked record.
-    Line,
-    /// On a line that it began with: `line 1`, without a record.
-    OnlyLine,
-    /// Over, with 1.
-    Ended,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Call {
-    StartDesk,
-    StartLine,
-    Event(&'static str),
-    Answer,
-    End,
-    Forget,
-    Migrate,
-    Reap,
-    Render,
-    Result,
-    Pages,
-    Shutdown,
-    /// A transaction of the host's that is committed, and the runtime hears of it.
-    Commit,
-    /// The same, and nobody knows whether it was committed.
-    Resolve,
-}
-
-/// A conversation as a call shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Seen {
-    Open(String),
-    Ended(String),
-    Gone,
-    /// An older state than what was in the memory of another process.
-    Superseded,
-}
-
-fn at(text: &str) -> Seen {
-    Seen::Open(text.to_owned())
-}
-
-fn ended(result: &str) -> Seen {
-    Seen::Ended(result.to_owned())
-}
-
-/// All calls, and what the conversation shows before and after each.
-fn calls() -> Vec<(At, Call, Seen, Seen)> {
-    use Call::*;
-    let (desk, line, over) = (|| at("desk 1"), || at("line 1"), || ended("1"));
-    let mut all = vec![
-        (At::Nowhere, StartDesk, Seen::Gone, at("desk 0")),
-        (At::Nowhere, StartLine, Seen::Gone, at("line 0")),
-        (At::Desk, Event("add"), desk(), at("desk 2")),
-        (At::Desk, Event("call"), desk(), at("line 0")),
-        (At::Desk, Event("done"), desk(), over()),
-        (At::Desk, Answer, desk(), ended("7")),
-        (At::Desk, End, desk(), Seen::Gone),
-        (At::Desk, Reap, desk(), Seen::Gone),
-        (At::Desk, Commit, desk(), at("desk 2")),
-        (At::Desk, Resolve, desk(), at("desk 2")),
-        (At::OldDesk, Migrate, desk(), desk()),
-        (At::OldDesk, Event("add"), desk(), at("desk 2")),
-        (At::Ended, Forget, over(), Seen::Gone),
-        (At::Ended, End, over(), Seen::Gone),
-    ];
-    for place in [At::Line, At::OnlyLine] {
-        let hung_up = if place == At::Line { at("desk 2") } else { over() };
-        all.extend([
-            (place, Event("say"), line(), at("line 2")),
-            (place, Event("hang up"), line(), hung_up),
-            (place, Event("end"), line(), ended("null")),
-            (place, End, line(), Seen::Gone),
-            (place, Reap, line(), line()),
-        ]);
-    }
-    for (place, seen) in [(At::Desk, desk()), (At::Line, line()), (At::OnlyLine, line()), (At::Ended, over())] {
-        all.extend([Render, Result, Pages, Shutdown].map(|call| (place, call, seen.clone(), seen.clone())));
-    }
-    all
-}
-
-/// What is called after the dropped call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
-    Look,
-    Again,
-    End,
-    Shutdown,
-}
-
-/// A runtime over a store, and the one conversation in it.
-struct Case {
-    store: Slow,
-    runtime: Runtime,
-    now: Arc<AtomicU64>,
-    /// What a call that starts a conversation has given, or what there was before.
-    id: Mutex<Option<ConversationId>>,
-    turn: Turn,
-}
-
-fn open(store: &Slow, now: &Arc<AtomicU64>) -> Runtime {
-    let now = Arc::clone(now);
-    let builder = Runtime::builder().clock(move || Timestamp::from_millis(now.load(Ordering::SeqCst)));
-    builder.retention(Retention::UntilForgotten).open(store.clone()).expect("it opens")
-}
-
-impl Case {
-    async fn begin(store: Slow, place: At) -> Self {
-        let now = Arc::new(AtomicU64::new(1_000_000));
-        store.has_fate.store(0, Ordering::SeqCst);
-        let mut runtime = open(&store, &now);
-        let id = match place {
-            At::Nowhere => None,
-            At::OnlyLine => Some(runtime.start(Line { said: 0 }).await.expect("it starts").id),
-            At::Desk | At::OldDesk | At::Line | At::Ended => {
-                Some(runtime.start(Desk { total: 0 }).await.expect("it starts").id)
-            }
-        };
-        let events: &[_] = match place {
-            At::Nowhere => &[],
-            At::Desk | At::OldDesk => &["add"],
-            At::Line => &["add", "call", "say"],
-            At::OnlyLine => &["say"],
-            At::Ended => &["add", "done"],
-        };
-        for event in events {
-            let reply = common::send(&runtime, id.expect("it is there"), Event::new(*event)).await;
-            assert!(matches!(reply, Ok(Reply::Applied | Reply::Ended { .. })), "{reply:?}");
-        }
-        if place == At::OldDesk {
-            make_old(&store, id.expect("it is there")).await;
-            runtime = open(&store, &now);
-        }
-        let mut turn = "i1.0".parse().expect("a turn");
-        if let Some(id) = id
-            && let Rendered::Open(instance) = runtime.render(id).await.expect("it is there")
-        {
-            turn = instance.turn;
-        }
-        Self { store, runtime, now, id: Mutex::new(id), turn }
-    }
-
-    fn id(&self) -> Option<ConversationId> {
-        *self.id.lock().expect("no panic")
-    }
-
-    /// Makes the call. Gives whether the conversation is acknowledged to be as after it. An answer that is sent again is
-    /// repeated, or stale once the conversation has ended.
-    async fn call(&self, call: Call) -> Result<bool, Error> {
-        let (runtime, id, turn) = (&self.runtime, self.id(), self.turn);
-        let id = || id.expect("it is there");
-        match call {
-            Call::StartDesk | Call::StartLine => {
-                let started = match call {
-                    Call::StartDesk => runtime.start(Desk { total: 0 }).await?,
-                    _ => runtime.start(Line { said: 0 }).await?,
-                };
-                *self.id.lock().expect("no panic") = Some(started.id);
-            }
-            Call::Event(event) => {
-                let reply = runtime.dispatch(id(), turn, Event::new(event)).await?;
-                assert!(!matches!(reply, Reply::Refused { .. }), "{reply:?}");
-            }
-            Call::Answer => {
-                let reply = runtime.answer::<Desk>(id(), turn, 7).await?;
-                assert!(!matches!(reply, Reply::Refused { .. }), "{reply:?}");
-            }
-            Call::End => runtime.end(id()).await?,
-            Call::Forget => runtime.forget(id()).await?,
-            Call::Migrate => drop(runtime.migrate(id()).await?),
-            Call::Reap => {
-                self.now.fetch_add(60_000, Ordering::SeqCst);
-                return runtime.reap(Duration::from_secs(30)).await.map(|gone| gone.contains(&id()));
-            }
-            Call::Render => drop(runtime.render(id()).await?),
-            Call::Result => drop(runtime.result(id()).await?),
-            Call::Pages => {
-                drop(runtime.list(&Query::all(), None, 10).await?);
-                drop(runtime.count(&Query::all()).await?);
-                drop(runtime.scan().await?);
-            }
-            Call::Shutdown => runtime.shutdown().await,
-            Call::Commit | Call::Resolve => match runtime.prepare(id(), turn, Event::new("add")).await? {
-                Prepared::Reply(reply) => assert_eq!(reply, Reply::Repeated),
-                Prepared::Commit(change) => {
-                    // The host's transaction is not asynchronous. What it awaits comes before and after.
-                    polls(1).await;
-                    let saved = without_tokio(self.store.inner.save(change.record(), change.replaces()));
-                    assert!(matches!(saved, WriteOutcome::Applied), "{saved:?}");
-                    polls(1).await;
-                    match call {
-                        Call::Commit => drop(change.committed().await),
-                        _ => drop(change.resolve().await?),
-                    }
-                }
-            },
-        }
-        Ok(true)
-    }
-
-    /// What a runtime shows.
-    async fn seen(&self, runtime: &Runtime) -> Result<Seen, String> {
-        let Some(id) = self.id() else { return Ok(Seen::Gone) };
-        let mut seen = None;
-        // A change of which nobody knew is asked for again.
-        for _ in 0..3 {
-            seen = match runtime.render(id).await {
-                Ok(Rendered::Open(instance)) => Some(Seen::Open(instance.view.form().expect("a form").text.join(" "))),
-                Ok(Rendered::Ended(result)) => Some(Seen::Ended(result)),
-                Err(Error { kind: ErrorKind::NotFound, .. }) => Some(Seen::Gone),
-                Err(Error { kind: ErrorKind::Unreadable(Reason::SupersededInMemory(_)), .. }) => Some(Seen::Superseded),
-                Err(Error { kind: ErrorKind::Store(_), .. }) => continue,
-                Err(error) => return Err(format!("it cannot be shown: {error}")),
-            };
-            break;
-        }
-        let seen = seen.ok_or("the store does not answer any more")?;
-        let result = runtime.result(id).await.ok().flatten();
-        match &seen {
-            Seen::Ended(shown) if result.as_ref() != Some(shown) => Err(format!("{seen:?}, and its result {result:?}")),
-            Seen::Open(_) if result.is_some() => Err(format!("{seen:?}, and its result {result:?}")),
-            _ => Ok(seen),
-        }
-    }
-
-    /// That memory, disk and all views agree, on one of these.
-    async fn agree(&self, allowed: &[&Seen]) -> Result<Seen, String> {
-        let here = self.seen(&self.runtime).await?;
-        if !allowed.contains(&&here) {
-            return Err(format!("it is {here:?}, and not one of {allowed:?}"));
-        }
-        let restarted = open(&self.store, &self.now);
-        let there = self.seen(&restarted).await?;
-        let is_in_memory = matches!(&here, Seen::Open(text) if text.starts_with("line"));
-        let agrees = if is_in_memory { matches!(there, Seen::Superseded | Seen::Gone) } else { here == there };
-        if !agrees {
-            return Err(format!("in memory it is {here:?}, and stored is {there:?}"));
-        }
-        let Some(id) = self.id() else { return Ok(here) };
-        let failed = |error: Error| error.to_string();
-        let page = self.runtime.list(&Query::all(), None, 10_000).await.map_err(failed)?;
-        let stored = self.store.load(id).await.map_err(|error| error.to_string())?;
-        let listed = page.iter().find(|summary| summary.id == id);
-        if listed.map(|summary| summary.revision) != stored.as_ref().map(Record::revision) {
-            return Err(format!("{listed:?} is listed, and {stored:?} is stored"));
-        }
-        let counts = self.runtime.count(&Query::all()).await.map_err(failed)?;
-        let counted: u64 = counts.iter().map(|count| count.records).sum();
-        if counted != page.len() as u64 {
-            return Err(format!("{counted} are counted, and {} are listed", page.len()));
-        }
-        Ok(here)
-    }
-}
-
-/// Writes the record as an earlier version would have, under the name that the component had then.
-async fn make_old(store: &Slow, id: ConversationId) {
-    let record = store.load(id).await.expect("it can be read").expect("it is there");
-    let text = String::from_utf8(record.bytes().to_vec()).expect("text");
-    let (content, _) = text.rsplit_once(",\"sum\":").expect("a sum");
-    let content = content.replace("\"desk\"", "\"old_desk\"");
-    let sum = HEXLOWER.encode(&Sha256::digest(&content));
-    let old = Record::parse(format!("{content},\"sum\":\"{sum}\"}}\n").into_bytes()).expect("a record");
-    assert!(matches!(store.delete(id, record.revision()).await, WriteOutcome::Applied));
-    assert!(matches!(store.save(&old, None).await, WriteOutcome::Applied));
-}
-
-// ---- Every call, dropped at every poll ----------------------------------------------------------------------------
+use case::{At, Call, Case, Seen, Then, calls, open};
+use slow::{Fate, Slow, dropped_after};
 
 /// Opens what is in a place again, once nobody has it open any more.
 type Reopen = Box<dyn Fn() -> Arc<dyn Store> + Send + Sync>;
@@ -502,7 +46,15 @@ struct Campaign<'a> {
 
 impl<'a> Campaign<'a> {
     fn of(places: &'a Places) -> Self {
-        Self { places, is_exclusive: false, polls_before: 0, polls_after: 0, fate: Fate::Applied, loses_memory: false }
+        Self {
+            places,
+            is_exclusive: false,
+            polls_before: 0,
+            polls_after: 0,
+            fate: Fate::Applied,
+            then: &[Then::Look, Then::Again, Then::End, Then::Shutdown],
+            loses_memory: false,
+        }
     }
 
     fn slow(polls_before: usize, polls_after: usize) -> Self {
@@ -594,7 +146,7 @@ impl<'a> Campaign<'a> {
                 let seen = case.agree(allowed).await?;
                 if let Some(reopen) = reopen {
                     drop(inner);
-                    case.reopened(self, &reopen, seen).await?;
+                    reopened(case, self, &reopen, seen).await?;
                     return Ok(is_dropped);
                 }
             }
@@ -607,37 +159,17 @@ impl<'a> Campaign<'a> {
     }
 }
 
-impl Case {
-    /// All that is stored.
-    async fn all(&self) -> Result<Vec<ConversationId>, String> {
-        let page = self.runtime.list(&Query::all(), None, 10_000).await.map_err(|error| error.to_string())?;
-        Ok(page.into_iter().map(|summary| summary.id).collect())
-    }
-
-    /// Makes the call until it is known what became of it.
-    async fn insist(&self, call: Call) -> Result<(), String> {
-        for _ in 0..3 {
-            match self.call(call).await {
-                Ok(_) => return Ok(()),
-                Err(Error { kind: ErrorKind::Store(_), .. }) => {}
-                Err(error) => return Err(format!("{call:?} fails: {error}")),
-            }
-        }
-        Err("the store does not answer any more".to_owned())
-    }
-
-    /// That another process finds the same.
-    async fn reopened(self, campaign: &Campaign<'_>, reopen: &Reopen, seen: Seen) -> Result<(), String> {
-        let Self { store, runtime, now, id, turn } = self;
-        drop((store, runtime));
-        let store = campaign.store(reopen());
-        let case = Self { runtime: open(&store, &now), store, now, id, turn };
-        let there = case.seen(&case.runtime).await?;
-        match seen {
-            Seen::Open(text) if text.starts_with("line") && matches!(there, Seen::Superseded | Seen::Gone) => Ok(()),
-            seen if seen == there => Ok(()),
-            seen => Err(format!("it was {seen:?}, and another process finds {there:?}")),
-        }
+/// That another process finds the same.
+async fn reopened(case: Case, campaign: &Campaign<'_>, reopen: &Reopen, seen: Seen) -> Result<(), String> {
+    let Case { store, runtime, now, id, turn } = case;
+    drop((store, runtime));
+    let store = campaign.store(reopen());
+    let case = Case { runtime: open(&store, &now), store, now, id, turn };
+    let there = case.seen(&case.runtime).await?;
+    match seen {
+        Seen::Open(text) if text.starts_with("line") && matches!(there, Seen::Superseded | Seen::Gone) => Ok(()),
+        seen if seen == there => Ok(()),
+        seen => Err(format!("it was {seen:?}, and another process finds {there:?}")),
     }
 }
 
