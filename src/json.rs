@@ -20,7 +20,7 @@
 //! A value may come back as another one that is written as the same JSON, for instance `Id::Letter('a')` of an
 //! untagged enum that has `Text("a")` too. So both writings of a proof also give a [`TypeFingerprint`], which tells them apart.
 //!
-//! A range that has come to its end is the exception: serde does not say so. See [`settle`](crate::flow::iterate::settle).
+//! A range that has come to its end is the exception: serde does not say so. See [`normalize`](crate::flow::iterate::normalize).
 
 pub(crate) mod ordered_map;
 mod read;

@@ -104,7 +104,7 @@ pub fn start(id: ConversationId, root: Box<dyn AnyComponent>, now: Timestamp) ->
         removed: Vec::new(),
         pending_upgrades: Vec::new(),
     };
-    let mut step = Step::new(conversation, root.registration().name, now);
+    let mut step = Step::new(conversation, root.descriptor().name, now);
     let flow = step.push(&Path::root(), root, None);
     let started = flow.and_then(|transitions| step.carry_out(transitions));
     step.finish(started)
@@ -128,7 +128,7 @@ pub fn answer(conversation: Conversation, turn: Turn, answer: AnyAnswer, now: Ti
     let answered = step.open(turn, digest).and_then(|path| {
         let component = &step.instance(&path).component;
         if !component.accepts(&answer) {
-            return Err(Cause::WrongType { component: component.registration().name });
+            return Err(Cause::WrongType { component: component.descriptor().name });
         }
         step.carry_out(vec![(turn.instance, Transition::Answer(answer))])
     });

@@ -715,7 +715,7 @@ fn encode_body(conversation: &Conversation, writing: Writing<'_>) -> Result<Stri
 /// The state of one instance, and what serde was told of it.
 fn written(instance: &Instance) -> Result<(String, TypeFingerprint), serde_json::Error> {
     let told = TypeFingerprint::default();
-    let state = match instance.component.registration().transient {
+    let state = match instance.component.descriptor().transient {
         true => String::new(),
         false => serde_json::to_string(&ValueRef(&*instance.component, &told))?,
     };
@@ -741,7 +741,7 @@ struct InstanceRef<'a>(&'a Instance, Writing<'a>);
 impl Serialize for InstanceRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(instance, writing) = *self;
-        let registration = instance.component.registration();
+        let registration = instance.component.descriptor();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &instance.id)?;
         if instance.turn > 0 {
@@ -883,7 +883,7 @@ impl Reader {
             if let Some(below) = below {
                 self.check_answer(below, slot.last(), &instance)?;
             }
-            below = Some(compat::component_schema(instance.component.registration()));
+            below = Some(compat::component_schema(instance.component.descriptor()));
             slot.push(instance);
         }
         Ok(slot)
@@ -942,7 +942,7 @@ impl Reader {
         // What has ended answers as the flow that it was.
         let ended = self.pending_upgrades.iter().find(|other| other.instance == above.id && other.answer.is_some());
         let ended = ended.and_then(|ended| registry::lookup(ended.flow));
-        let registration = ended.unwrap_or_else(|| above.component.registration());
+        let registration = ended.unwrap_or_else(|| above.component.descriptor());
         let misfit = match (&below.registration.kind, waiting.and_then(Instance::state)) {
             (Kind::Flow { .. }, Some(state)) => {
                 let takes = below.state(state).and_then(|state| state.described.awaits.as_ref());
@@ -1050,7 +1050,7 @@ impl Checkpoint {
 
 fn salvage(instances: Vec<Instance>, transient: &mut Transient) {
     for instance in instances {
-        if instance.component.registration().transient {
+        if instance.component.descriptor().transient {
             transient.insert(instance.id, instance.component);
         }
         instance.slots.into_iter().for_each(|(_, slot)| salvage(slot, transient));

@@ -409,7 +409,7 @@ impl Runtime {
         self.start_boxed(Box::new(root), Some(owner)).await
     }
 
-    #[tracing::instrument(name = "start", level = "debug", skip_all, fields(flow = root.registration().name))]
+    #[tracing::instrument(name = "start", level = "debug", skip_all, fields(flow = root.descriptor().name))]
     async fn start_boxed(&self, root: Box<dyn AnyComponent>, owner: Option<Owner>) -> Result<Started, Error> {
         self.accepting()?;
         let id = new_id()?;

@@ -315,7 +315,12 @@ mod migrated {
     #[test]
     fn a_migration_that_does_not_fit_leaves_the_record_alone() {
         let text = reason(&in_nights(), "before", "wrongly_migrated");
-        assert!(text.contains("its migration failed: the state `Nights` is not as `#[migrate]` says"), "{text}");
+        assert!(
+            text.contains(
+                "its migration failed: the saved state `Nights` does not fit the type that `#[migrate]` takes"
+            ),
+            "{text}"
+        );
         let text = reason(&in_confirm(), "before", "wrongly_migrated");
         assert!(text.contains("no state `Confirm`"), "{text}");
     }

@@ -20,8 +20,8 @@ inventory::collect!(Entry);
 
 static TABLE: LazyLock<BTreeMap<&'static str, Vec<&'static ComponentDescriptor>>> = LazyLock::new(|| {
     let mut table = BTreeMap::<_, Vec<_>>::new();
-    for Entry(registration) in inventory::iter::<Entry> {
-        table.entry(registration.name).or_default().push(*registration);
+    for Entry(descriptor) in inventory::iter::<Entry> {
+        table.entry(descriptor.name).or_default().push(*descriptor);
     }
     table
 });
@@ -38,7 +38,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static ComponentDescriptor> {
 
 /// The names that components and flows had in earlier versions, and those that they have now.
 static RENAMED: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| {
-    let renamed = all().flat_map(|registration| registration.was.iter().map(|was| (*was, registration.name)));
+    let renamed = all().flat_map(|descriptor| descriptor.was.iter().map(|was| (*was, descriptor.name)));
     renamed.collect()
 });
 
@@ -63,7 +63,7 @@ pub fn check() -> Result<(), String> {
 /// Checks that this name on disk belongs to one type.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let Some(found) = TABLE.get(name).filter(|found| found.len() > 1) else { return Ok(()) };
-    let mut places: Vec<_> = found.iter().map(|registration| registration.defined).collect();
+    let mut places: Vec<_> = found.iter().map(|descriptor| descriptor.defined).collect();
     places.sort_unstable();
     let places = places.join(" and ");
     Err(format!("two types are called `{name}` on disk: {places}; give one of them another name"))

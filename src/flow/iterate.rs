@@ -4,7 +4,7 @@
 //! An ordinary iterator has no form on disk. [`iterate`] turns what it is given into one that has: a range stays a
 //! range, a collection becomes the items that are left.
 //!
-//! [`settle`] is for the same trouble outside of a loop: serde's form of a `RangeInclusive` forgets that it has come to
+//! [`normalize`] is for the same trouble outside of a loop: serde's form of a `RangeInclusive` forgets that it has come to
 //! its end. After `let mut r = 0..=3; while r.next().is_some() {}`, the local `r` is `4..=3` from the next `.await` on.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -128,10 +128,10 @@ where
 /// or not the conversation is then loaded, so that nothing depends on that.
 ///
 /// A range inside of another type keeps serde's form: `Option<RangeInclusive<u8>>` begins again after a load.
-pub fn settle<T: 'static>(local: &mut T) {
+pub fn normalize<T: 'static>(local: &mut T) {
     // All locals of all flows come by here at each step; for most types the compiler sees that this is not taken.
     if const { is_like_a_range::<T>() } {
-        settle_range(local);
+        normalize_range(local);
     }
 }
 
@@ -143,7 +143,7 @@ macro_rules! ranges {
                 && align_of::<T>() == align_of::<RangeInclusive<$item>>())*)
         }
 
-        fn settle_range(local: &mut dyn Any) {
+        fn normalize_range(local: &mut dyn Any) {
             $(if let Some(range) = local.downcast_mut::<RangeInclusive<$item>>() {
                 // Empty, and yet its ends are in order: only because it was run through.
                 if RangeInclusive::is_empty(range) && range.start() <= range.end() {

@@ -412,7 +412,7 @@ pub(crate) const EDITS: &[Edit] = &[
             ("        tries += 1;\n        if tries == 3", "        tries.push('x');\n        if tries.len() == 3"),
             (
                 FLOW,
-                "fn spell_out(state: &mut stube::evolution::migration::Earlier) -> Result<(), stube::Failure> {\n    if let Some(tries) = state.take::<usize>(\"tries\")? {\n        state.put(\"tries\", &\"x\".repeat(tries))?;\n    }\n    Ok(())\n}\n\n#[flow]\n#[migrate(spell_out)]\npub async fn booking(",
+                "fn spell_out(state: &mut stube::evolution::migration::SavedState) -> Result<(), stube::Failure> {\n    if let Some(tries) = state.take::<usize>(\"tries\")? {\n        state.put(\"tries\", &\"x\".repeat(tries))?;\n    }\n    Ok(())\n}\n\n#[flow]\n#[migrate(spell_out)]\npub async fn booking(",
             ),
         ],
         promises: &[("booking.Room", "answered"), ("booking.Confirm", "answered")],
@@ -615,7 +615,7 @@ pub(crate) const EDITS: &[Edit] = &[
         code: &[
             (
                 FLOW,
-                "#[flow]\n#[migrate(|_: stube::evolution::migration::Earlier| retire(Err(\"closed\".to_owned())))]\npub async fn booking(",
+                "#[flow]\n#[migrate(|_: stube::evolution::migration::SavedState| retire(Err(\"closed\".to_owned())))]\npub async fn booking(",
             ),
             (
                 "let dates = PickDates { guest: guest.clone() }.await;",
