@@ -73,6 +73,8 @@ pub mod store;
 
 pub mod runtime;
 
+pub mod operate;
+
 mod front;
 
 pub mod testing;

@@ -260,7 +260,7 @@ fn check_and_migrate(place: Place) {
     assert!(
         rows.iter().any(|row| row["state"] == "Size"
             && row["conversations"] == 2
-            && row["verdict"] == "breaking: no such shape of order in Size in the file"),
+            && row["verdict"] == "breaking: the file has no such schema of order in Size"),
         "{rows:?}"
     );
     fs::write(lock, "[]").unwrap();
@@ -323,7 +323,7 @@ fn edit(place: Place) {
         ("sed -i 's/\"Size\"/\"Colour\"/' \"$1\"", "the code has no state `Colour`"),
         ("sed -i 's/\"name\": \"Ada Lovelace\"/\"name\": 7/' \"$1\"", "does not fit its code"),
         ("sed -i 's/\"name\"/\"nome\"/' \"$1\"", "was saved without `name`"),
-        ("echo '{' > \"$1\"", "this is no JSON"),
+        ("echo '{' > \"$1\"", "the text is not JSON"),
     ] {
         let refused = run(script).fails(1, reason);
         let kept = refused.err.trim().rsplit(' ').next().unwrap().to_owned();
@@ -339,7 +339,7 @@ fn edit(place: Place) {
         let other = format!("{} app --store {} edit {id}", this.display(), place.path().display());
         let inner = editor_at(&place, "inner.sh", "sed -i 's/Ada Lovelace/Countess/' \"$1\"");
         let script = format!("EDITOR={inner} {other} >/dev/null && sed -i 's/Ada Lovelace/Nobody/' \"$1\"");
-        run(&script).fails(1, "was changed by somebody else meanwhile");
+        run(&script).fails(1, "another process changed");
         assert!(String::from_utf8(place.bytes(first)).unwrap().contains("Countess"));
     }
 }
@@ -391,8 +391,8 @@ fn export_and_import(place: Place) {
         Kind::Sqlite => Kind::Files,
     });
     other.with(async |_| ());
-    assert!(other.bare(&["import", file]).ok().out.contains("3 saved, 0 were there already, 0 refused"));
-    assert!(other.bare(&["import", file]).ok().out.contains("0 saved, 3 were there already"));
+    assert!(other.bare(&["import", file]).ok().out.contains("3 saved, 0 in the store already, 0 refused"));
+    assert!(other.bare(&["import", file]).ok().out.contains("0 saved, 3 in the store already"));
     ids.iter().for_each(|id| assert_eq!(place.bytes(*id), other.bytes(*id)));
     // What is there as something else is not overwritten, and a damaged line is named; the rest goes on.
     let changed = String::from_utf8(place.bytes(ids[0])).unwrap().replace("\"ada\"", "\"eve\"");
@@ -400,9 +400,11 @@ fn export_and_import(place: Place) {
     let input = format!("{changed}{{\"nonsense\":1}}\n\n{exported}");
     let program = Path::new(env!("CARGO_BIN_EXE_stube"));
     let said = other.run(program, &[], &["import", "-"], &input, "");
-    let said =
-        said.fails(1, "line 1: ").fails(1, "is there already, as something else").fails(1, "line 2: it is damaged");
-    assert!(said.out.contains("0 saved, 3 were there already, 2 refused"), "{}", said.out);
+    let said = said
+        .fails(1, "line 1: ")
+        .fails(1, "is in the store already, with other content")
+        .fails(1, "line 2: it is damaged");
+    assert!(said.out.contains("0 saved, 3 in the store already, 2 refused"), "{}", said.out);
     assert_eq!(other.bytes(ids[0]), place.bytes(ids[0]));
 }
 

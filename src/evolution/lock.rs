@@ -221,8 +221,12 @@ impl Lock {
         states.chain(components).chain(earlier)
     }
 
+    /// Whether it lists a flow of this name.
+    pub(crate) fn has_flow(&self, name: &str) -> bool {
+        self.flows.contains_key(name)
+    }
+
     /// Whether it has this shape of a flow's state, or of a component, whose state is empty.
-    #[cfg(feature = "cli")]
     pub(crate) fn knows(&self, of: &str, state: &str, shape: &str) -> ComponentSchema {
         let now = match (self.flows.get(of), self.components.get(of)) {
             (Some(flow), _) => flow.states.0.iter().any(|(name, locked)| name == state && locked.shape == shape),
@@ -363,7 +367,6 @@ pub(crate) fn is_known(of: &str, state: &str, shape: &str) -> bool {
 }
 
 /// Which version of a program has a shape.
-#[cfg(feature = "cli")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ComponentSchema {
     /// The present one.

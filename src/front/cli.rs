@@ -33,6 +33,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::component::registry;
 use crate::model::error::{BoxError, Error};
+use crate::operate::OperateError;
 use crate::store::Store;
 
 use args::{Args, Verb};
@@ -57,6 +58,12 @@ impl fmt::Display for Stopped {
 
 impl From<Error> for Stopped {
     fn from(error: Error) -> Self {
+        if error.is_retryable() { Self::Store(error.to_string()) } else { Self::Refused(error.to_string()) }
+    }
+}
+
+impl From<OperateError> for Stopped {
+    fn from(error: OperateError) -> Self {
         if error.is_retryable() { Self::Store(error.to_string()) } else { Self::Refused(error.to_string()) }
     }
 }
@@ -173,7 +180,7 @@ impl Command {
             Verb::Doctor => inspect::doctor(&store, &mut output).await,
             Verb::Check { lock } => check::check(&store, lock.as_deref(), &mut output).await,
             Verb::Migrate { apply, dry_run: _ } => check::migrate(store, apply, &mut output).await,
-            Verb::Edit { id } => modify::edit(store, id).await,
+            Verb::Edit { id } => modify::edit(&store, id).await,
             Verb::Fork { id } => modify::fork(&store, id).await,
             Verb::Export { which, out } => modify::export(&store, &which.query()?, out.as_deref()).await,
             Verb::Import { from } => modify::import(&store, &from).await,

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::Deserialize;
-
-use crate::evolution::lock::{ComponentSchema, Lock};
+use crate::evolution::lock::Lock;
 use crate::front::cli::inspect::println_all;
 use crate::front::cli::output::{Output, progress};
 use crate::front::cli::{Done, Stopped, failed, has_flows, needs_flows};
 use crate::model::error::ErrorKind;
 use crate::model::id::ConversationId;
+use crate::operate::{self, LockVerdict};
 use crate::record::{Record, RecordStatus, Unreadable};
 use crate::runtime::Runtime;
 use crate::store::Store;
@@ -88,60 +87,18 @@ fn of_program(record: &Record) -> String {
     }
 }
 
-/// What is needed of a body to compare shapes.
-#[derive(Deserialize)]
-struct Body {
-    #[serde(default)]
-    root: Vec<Instance>,
-}
-
-#[derive(Deserialize)]
-struct Instance {
-    #[serde(rename = "type")]
-    name: String,
-    #[serde(default)]
-    shape: String,
-    state: serde_json::Value,
-    #[serde(default)]
-    slots: BTreeMap<String, Vec<Instance>>,
-}
-
 fn of_lock(lock: &Lock, record: &Record) -> String {
-    if record.has_ended() {
-        return SAME.to_owned();
-    }
-    let Ok(body) = serde_json::from_str::<Body>(record.body()) else {
-        return "breaking: its body cannot be read by this command".to_owned();
-    };
-    worst(lock, &body.root)
-}
-
-/// The worst verdict on the instances of a slot.
-fn worst(lock: &Lock, slot: &[Instance]) -> String {
-    let mut verdict = SAME.to_owned();
-    for instance in slot {
-        let state = instance.state.as_object().and_then(|state| state.keys().next()).map_or("", String::as_str);
-        match lock.knows(&instance.name, state, &instance.shape) {
-            ComponentSchema::Now => {}
-            ComponentSchema::Before => verdict = "of a version before that the file has".to_owned(),
-            ComponentSchema::Not if state.is_empty() => {
-                return format!("breaking: no such shape of {} in the file", instance.name);
-            }
-            ComponentSchema::Not => {
-                return format!("breaking: no such shape of {} in {} in the file", instance.name, state);
-            }
+    match operate::check_against_lock(lock, record) {
+        LockVerdict::Current => SAME.to_owned(),
+        LockVerdict::Earlier => "of an earlier release that the file lists".to_owned(),
+        LockVerdict::UnknownSchema { component, state: Some(state) } => {
+            format!("breaking: the file has no such schema of {component} in {state}")
         }
-        for slot in instance.slots.values() {
-            let below = worst(lock, slot);
-            if below.starts_with("breaking") {
-                return below;
-            }
-            if below != SAME {
-                verdict = below;
-            }
+        LockVerdict::UnknownSchema { component, state: None } => {
+            format!("breaking: the file has no such schema of {component}")
         }
+        LockVerdict::UnreadableBody => "breaking: this command cannot read its body".to_owned(),
     }
-    verdict
 }
 
 pub(super) async fn migrate(store: Arc<dyn Store>, apply: bool, output: &mut Output) -> Done {
