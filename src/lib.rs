@@ -75,7 +75,7 @@ pub mod runtime;
 
 pub mod operate;
 
-mod front;
+pub mod front;
 
 pub mod testing;
 

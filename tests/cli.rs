@@ -438,10 +438,10 @@ fn places() {
         command.args(args).env_remove("STUBE_STORE");
         said(command, "")
     };
-    bare(&["ls"]).fails(1, "which store? Write `--store PLACE`, or set STUBE_STORE");
-    bare(&["ls", "--store", "/nowhere"]).fails(3, "/nowhere is no directory");
-    bare(&["ls", "--store", "sqlite:/nowhere.db"]).fails(3, "/nowhere.db is no file");
-    bare(&["ls", "--store", "/nowhere.sqlite3"]).fails(3, "/nowhere.sqlite3 is no file");
+    bare(&["ls"]).fails(1, "no store is given: write `--store PLACE` or set STUBE_STORE");
+    bare(&["ls", "--store", "/nowhere"]).fails(3, "/nowhere is not a directory");
+    bare(&["ls", "--store", "sqlite:/nowhere.db"]).fails(3, "/nowhere.db is not a file");
+    bare(&["ls", "--store", "/nowhere.sqlite3"]).fails(3, "/nowhere.sqlite3 is not a file");
     if !cfg!(feature = "postgres") {
         bare(&["ls", "--store", "postgres://localhost/x"]).fails(3, "built without Postgres");
     }
@@ -470,7 +470,7 @@ fn help() {
         said(command, "").ok().out
     };
     let help = bare(&["--help"]);
-    for expected in ["Exit status: 0 all is well", "stube::cli::main()", "ls --count", "STUBE_STORE"] {
+    for expected in ["Exit status: 0 success", "stube::cli::main()", "ls --count", "STUBE_STORE"] {
         assert!(help.contains(expected), "{expected} in {help}");
     }
     assert!(bare(&["man"]).contains(".TH stube 1"));

@@ -1,4 +1,4 @@
-//! The verbs for a release: `check`, `migrate`.
+//! The verbs to run at a release: `check`, `migrate`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::record::{Record, RecordStatus, Unreadable};
 use crate::runtime::Runtime;
 use crate::store::Store;
 
-/// How many conversations are in one flow, one state, and one case.
+/// The number of conversations by flow, state and verdict.
 #[derive(Default)]
 struct Counts(BTreeMap<(String, String, String), u64>);
 
@@ -128,7 +128,7 @@ pub(super) async fn migrate(store: Arc<dyn Store>, apply: bool, output: &mut Out
         bar.inc(1);
         let Some(record) = store.load(id).await.map_err(failed)? else { continue };
         match runtime.migrate(id).await {
-            Ok(RecordStatus::Same) => counts.add(&record, "written by somebody else meanwhile"),
+            Ok(RecordStatus::Same) => counts.add(&record, "another process wrote it in the meantime"),
             Ok(_) => counts.add(&record, "written"),
             Err(error) if matches!(error.kind, ErrorKind::NotFound) => {}
             Err(error) if error.is_retryable() => return Err(error.into()),
@@ -142,7 +142,7 @@ pub(super) async fn migrate(store: Arc<dyn Store>, apply: bool, output: &mut Out
     let is_empty = counts.0.is_empty();
     counts.write(output)?;
     if is_empty && output.is_table() {
-        println_all("every conversation is as this program has it")?;
+        println_all("every conversation that can be read has the schema of this program")?;
     }
     Ok(is_well)
 }

@@ -144,8 +144,8 @@ pub(super) async fn doctor(store: &Arc<dyn Store>, output: &mut Output) -> Done 
     }
     output.end()?;
     match output.is_table() {
-        true => println_all(&format!("{sound} sound, {} not", bad.len()))?,
-        false => output.row(&[("sound", json!(sound)), ("not", json!(bad.len()))])?,
+        true => println_all(&format!("{sound} sound, {} unreadable", bad.len()))?,
+        false => output.row(&[("sound", json!(sound)), ("unreadable", json!(bad.len()))])?,
     }
     Ok(bad.is_empty())
 }
