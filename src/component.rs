@@ -21,7 +21,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::model::error::Failure;
-use crate::model::id::Turn;
 use crate::model::timestamp::Timestamp;
 use crate::model::view::{Event, View};
 
@@ -329,12 +328,4 @@ impl<C: Component> ErasedComponent for C {
     fn accepts(&self, answer: &AnyAnswer) -> bool {
         answer.is::<C::Answer>()
     }
-}
-
-/// What stands for a turn in the record once it has been answered: the turn, and enough of a checksum of what was
-/// sent to tell the same answer sent again from another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    pub(crate) turn: Turn,
-    pub(crate) digest: String,
 }

@@ -21,7 +21,7 @@
 //! let id = Runtime::open(Arc::clone(&store))?.start(order("ada".into())).await?.id;
 //!
 //! let found = operate::inspect(&store, id).await?;
-//! assert_eq!(found.header.waits_for.as_deref(), Some("prompt"));
+//! assert_eq!(found.header.waits_for(), Some("prompt"));
 //! assert_eq!(found.stack[0].state, r#"{"Size":{"name":"ada"}}"#);
 //!
 //! let draft = operate::edit(&store, id).await?;
@@ -47,8 +47,8 @@ mod transfer;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::model::id::{ConversationId, Revision};
-use crate::record::Record;
+use crate::model::id::ConversationId;
+use crate::record::{Record, Revision};
 use crate::store::{LoadError, Store, WriteOutcome};
 
 pub use check::{LockVerdict, check_against_lock};

@@ -32,8 +32,9 @@ use std::sync::Arc;
 use clap::{CommandFactory, Parser};
 
 use crate::component::registry;
-use crate::model::error::{BoxError, Error};
+use crate::model::error::BoxError;
 use crate::operate::OperateError;
+use crate::runtime::error::Error;
 use crate::store::Store;
 
 use args::{Args, Verb};

@@ -52,11 +52,11 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::component::Component;
-use crate::model::error::Error;
 use crate::model::id::{ConversationId, Owner, Turn};
 use crate::model::view::{Event, Form, View};
 use crate::record;
-use crate::runtime::{Question, Reply, Runtime, Shown};
+use crate::runtime::error::Error;
+use crate::runtime::{Question, Rendered, Reply, Runtime};
 use crate::store::{Query, Summary};
 
 /// A conversation that was started with the component or flow `C`.
@@ -113,7 +113,7 @@ impl<C: Component> Session<C> {
     ///
     /// # Errors
     ///
-    /// See [`Runtime::start`]: there is no conversation. See [`Runtime::questions`]: it has been started.
+    /// See [`Runtime::start`]: there is no conversation. See [`Runtime::render`]: it has been started.
     pub async fn start(
         runtime: &Runtime,
         owner: Option<Owner>,
@@ -168,11 +168,11 @@ impl<C: Component> Session<C> {
     ///
     /// # Errors
     ///
-    /// See [`Runtime::questions`]; [`SessionError::Result`] if it has ended with a result that is no `C::Answer`.
+    /// See [`Runtime::render`]; [`SessionError::Result`] if it has ended with a result that is no `C::Answer`.
     pub async fn screen(&self) -> Result<Screen<C::Answer>, SessionError> {
-        match self.runtime.questions(self.id).await? {
-            Shown::Questions(questions) => Ok(Screen::Asks(questions)),
-            Shown::Ended(result) => self.ended(&result).map(Screen::Ended),
+        match self.runtime.render(self.id).await? {
+            Rendered::Ended(result) => self.ended(&result).map(Screen::Ended),
+            open @ Rendered::Open(_) => Ok(Screen::Asks(open.waiting().unwrap_or_default())),
         }
     }
 

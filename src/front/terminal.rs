@@ -19,9 +19,9 @@ use std::io::{self, BufRead, Write};
 use crate::component::Component;
 use crate::front::lines::{self, Dialog};
 use crate::front::session::{Answered, Screen, Session, SessionError};
-use crate::model::error::{Error, ErrorKind};
 use crate::model::id::{ConversationId, Turn};
 use crate::model::view::Event;
+use crate::runtime::error::{Error, ErrorKind};
 use crate::runtime::{Question, Retention, Runtime};
 use crate::store::Store;
 
@@ -115,7 +115,7 @@ impl<I: BufRead, O: Write> Talk<I, O> {
         }
         let (session, mut screen) = match Session::<C>::find(&self.runtime, None).await? {
             Some((session, summary)) => {
-                let waits_for = match &summary.waits_for {
+                let waits_for = match summary.waits_for() {
                     Some(waits_for) => format!("waits for `{waits_for}` since {}", summary.touched),
                     None => format!("ended at {}", summary.touched),
                 };

@@ -41,25 +41,31 @@ pub fn check_against_lock(lock: &Lock, record: &Record) -> LockVerdict {
 /// As much of a body as the comparison needs.
 #[derive(Deserialize)]
 struct Body<'a> {
-    #[serde(default, borrow)]
-    root: Vec<Instance<'a>>,
+    #[serde(borrow)]
+    root: Slot<'a>,
+}
+
+#[derive(Deserialize)]
+struct Slot<'a> {
+    #[serde(borrow)]
+    stack: Vec<Instance<'a>>,
 }
 
 #[derive(Deserialize)]
 struct Instance<'a> {
     #[serde(rename = "type")]
     component: String,
-    #[serde(default, rename = "shape")]
+    #[serde(default)]
     schema: String,
     #[serde(borrow)]
     state: &'a RawValue,
     #[serde(default, borrow)]
-    slots: BTreeMap<String, Vec<Instance<'a>>>,
+    slots: BTreeMap<String, Slot<'a>>,
 }
 
-fn worst(lock: &Lock, slot: &[Instance<'_>]) -> LockVerdict {
+fn worst(lock: &Lock, slot: &Slot<'_>) -> LockVerdict {
     let mut verdict = LockVerdict::Current;
-    for instance in slot {
+    for instance in &slot.stack {
         let state = serde_json::from_str::<BTreeMap<String, &RawValue>>(instance.state.get()).unwrap_or_default();
         let state = state.into_keys().next().unwrap_or_default();
         match lock.knows(&instance.component, &state, &instance.schema) {

@@ -4,14 +4,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::json::ordered_map::OrderedMap;
-use crate::model::id::{ConversationId, Revision};
+use crate::model::id::ConversationId;
 use crate::operate::pretty::pretty;
 use crate::operate::{OperateError, applied, is_encrypted, load};
-use crate::record::{EncodeError, Reason, Record, Stored};
+use crate::record::{EncodeError, Reason, Record, Revision, RevisionNonce, Stored};
+use crate::runtime::new_nonce;
 use crate::store::Store;
 
 /// The keys of a saved instance that state the schema it was written under. An edited state is read by its names.
-const SCHEMA_KEYS: [&str; 2] = ["shape", "asks"];
+const SCHEMA_KEYS: [&str; 2] = ["schema", "questions"];
 
 /// The state of a conversation as text to edit, and the record that it was taken from.
 #[derive(Debug, Clone)]
@@ -84,28 +85,29 @@ impl Draft {
     ///
     /// The reason why it does not.
     pub fn check(&self, text: &str) -> Result<(), InvalidEdit> {
-        self.revised(text).map(|_| ())
+        self.revised(text, RevisionNonce::ZERO).map(|_| ())
     }
 
     /// Saves an edited text as the next revision, if the conversation has not been changed since the draft was taken.
     ///
     /// # Errors
     ///
-    /// [`OperateError::InvalidEdit`], [`OperateError::Conflict`], [`OperateError::Store`] and [`OperateError::Unknown`].
+    /// [`OperateError::InvalidEdit`], [`OperateError::Conflict`], [`OperateError::Store`], [`OperateError::Unknown`], and
+    /// [`OperateError::Runtime`] if the system has no random bytes.
     pub async fn save(&self, store: &dyn Store, text: &str) -> Result<Revision, OperateError> {
-        let revised = self.revised(text)?;
+        let revised = self.revised(text, new_nonce()?)?;
         let saved = store.save(&revised, Some(self.record.revision())).await;
         applied(store, self.id(), saved)?;
         Ok(revised.revision())
     }
 
-    /// The record with this body.
-    fn revised(&self, text: &str) -> Result<Record, InvalidEdit> {
+    /// The record with this body, as the next revision.
+    fn revised(&self, text: &str, nonce: RevisionNonce) -> Result<Record, InvalidEdit> {
         let body: Box<RawValue> = serde_json::from_str(text).map_err(InvalidEdit::NotJson)?;
         let edited = Record::assemble(self.record.header().clone(), body.get()).map_err(InvalidEdit::NotSavable)?;
         match edited.decode().map_err(InvalidEdit::Unreadable)? {
-            Stored::Conversation(conversation) if conversation.is_settled() => {
-                Record::encode(&conversation, self.record.revision().next()).map_err(InvalidEdit::NotSavable)
+            Stored::Conversation(conversation) if conversation.is_upgraded() => {
+                Record::encode(&conversation, self.record.lineage().next(nonce)).map_err(InvalidEdit::NotSavable)
             }
             Stored::Conversation(_) | Stored::Ended(_) => Err(InvalidEdit::WouldEnd),
         }
@@ -121,7 +123,11 @@ fn without_schemas_in_body(body: &RawValue) -> Box<RawValue> {
 
 /// A slot without the schema keys of its instances and of those in their child slots.
 fn without_schemas(slot: &RawValue) -> Box<RawValue> {
-    let Ok(instances) = serde_json::from_str::<Vec<Box<RawValue>>>(slot.get()) else { return slot.to_owned() };
+    replaced(slot, |key, value| (key == "stack").then(|| without_schemas_in_stack(value)))
+}
+
+fn without_schemas_in_stack(stack: &RawValue) -> Box<RawValue> {
+    let Ok(instances) = serde_json::from_str::<Vec<Box<RawValue>>>(stack.get()) else { return stack.to_owned() };
     let instances = instances.iter().map(|instance| {
         let Ok(Map { 0: mut entries }) = Map::deserialize(&**instance) else { return instance.clone() };
         entries.retain(|(key, _)| !SCHEMA_KEYS.contains(&key.as_str()));

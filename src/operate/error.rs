@@ -1,9 +1,10 @@
 //! Why an operation failed.
 
-use crate::model::error::{BoxError, Error};
+use crate::model::error::BoxError;
 use crate::model::id::ConversationId;
 use crate::operate::edit::InvalidEdit;
 use crate::record::{EncodeError, Reason, Unreadable};
+use crate::runtime::error::Error;
 
 /// Why an operation failed. Unless a variant says otherwise, the store is unchanged.
 #[derive(Debug, thiserror::Error)]

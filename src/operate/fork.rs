@@ -1,9 +1,9 @@
 //! Copying a conversation.
 
-use crate::model::id::{ConversationId, Revision};
+use crate::model::id::ConversationId;
 use crate::operate::{OperateError, applied, load_decrypted};
-use crate::record::Record;
-use crate::runtime::new_id;
+use crate::record::{Lineage, Record};
+use crate::runtime::{new_id, new_nonce};
 use crate::store::Store;
 
 /// Copies a conversation under a new id, which it returns. The copy starts at the first revision; from then on the two are
@@ -19,7 +19,7 @@ pub async fn fork(store: &dyn Store, id: ConversationId) -> Result<ConversationI
     let new = new_id()?;
     let mut header = record.header().clone();
     header.id = new;
-    header.revision = Revision::FIRST;
+    header.set_lineage(Lineage::first(new_nonce()?));
     let copy = Record::assemble(header, record.body())?;
     applied(store, new, store.save(&copy, None).await)?;
     Ok(new)

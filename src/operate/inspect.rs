@@ -58,7 +58,7 @@ impl Inspection {
             || Reason::Encrypted("its body is encrypted, and the store was opened without the keys".to_owned());
         Self {
             header: record.header().clone(),
-            status: if is_encrypted(record) { Err(encrypted()) } else { record.fits() },
+            status: if is_encrypted(record) { Err(encrypted()) } else { record.status() },
             stack: inspected(body.root),
             result: body.result.map(|result| result.get().to_owned()),
         }
@@ -69,9 +69,15 @@ impl Inspection {
 #[derive(Default, Deserialize)]
 struct Body<'a> {
     #[serde(default, borrow)]
-    root: Vec<Instance<'a>>,
+    root: Slot<'a>,
     #[serde(default, borrow)]
     result: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+struct Slot<'a> {
+    #[serde(borrow)]
+    stack: Vec<Instance<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -82,15 +88,15 @@ struct Instance<'a> {
     #[serde(borrow)]
     state: &'a RawValue,
     #[serde(default, borrow)]
-    slots: OrderedMap<String, Vec<Instance<'a>>>,
+    slots: OrderedMap<String, Slot<'a>>,
 }
 
-fn inspected(slot: Vec<Instance<'_>>) -> Vec<InspectedInstance> {
+fn inspected(slot: Slot<'_>) -> Vec<InspectedInstance> {
     let inspect = |Instance { id, component, state, slots }| InspectedInstance {
         id,
         component,
         state: RawValue::get(state).to_owned(),
         slots: slots.0.into_iter().map(|(name, slot)| (name, inspected(slot))).collect(),
     };
-    slot.into_iter().map(inspect).collect()
+    slot.stack.into_iter().map(inspect).collect()
 }

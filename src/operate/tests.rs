@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::component::SavedState;
 use crate::evolution::lock::Lock;
 use crate::model::error::BoxError;
-use crate::model::id::{ConversationId, Owner, Revision};
+use crate::model::id::{ConversationId, Owner};
 use crate::operate::{
     self, Draft, ImportCounts, Imported, InvalidEdit, LockVerdict, OperateError, check_against_lock, import_record,
 };
 #[cfg(feature = "seal")]
 use crate::record::Reason;
-use crate::record::{Record, RecordStatus};
+use crate::record::{Record, RecordStatus, Revision};
 use crate::runtime::{Reply, Runtime};
 use crate::store::{BoxFuture, LoadError, MemoryStore, Query, Store, Visitor, WriteOutcome};
 use crate::{Component, Confirm, Context, Event, Handled, Next, Prompt, Slots, Value, component, flow};
@@ -121,7 +121,7 @@ impl World {
 
     /// Answers the prompt.
     async fn answer(&self, id: ConversationId, text: &str) -> Reply {
-        let questions = self.runtime.questions(id).await.unwrap().waiting().unwrap();
+        let questions = self.runtime.render(id).await.unwrap().waiting().unwrap();
         let event = Event::new("ok").with("text", Value::Text(text.to_owned()));
         self.runtime.dispatch(id, questions[0].turn, event).await.unwrap()
     }
@@ -137,7 +137,7 @@ async fn an_inspection_shows_the_stack_the_child_slots_and_every_digit() {
     let id = world.order().await;
     let found = operate::inspect(&world.store, id).await.unwrap();
     assert_eq!((found.header.id, found.header.owner.as_ref().map(Owner::as_str)), (id, Some("ada")));
-    assert_eq!((found.status, found.result), (Ok(RecordStatus::Same), None));
+    assert_eq!((found.status, found.result), (Ok(RecordStatus::Current), None));
     let stack: Vec<_> = found.stack.iter().map(|instance| (&*instance.component, &*instance.state)).collect();
     let state = format!(r#"{{"Size":{{"name":"ada","number":{LARGE}}}}}"#);
     assert_eq!(stack, [("order", &*state), ("prompt", r#"{"label":"Which size?"}"#)]);
@@ -183,13 +183,13 @@ async fn a_draft_has_no_schema_keys_not_even_in_child_slots() {
     let world = World::new();
     let id = world.start(Page { title: "Sure?".to_owned() }).await;
     let record = operate::load(&world.store, id).await.unwrap();
-    let saved = record.body().matches("\"shape\"").count();
+    let saved = record.body().matches("\"schema\"").count();
     assert_eq!(saved, 2, "{}", record.body());
     let draft = Draft::of(record).unwrap();
-    assert!(!draft.text().contains("\"shape\"") && !draft.text().contains("\"asks\""), "{}", draft.text());
+    assert!(!draft.text().contains("\"schema\"") && !draft.text().contains("\"questions\""), "{}", draft.text());
     draft.save(&world.store, draft.text()).await.unwrap();
     let after = operate::load(&world.store, id).await.unwrap();
-    assert_eq!(after.body().matches("\"shape\"").count(), 2);
+    assert_eq!(after.body().matches("\"schema\"").count(), 2);
 }
 
 #[tokio::test]
@@ -247,7 +247,8 @@ async fn a_failed_store_is_told_from_one_that_does_not_know() {
     let error = operate::fork(&world.store, id).await.unwrap_err();
     assert!(matches!(error, OperateError::Store(_)) && error.is_retryable(), "{error}");
     world.store.fail(WriteOutcome::Unknown("the line is cut".into()));
-    let error = operate::delete(&world.store, id, Revision::FIRST).await.unwrap_err();
+    let revision = operate::load(&world.store, id).await.unwrap().revision();
+    let error = operate::delete(&world.store, id, revision).await.unwrap_err();
     assert!(matches!(error, OperateError::Unknown { .. }) && error.is_retryable(), "{error}");
     assert_eq!((world.bytes(id).await, world.store.notified()), (before, notified));
 }
@@ -262,7 +263,8 @@ async fn a_fork_is_independent_of_its_origin() {
     let (one, other) = (world.bytes(id).await.unwrap(), world.bytes(copy).await.unwrap());
     let (one, other) = (Record::parse(one).unwrap(), Record::parse(other).unwrap());
     assert_eq!(one.body(), other.body());
-    assert_eq!((other.revision(), other.id(), &other.header().owner), (Revision::FIRST, copy, &one.header().owner));
+    assert_eq!((other.revision().number(), other.id(), &other.header().owner), (1, copy, &one.header().owner));
+    assert_ne!(one.revision().nonce(), other.revision().nonce());
     assert!(matches!(world.answer(copy, "small").await, Reply::Ended { .. }));
     assert_eq!(world.bytes(id).await, Some(one.bytes().to_vec()));
 }
@@ -271,9 +273,10 @@ async fn a_fork_is_independent_of_its_origin() {
 async fn a_delete_names_the_revision() {
     let world = World::new();
     let id = world.order().await;
-    let second = Revision::FIRST.next();
+    let first = operate::load(&world.store, id).await.unwrap().revision();
+    let second = first.next(first.nonce());
     assert!(matches!(operate::delete(&world.store, id, second).await, Err(OperateError::Conflict(_))));
-    operate::delete(&world.store, id, Revision::FIRST).await.unwrap();
+    operate::delete(&world.store, id, first).await.unwrap();
     assert!(matches!(operate::load(&world.store, id).await, Err(OperateError::NotFound(_))));
 }
 

@@ -8,11 +8,11 @@ use crate::evolution::lock::Lock;
 use crate::front::cli::inspect::println_all;
 use crate::front::cli::output::{Output, progress};
 use crate::front::cli::{Done, Stopped, failed, has_flows, needs_flows};
-use crate::model::error::ErrorKind;
 use crate::model::id::ConversationId;
 use crate::operate::{self, LockVerdict};
 use crate::record::{Record, RecordStatus, Unreadable};
 use crate::runtime::Runtime;
+use crate::runtime::error::ErrorKind;
 use crate::store::Store;
 
 /// The number of conversations by flow, state and verdict.
@@ -79,10 +79,10 @@ pub(super) async fn check(store: &Arc<dyn Store>, lock: Option<&Path>, output: &
 }
 
 fn of_program(record: &Record) -> String {
-    match record.fits() {
-        Ok(RecordStatus::Same) => SAME.to_owned(),
-        Ok(RecordStatus::Changed) => CHANGED.to_owned(),
-        Ok(RecordStatus::Ends) => ENDS.to_owned(),
+    match record.status() {
+        Ok(RecordStatus::Current) => SAME.to_owned(),
+        Ok(RecordStatus::Upgradable) => CHANGED.to_owned(),
+        Ok(RecordStatus::Ending) => ENDS.to_owned(),
         Err(reason) => format!("breaking: {reason}"),
     }
 }
@@ -110,8 +110,8 @@ pub(super) async fn migrate(store: Arc<dyn Store>, apply: bool, output: &mut Out
     let mut each = |entry: Result<Record, Unreadable>| {
         bar.inc(1);
         let Ok(record) = entry else { return };
-        match record.fits() {
-            Ok(RecordStatus::Same) => {}
+        match record.status() {
+            Ok(RecordStatus::Current) => {}
             Ok(_) if apply => todo.push(record.id()),
             Ok(_) => counts.add(&record, &format!("would be written: {}", of_program(&record))),
             Err(_) => {
@@ -128,7 +128,7 @@ pub(super) async fn migrate(store: Arc<dyn Store>, apply: bool, output: &mut Out
         bar.inc(1);
         let Some(record) = store.load(id).await.map_err(failed)? else { continue };
         match runtime.migrate(id).await {
-            Ok(RecordStatus::Same) => counts.add(&record, "another process wrote it in the meantime"),
+            Ok(RecordStatus::Current) => counts.add(&record, "another process wrote it in the meantime"),
             Ok(_) => counts.add(&record, "written"),
             Err(error) if matches!(error.kind, ErrorKind::NotFound) => {}
             Err(error) if error.is_retryable() => return Err(error.into()),

@@ -43,11 +43,11 @@ pub(super) async fn ls(
         for found in page {
             output.row(&[
                 ("id", found.id.to_string().into()),
-                ("flow", found.flow.into()),
-                ("state", found.state.into()),
-                ("waits_for", found.waits_for.into()),
+                ("flow", found.flow.clone().into()),
+                ("state", found.state.clone().into()),
+                ("waits_for", found.waits_for().map(str::to_owned).into()),
                 ("touched", found.touched.to_string().into()),
-                ("due", found.due.map(|due| due.to_string()).into()),
+                ("due", found.due().map(|due| due.to_string()).into()),
                 ("owner", found.owner.map(|owner| owner.as_str().to_owned()).into()),
                 ("revision", found.revision.number().into()),
             ])?;
@@ -66,17 +66,17 @@ pub(super) async fn show(store: &Arc<dyn Store>, id: ConversationId, output: &mu
     }
     let found = Inspection::of(&record);
     let header = &found.header;
-    writeln!(out, "{id}, revision {}", header.revision)?;
+    writeln!(out, "{id}, revision {}", record.revision())?;
     writeln!(out, "  started as  {}, {}", header.flow, header.created)?;
     let touched = header.touched;
-    match (&header.state, &header.waits_for) {
+    match (&header.state, header.waits_for()) {
         (Some(state), Some(waits_for)) => writeln!(out, "  waits       in {state}, for {waits_for}, since {touched}")?,
         (None, Some(waits_for)) => writeln!(out, "  waits       for {waits_for}, since {touched}")?,
         (_, None) => writeln!(out, "  ended       {touched}")?,
     }
     for (name, value) in [
         ("owner", header.owner.as_ref().map(|owner| owner.as_str().to_owned())),
-        ("due", header.due.map(|due| due.to_string())),
+        ("due", header.due().map(|due| due.to_string())),
         ("superseded", header.superseded_by.as_ref().map(|by| format!("by what went on in memory with {by}"))),
     ] {
         if let Some(value) = value {
@@ -85,9 +85,9 @@ pub(super) async fn show(store: &Arc<dyn Store>, id: ConversationId, output: &mu
     }
     if has_flows() {
         let status = match &found.status {
-            Ok(RecordStatus::Same) => "goes on".to_owned(),
-            Ok(RecordStatus::Changed) => "goes on, and is written anew with the next answer".to_owned(),
-            Ok(RecordStatus::Ends) => "ends, or is handed on".to_owned(),
+            Ok(RecordStatus::Current) => "goes on".to_owned(),
+            Ok(RecordStatus::Upgradable) => "goes on, and is written anew with the next answer".to_owned(),
+            Ok(RecordStatus::Ending) => "ends, or is handed on".to_owned(),
             Err(reason) => format!("is left alone: {reason}"),
         };
         writeln!(out, "  in this program it {status}")?;

@@ -92,7 +92,7 @@ pub(super) async fn rm(store: &Arc<dyn Store>, ids: &[ConversationId], yes: bool
             if !io::stdin().is_terminal() {
                 return refused("the input is no terminal, so there is no confirmation: write `--yes`");
             }
-            let waits_for = summary.waits_for.unwrap_or_else(|| "nothing".to_owned());
+            let waits_for = summary.waits_for().unwrap_or("nothing");
             eprint!("Delete {id}, a `{}` that waits for {waits_for}, since {}? [y/N] ", summary.flow, summary.touched);
             let mut said = String::new();
             io::stdin().read_line(&mut said)?;
