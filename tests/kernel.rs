@@ -522,7 +522,7 @@ impl Component for Frame {
 #[test]
 fn a_child_is_moved_out_of_its_parent_into_its_slot() {
     let frame = Frame { ticket: Some(Ticket { seat: "12A".to_owned() }), started_with_ticket: None };
-    let conversation = waits(kernel::start(ConversationId::from_bits([8; 16]), Box::new(frame), NOW));
+    let conversation = waits(kernel::start(ConversationId::from_bits([8; 16]), Box::new(frame), None, NOW));
     let conversation = decode(&encode(&conversation));
     assert_eq!(shape(&conversation), "frame[ticket: ticket]");
     let parent = conversation.front().get::<Frame>().expect("the frame");
