@@ -52,8 +52,8 @@ use crate::record::{Record, Revision};
 use crate::store::{LoadError, Store, WriteOutcome};
 
 pub use check::{LockVerdict, check_against_lock};
-pub use edit::{Draft, InvalidEdit, edit};
-pub use error::OperateError;
+pub use edit::{Draft, edit};
+pub use error::{InvalidEdit, OperateError};
 pub use fork::fork;
 pub use inspect::{InspectedInstance, Inspection, inspect};
 #[cfg(feature = "cli")]

@@ -20,6 +20,7 @@ mod graph;
 mod inspect;
 mod modify;
 mod open;
+mod outcome;
 mod output;
 
 use std::ffi::OsString;
@@ -31,60 +32,12 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
 
-use crate::component::registry;
 use crate::model::error::BoxError;
-use crate::operate::OperateError;
-use crate::runtime::error::Error;
 use crate::store::Store;
 
 use args::{Args, Verb};
+use outcome::{Done, Stopped, refused};
 use output::Output;
-
-/// Why a verb failed.
-#[derive(Debug)]
-enum Stopped {
-    /// The request or the data is wrong: exit status 1.
-    Refused(String),
-    /// The store failed: exit status 3.
-    Store(String),
-}
-
-impl fmt::Display for Stopped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(what) | Self::Store(what) => f.write_str(what),
-        }
-    }
-}
-
-impl From<Error> for Stopped {
-    fn from(error: Error) -> Self {
-        if error.is_retryable() { Self::Store(error.to_string()) } else { Self::Refused(error.to_string()) }
-    }
-}
-
-impl From<OperateError> for Stopped {
-    fn from(error: OperateError) -> Self {
-        if error.is_retryable() { Self::Store(error.to_string()) } else { Self::Refused(error.to_string()) }
-    }
-}
-
-impl From<std::io::Error> for Stopped {
-    fn from(error: std::io::Error) -> Self {
-        Self::Refused(error.to_string())
-    }
-}
-
-fn refused<T>(what: impl Into<String>) -> Result<T, Stopped> {
-    Err(Stopped::Refused(what.into()))
-}
-
-fn failed(error: impl fmt::Display) -> Stopped {
-    Stopped::Store(format!("the store failed: {error}"))
-}
-
-/// The outcome of a verb: whether everything it looked at is in order.
-type Done = Result<bool, Stopped>;
 
 type Opening = Pin<Box<dyn Future<Output = Result<Arc<dyn Store>, BoxError>>>>;
 
@@ -189,16 +142,4 @@ impl Command {
             Verb::Completions { .. } | Verb::Man | Verb::Graph { .. } => unreachable!("BUG: done above"),
         }
     }
-}
-
-/// Whether flows or components of an application are linked into this program.
-fn has_flows() -> bool {
-    registry::all().any(|registration| !registration.defined.starts_with(concat!(env!("CARGO_PKG_NAME"), "::")))
-}
-
-fn needs_flows(verb: &str) -> Stopped {
-    Stopped::Refused(format!(
-        "`{verb}` needs the flows of your application, and this program has none: call `stube::cli::main()` from a binary \
-         of your application, see `stube --help`"
-    ))
 }

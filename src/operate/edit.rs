@@ -5,9 +5,10 @@ use serde_json::value::RawValue;
 
 use crate::json::ordered_map::OrderedMap;
 use crate::model::id::ConversationId;
+use crate::operate::error::{InvalidEdit, OperateError};
 use crate::operate::pretty::pretty;
-use crate::operate::{OperateError, applied, is_encrypted, load};
-use crate::record::{EncodeError, Reason, Record, Revision, RevisionNonce, Stored};
+use crate::operate::{applied, is_encrypted, load};
+use crate::record::{Record, Revision, RevisionNonce, Stored};
 use crate::runtime::new_nonce;
 use crate::store::Store;
 
@@ -19,24 +20,6 @@ const SCHEMA_KEYS: [&str; 2] = ["schema", "questions"];
 pub struct Draft {
     record: Record,
     text: String,
-}
-
-/// Why an edited text was refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidEdit {
-    /// It is not JSON.
-    #[error("the text is not JSON: {0}")]
-    NotJson(#[source] serde_json::Error),
-    /// It is not a state that this program can continue.
-    #[error(transparent)]
-    Unreadable(Reason),
-    /// The conversation would end with it, or be replaced by another flow.
-    #[error("the conversation would not continue from this state; end it instead")]
-    WouldEnd,
-    /// It cannot be saved.
-    #[error(transparent)]
-    NotSavable(EncodeError),
 }
 
 /// Takes the saved state of a running conversation as text to edit. Needs the flows of the application in this program

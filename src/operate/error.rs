@@ -2,7 +2,6 @@
 
 use crate::model::error::BoxError;
 use crate::model::id::ConversationId;
-use crate::operate::edit::InvalidEdit;
 use crate::record::{EncodeError, Reason, Unreadable};
 use crate::runtime::error::Error;
 
@@ -54,6 +53,24 @@ pub enum OperateError {
     /// The input of an import, or the output of an export, failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+/// Why an edited text was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidEdit {
+    /// It is not JSON.
+    #[error("the text is not JSON: {0}")]
+    NotJson(#[source] serde_json::Error),
+    /// It is not a state that this program can continue.
+    #[error(transparent)]
+    Unreadable(Reason),
+    /// The conversation would end with it, or be replaced by another flow.
+    #[error("the conversation would not continue from this state; end it instead")]
+    WouldEnd,
+    /// It cannot be saved.
+    #[error(transparent)]
+    NotSavable(EncodeError),
 }
 
 impl OperateError {

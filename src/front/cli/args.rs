@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::front::cli::{Stopped, refused};
+use crate::front::cli::outcome::{Stopped, refused};
 use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
 use crate::store::Query;

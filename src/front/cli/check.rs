@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::evolution::lock::Lock;
 use crate::front::cli::inspect::println_all;
+use crate::front::cli::outcome::{Done, Stopped, failed, has_flows, needs_flows};
 use crate::front::cli::output::{Output, progress};
-use crate::front::cli::{Done, Stopped, failed, has_flows, needs_flows};
 use crate::model::id::ConversationId;
 use crate::operate::{self, LockVerdict};
 use crate::record::{Record, RecordStatus, Unreadable};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::evolution::manifest::{Flow, diagram, manifest};
 use crate::front::cli::args::Form;
 use crate::front::cli::inspect::println_all;
-use crate::front::cli::{Done, has_flows, needs_flows, refused};
+use crate::front::cli::outcome::{Done, has_flows, needs_flows, refused};
 
 pub(super) fn graph(flow: &str, form: Form) -> Done {
     if !has_flows() {

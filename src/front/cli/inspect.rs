@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use crate::front::cli::outcome::{Done, Stopped, failed, has_flows};
 use crate::front::cli::output::{Output, progress};
-use crate::front::cli::{Done, Stopped, failed, has_flows};
 use crate::model::id::ConversationId;
 use crate::operate::{self, InspectedInstance, Inspection};
 use crate::record::{Record, RecordStatus, Unreadable};

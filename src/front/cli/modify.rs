@@ -10,8 +10,8 @@ use std::sync::Arc;
 use indicatif::ProgressBar;
 
 use crate::front::cli::inspect::println_all;
+use crate::front::cli::outcome::{Done, Stopped, has_flows, needs_flows, refused};
 use crate::front::cli::output::progress;
-use crate::front::cli::{Done, Stopped, has_flows, needs_flows, refused};
 use crate::model::id::ConversationId;
 use crate::operate::{self, ImportCounts};
 use crate::record::MAX_BYTES;
