@@ -1,4 +1,4 @@
-//! What an author writes: components, and the values that their handlers return.
+//! The author's side: the trait of components, and the values that their handlers return.
 //!
 //! A [`Component`] is a plain serde value. Its handlers take an event and return what to do [`Next`]: stay, call another
 //! component, answer, replace itself, end. A handler performs nothing itself; the kernel does. A [`Context`] passes in
@@ -173,7 +173,7 @@ pub trait Component: AnyComponent + Serialize + DeserializeOwned + Sized {
     }
 }
 
-/// What to do after a handler of the component `C` has returned.
+/// The step that follows a handler of the component `C`.
 #[must_use = "the kernel does this only if the handler returns it"]
 pub struct Next<C> {
     pub(crate) transition: Transition,

@@ -23,7 +23,7 @@ pub trait Awaited {
     /// The component that the flow calls.
     fn into_callee(self) -> Box<dyn AnyComponent>;
 
-    /// What is known of it without an instance.
+    /// Its description, which needs no instance.
     fn describe() -> AwaitDescriptor;
 }
 

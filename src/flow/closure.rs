@@ -35,7 +35,7 @@ pub enum Step<S, T> {
     Migrated(Result<Migrated<S, T>, SavedState>),
 }
 
-/// What is known of a flow's states without an instance.
+/// The description of a flow's states, which needs no instance.
 #[derive(Debug, Default)]
 pub struct Description {
     /// The awaited components, in the order of the states.

@@ -24,7 +24,7 @@ pub trait Machine<A, R> {
     /// Runs from the await at which `state` is parked to the next one. If the code panics, the state is lost.
     fn step(&self, state: &mut State, answer: AnyAnswer) -> Result<Stepped<R>, Failure>;
 
-    /// What is known of the states without an instance.
+    /// The description of the states, which needs no instance.
     fn description(&self) -> Description;
 
     /// The locals of each state and the names of their types, in the order of the states.

@@ -30,7 +30,7 @@ pub struct Dialog {
     output: String,
 }
 
-/// What the next line answers.
+/// The meaning of the next line.
 #[derive(Debug)]
 enum State {
     /// Nothing: no question asks anything, or the dialog is over.

@@ -14,7 +14,7 @@
 //!     format!("Hello, {name}!")
 //! }
 //!
-//! /// What a line server does for each line that a user has sent.
+//! /// One request of a line server: the lines that a user has sent since the last one.
 //! async fn serve(runtime: &Runtime, user: &Owner, lines: &[&str]) -> Result<String, Box<dyn std::error::Error>> {
 //!     let (session, screen) = match Session::find(runtime, Some(user)).await? {
 //!         Some((session, _)) => {
@@ -66,7 +66,7 @@ pub struct Session<C> {
     root: PhantomData<fn() -> C>,
 }
 
-/// What a conversation shows.
+/// The view of a whole conversation.
 #[derive(Debug)]
 pub enum Screen<A> {
     /// It waits. The views of the instances that a person sees, the outermost first; some of them may ask nothing.
@@ -75,7 +75,7 @@ pub enum Screen<A> {
     Ended(Option<A>),
 }
 
-/// What an answer did.
+/// The outcome of an answer.
 #[derive(Debug)]
 pub enum Answered<A> {
     /// It was applied and saved. The conversation shows something else now.
@@ -99,7 +99,7 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// What a person is shown. The reason is for the log.
+    /// The view for the person. It omits the reason, which is for the log.
     pub fn view(&self) -> View {
         match self {
             Self::Runtime(error) => error.view(),
@@ -164,7 +164,7 @@ impl<C: Component> Session<C> {
         self.id
     }
 
-    /// What the conversation shows now.
+    /// Renders the conversation.
     ///
     /// # Errors
     ///
@@ -311,6 +311,35 @@ mod tests {
         // Sent twice, and sent too late.
         assert_eq!(unchanged(questions[0].turn, text("red")).await, ANSWERED_BEFORE);
         assert_eq!(unchanged(questions[0].turn, text("blue")).await, ANSWERED_BEFORE);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_users_talk_at_once_over_one_runtime() {
+        use crate::front::lines::Dialog;
+
+        let runtime = Runtime::in_memory().unwrap();
+        let talk = |user: u32| {
+            let runtime = runtime.clone();
+            tokio::spawn(async move {
+                let owner = Owner::new(format!("user-{user}")).unwrap();
+                Session::start(&runtime, Some(owner.clone()), rent(user)).await.unwrap();
+                for line in ["", &format!("car {user}"), "perhaps", "y"] {
+                    // As after a restart: nothing is kept from one line to the next.
+                    let (session, _) = Session::<RentFlow>::find(&runtime, Some(&owner)).await.unwrap().unwrap();
+                    let Screen::Asks(questions) = session.screen().await.unwrap() else { panic!("it asks") };
+                    let mut dialog = Dialog::new(questions);
+                    let Some((turn, event)) = dialog.enter(line) else { continue };
+                    if let Answered::Ended(result) = session.answer(turn, event).await.unwrap() {
+                        return result.flatten();
+                    }
+                }
+                panic!("it goes on")
+            })
+        };
+        let talks: Vec<_> = (0..64).map(talk).collect();
+        for (user, talk) in talks.into_iter().enumerate() {
+            assert_eq!(talk.await.unwrap(), Some(format!("car {user}")));
+        }
     }
 
     #[tokio::test]

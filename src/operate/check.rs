@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::evolution::lock::{ComponentSchema, Lock};
 use crate::record::Record;
 
-/// What a lock file says about the schemas of a record. Of several instances the worst counts.
+/// The result of comparing a record with a lock file. Of several instances the worst counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LockVerdict {
     /// Every state has the schema that the release of the lock file writes.

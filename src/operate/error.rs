@@ -41,7 +41,7 @@ pub enum OperateError {
     Unknown {
         /// The conversation.
         id: ConversationId,
-        /// What the store reported.
+        /// The store's error.
         source: BoxError,
     },
     /// The store failed.

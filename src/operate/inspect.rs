@@ -1,4 +1,4 @@
-//! What a store holds of one conversation, as values to show.
+//! The stored record of one conversation, as values to show.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -169,7 +169,7 @@ async fn an_edit_is_saved_and_the_next_answer_runs_on_it() {
     let world = World::new();
     let id = world.order().await;
     let draft = operate::edit(&world.store, id).await.unwrap();
-    assert!(draft.text().contains(&format!("\n          \"number\": {LARGE}\n")), "{}", draft.text());
+    assert!(draft.text().contains(&format!(" \"number\": {LARGE}\n")), "{}", draft.text());
     let notified = world.store.notified();
     let edited = draft.text().replace("\"ada\"", "\"grace\"");
     assert_eq!(draft.save(&world.store, &edited).await.unwrap().number(), 2);

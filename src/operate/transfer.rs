@@ -7,7 +7,7 @@ use crate::operate::{OperateError, applied};
 use crate::record::{MAX_BYTES, Record, Unreadable};
 use crate::store::{LoadError, Query, Store, Summary};
 
-/// What an export wrote.
+/// The counts of an export.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exported {
@@ -70,7 +70,7 @@ pub async fn export(
     Ok(exported)
 }
 
-/// What the import of one record did.
+/// The outcome of importing one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Imported {
     /// The record was saved.
@@ -103,11 +103,11 @@ pub async fn import_record(store: &dyn Store, line: Vec<u8>) -> Result<Imported,
 pub struct ImportLine<'a> {
     /// Its number; the first is 1.
     pub number: u64,
-    /// What was done with it, or why it was refused.
+    /// The outcome, or why the line was refused.
     pub outcome: Result<Imported, &'a OperateError>,
 }
 
-/// What an import did.
+/// The counts of an import.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImportCounts {
