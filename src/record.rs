@@ -11,7 +11,7 @@
 //!   [`Reason`]; nothing here ever deletes or replaces one.
 //!
 //! ```json
-//! {"format":1,"id":"cv-0c9n…","revision":"4-k3f9q0ab","ancestors":"0c9nq1vg2t0m7k0s6l0f3u8h","flow":"booking",
+//! {"format":1,"id":"cv-0c9n…","revision":4,"nonce":"k3f9q0ab","ancestors":"0c9nq1vg2t0m7k0s6l0f3u8h","flow":"booking",
 //!  "state":"Room","awaits":[{"turn":"i5.0","component":"pick_room","state":"Room"}],
 //!  "created":"2026-11-23T09:30:00.000Z","touched":"2026-11-23T09:31:07.412Z",
 //!  "body":{"next":6,"root":{"stack":[

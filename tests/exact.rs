@@ -52,7 +52,7 @@ fn saved<C: Component + Clone>(value: &C) -> (String, C) {
     let record = encode(value.clone()).unwrap_or_else(|error| panic!("it can be saved: {error}"));
     let back = decode(record.bytes()).unwrap_or_else(|reason| panic!("it can be loaded: {reason}: {}", record.body()));
     let (_, state) = record.body().split_once("\"state\":").expect("a state");
-    let state = state.strip_suffix("}]}").expect("the state is last").to_owned();
+    let state = state.strip_suffix("}]}}").expect("the state is last").to_owned();
     (state, back.front().get::<C>().expect("the same component").clone())
 }
 
@@ -650,9 +650,9 @@ proptest! {
 fn old(name: &str, state: &str) -> Result<Conversation, Reason> {
     let id = ConversationId::from_bits([5; 16]);
     let content = format!(
-        "{{\"format\":1,\"id\":\"{id}\",\"revision\":1,\"flow\":\"{name}\",\"waits_for\":\"{name}\",\
+        "{{\"format\":1,\"id\":\"{id}\",\"revision\":1,\"nonce\":\"00000000\",\"flow\":\"{name}\",\"awaits\":[{{\"turn\":\"i1.0\",\"component\":\"{name}\"}}],\
          \"created\":\"2026-01-01T00:00:00.000Z\",\"touched\":\"2026-01-01T00:00:00.000Z\",\"body\":{{\"next\":2,\
-         \"root\":[{{\"id\":\"i1\",\"type\":\"{name}\",\"crate\":\"exact\",\"state\":{state}}}]}}"
+         \"root\":{{\"stack\":[{{\"id\":\"i1\",\"type\":\"{name}\",\"crate\":\"exact\",\"state\":{state}}}]}}}}"
     );
     let sum = HEXLOWER.encode(&Sha256::digest(&content));
     decode(format!("{content},\"sum\":\"{sum}\"}}\n").as_bytes())

@@ -61,6 +61,18 @@ impl fmt::Debug for RevisionNonce {
     }
 }
 
+impl Serialize for RevisionNonce {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RevisionNonce {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        parse(deserializer)
+    }
+}
+
 impl FromStr for RevisionNonce {
     type Err = InvalidId;
 
@@ -148,18 +160,6 @@ impl FromStr for Revision {
     }
 }
 
-impl Serialize for Revision {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Revision {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        parse(deserializer)
-    }
-}
-
 /// A revision, and the nonces of the revisions before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lineage {
@@ -217,7 +217,8 @@ impl Lineage {
     }
 
     /// Put together from its parts; `None` if it names more ancestors than the revision has, or fewer than it can.
-    pub(crate) fn from_parts(revision: Revision, ancestors: Ancestors) -> Option<Self> {
+    pub(crate) fn from_parts(number: u64, nonce: RevisionNonce, ancestors: Ancestors) -> Option<Self> {
+        let revision = Revision::from_parts(number, nonce)?;
         let expected = (revision.number - 1).min(Self::WINDOW as u64);
         (ancestors.len as u64 == expected).then_some(Self { revision, ancestors })
     }
@@ -353,14 +354,18 @@ mod tests {
         assert_eq!(format!("{}-00000000", (1_u64 << 53) + 1).parse::<Revision>(), Err(InvalidId));
     }
 
+    fn from_parts(revision: Revision, ancestors: Ancestors) -> Option<Lineage> {
+        Lineage::from_parts(revision.number(), revision.nonce(), ancestors)
+    }
+
     #[test]
     fn a_lineage_survives_its_text() {
         for lineage in history(20, 1_000) {
             let ancestors: Ancestors = lineage.ancestors().to_string().parse().expect("it was written so");
-            assert_eq!(Lineage::from_parts(lineage.revision(), ancestors), Some(lineage));
+            assert_eq!(from_parts(lineage.revision(), ancestors), Some(lineage));
             assert_eq!(ancestors.is_empty(), lineage.revision().number() == 1);
             if !ancestors.is_empty() {
-                assert_eq!(Lineage::from_parts(lineage.revision(), Ancestors::NONE), None);
+                assert_eq!(from_parts(lineage.revision(), Ancestors::NONE), None);
             }
         }
     }

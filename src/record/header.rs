@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::json::describe;
 use crate::kernel::OpenAwait;
 use crate::model::id::{ConversationId, Owner};
-use crate::model::revision::{Ancestors, Lineage, Revision};
+use crate::model::revision::{Ancestors, Lineage, RevisionNonce};
 use crate::model::timestamp::Timestamp;
 use crate::record::{EncodeError, FORMAT, MAX_BYTES, MAX_DEPTH, Reason, Record};
 
@@ -24,7 +24,10 @@ pub struct Header {
     pub format: u32,
     /// The conversation.
     pub id: ConversationId,
-    pub(crate) revision: Revision,
+    /// The number of the revision.
+    #[serde(rename = "revision")]
+    pub(crate) number: u64,
+    pub(crate) nonce: RevisionNonce,
     #[serde(skip_serializing_if = "Ancestors::is_empty")]
     pub(crate) ancestors: Ancestors,
     /// The component or flow that it was started with.
@@ -54,7 +57,8 @@ impl Header {
         Self {
             format: FORMAT,
             id,
-            revision: lineage.revision(),
+            number: lineage.revision().number(),
+            nonce: lineage.revision().nonce(),
             ancestors: lineage.ancestors(),
             flow: flow.into(),
             state: None,
@@ -68,11 +72,13 @@ impl Header {
 
     /// Which committed state it is, and which came before it.
     pub fn lineage(&self) -> Lineage {
-        Lineage::from_parts(self.revision, self.ancestors).expect("BUG: the parts were checked when they were set")
+        Lineage::from_parts(self.number, self.nonce, self.ancestors)
+            .expect("BUG: the parts were checked when they were set")
     }
 
     pub(crate) fn set_lineage(&mut self, lineage: Lineage) {
-        (self.revision, self.ancestors) = (lineage.revision(), lineage.ancestors());
+        (self.number, self.nonce) = (lineage.revision().number(), lineage.revision().nonce());
+        self.ancestors = lineage.ancestors();
     }
 
     /// Whether the conversation has ended.
@@ -205,7 +211,8 @@ pub(super) fn split(text: &str) -> Result<(Header, &str), Reason> {
     struct Fields<'a> {
         format: u32,
         id: ConversationId,
-        revision: Revision,
+        revision: u64,
+        nonce: RevisionNonce,
         #[serde(default)]
         ancestors: Ancestors,
         flow: String,
@@ -225,13 +232,14 @@ pub(super) fn split(text: &str) -> Result<(Header, &str), Reason> {
         _sum: de::IgnoredAny,
     }
     let f: Fields<'_> = serde_json::from_str(text).map_err(|error| Reason::Corrupt(describe(&error)))?;
-    if Lineage::from_parts(f.revision, f.ancestors).is_none() {
-        return Err(Reason::Corrupt("its revision does not have so many ancestors".to_owned()));
+    if Lineage::from_parts(f.revision, f.nonce, f.ancestors).is_none() {
+        return Err(Reason::Corrupt("its revision is out of range, or has another number of ancestors".to_owned()));
     }
     let header = Header {
         format: f.format,
         id: f.id,
-        revision: f.revision,
+        number: f.revision,
+        nonce: f.nonce,
         ancestors: f.ancestors,
         flow: f.flow,
         state: f.state,

@@ -59,7 +59,7 @@ impl Draft {
             touched: created.after(Duration::from_millis(revision.number())),
             ..Header::new(id, lineage, "booking", created)
         };
-        Self { header, state: format!(r#"{{"change":{revision},"of":"{id}"}}"#) }
+        Self { header, state: format!(r#"{{"change":"{revision}","of":"{id}"}}"#) }
     }
 
     /// A newer format or a body that is too large makes a record that a store must not take for one.

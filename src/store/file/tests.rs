@@ -46,8 +46,13 @@ fn ids() -> [ConversationId; 2] {
 /// Made by hand: a store needs no conversation to keep a record.
 fn record(id: ConversationId, revision: Revision) -> Record {
     let time = Timestamp::EPOCH;
+    let (number, nonce) = (revision.number(), revision.nonce());
+    let ancestors = match number.min(9) {
+        1 => String::new(),
+        many => format!(",\"ancestors\":\"{}\"", "0".repeat(8 * (many as usize - 1))),
+    };
     let content = format!(
-        r#"{{"format":1,"id":"{id}","revision":{revision},"flow":"confirm","waits_for":"confirm","created":"{time}","touched":"{time}","body":{{"next":2,"root":[{{"id":"i1","type":"confirm","state":{{"question":"Is this change {revision}?"}}}}]}}"#
+        r#"{{"format":1,"id":"{id}","revision":{number},"nonce":"{nonce}"{ancestors},"flow":"confirm","awaits":[{{"turn":"i1.0","component":"confirm"}}],"created":"{time}","touched":"{time}","body":{{"next":2,"root":{{"stack":[{{"id":"i1","type":"confirm","state":{{"question":"Is this change {revision}?"}}}}]}}}}"#
     );
     let sum = HEXLOWER.encode(&Sha256::digest(content.as_bytes()));
     Record::parse(format!("{content},\"sum\":\"{sum}\"}}\n").into_bytes()).expect("this is what a record looks like")
