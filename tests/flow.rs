@@ -65,7 +65,7 @@ fn a_state_is_called_as_its_binding_or_as_what_is_awaited_and_holds_what_is_live
     let record = c.record();
     assert_eq!(record["flow"], "booking");
     assert_eq!(record["state"], "Receipt");
-    assert_eq!(record["waits_for"], "confirm");
+    assert_eq!(record["awaits"][0]["component"], "confirm");
     assert_eq!(record["body"]["root"]["stack"][1]["type"], "pay");
 }
 
