@@ -144,7 +144,7 @@ impl Runtime {
         self.start_boxed(Box::new(root), Some(owner)).await
     }
 
-    #[tracing::instrument(name = "start", level = "debug", skip_all, fields(flow = root.registration().name))]
+    #[tracing::instrument(name = "start", level = "debug", skip_all, fields(flow = root.descriptor().name))]
     async fn start_boxed(&self, root: Box<dyn AnyComponent>, owner: Option<Owner>) -> Result<Started, Error> {
         let mut access = self.core.enter_to_change(new_id()?).await?;
         dispatch::start(&mut access, root, owner).await
