@@ -12,3 +12,4 @@ pub mod diagram;
 pub mod lock;
 pub mod manifest;
 pub mod migration;
+pub(crate) mod retired;

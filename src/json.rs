@@ -23,6 +23,7 @@
 //!
 //! Pure, except for the process-wide intern table in [`static_str`].
 
+pub(crate) mod canonical;
 pub(crate) mod ordered_map;
 mod read;
 pub(crate) mod static_str;

@@ -49,9 +49,10 @@
 //! |---|---|---|
 //! | `id` | text, the key | the conversation, for example `cv-0c9nq1vg2t0m7k0s6l0f3u8h1k` |
 //! | `revision` | bigint | how many changes have been committed, from 1 |
+//! | `nonce` | bigint | the random part of the revision |
 //! | `flow` | text | the component or flow that it was started with |
 //! | `state` | text or null | the await at which that flow is |
-//! | `waits_for` | text or null | the component that it waits for; null once it has ended |
+//! | `ended` | boolean | whether it has ended |
 //! | `owner` | bytea or null | whom it belongs to, in UTF-8 |
 //! | `due` | timestamptz or null | when it is due |
 //! | `touched` | timestamptz | when it last changed, by the clock of the process that changed it |
@@ -60,18 +61,32 @@
 //!
 //! The record is `bytea` because `jsonb` does not keep the bytes of a text.
 //!
+//! `stube_open_await` has a row for each thing that a conversation waits for, of widgets that it embeds too. The rows are
+//! written in the transaction that writes the record:
+//!
+//! | Column | Type | Holds |
+//! |---|---|---|
+//! | `id`, `position` | text, integer, the key | the conversation, and the place among its open awaits, the outermost first |
+//! | `turn` | text | what an answer names, for example `i5.0` |
+//! | `component` | text | the component that waits |
+//! | `state` | text or null | the state of the flow that takes the answer |
+//! | `kind` | text | `question` |
+//! | `due` | timestamptz or null | when it is due |
+//!
 //! ```sql
 //! -- Which conversations wait at payment, and since when?
-//! SELECT id, convert_from(owner, 'UTF8'), touched FROM stube_conversation WHERE waits_for = 'payment';
+//! SELECT id, convert_from(owner, 'UTF8'), touched FROM stube_conversation
+//!     WHERE id IN (SELECT id FROM stube_open_await WHERE component = 'payment');
 //! -- What does this conversation contain?
 //! SELECT convert_from(record, 'UTF8')::json -> 'body' FROM stube_conversation WHERE id = 'cv-…';
 //! ```
 //!
-//! `stube_store` has one row: the `version` of these tables, which is 2. Opening a database with an older version migrates it
+//! `stube_store` has one row: the `version` of these tables, which is 1. Opening a database with an older version migrates it
 //! in one transaction, under an advisory lock; a newer version is refused.
 
 mod connect;
 mod notify;
+mod open_awaits;
 mod rows;
 mod schema;
 mod writer;

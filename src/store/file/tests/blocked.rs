@@ -23,7 +23,7 @@ async fn calls_beyond_the_limit_wait_without_a_thread_and_do_not_begin_if_droppe
         waiting.push(call.await);
     }
     for number in 0..100 {
-        let record = record(id(number), Revision::FIRST);
+        let record = record(id(number), Revision::for_test(1));
         let mut save = store.save(&record, None);
         let polled = poll_fn(|cx| Poll::Ready(save.as_mut().poll(cx).is_pending())).await;
         assert!(polled, "no permit is free");
@@ -35,7 +35,7 @@ async fn calls_beyond_the_limit_wait_without_a_thread_and_do_not_begin_if_droppe
         call.await.expect("no panic").expect_err("nothing is sent");
     }
     assert_eq!(load.await.expect("it can be read"), None, "a dropped save was never begun");
-    let last = record(id(7), Revision::FIRST);
+    let last = record(id(7), Revision::for_test(1));
     assert!(matches!(store.save(&last, None).await, WriteOutcome::Applied));
     assert_eq!(store.load(id(7)).await.expect("it can be read"), Some(last));
 }
