@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::evolution::lock::{SchemaAge, Lock};
+use crate::evolution::lock::{Lock, SchemaAge};
 use crate::record::Record;
 
 /// The result of comparing a record with a lock file. Of several instances the worst counts.
