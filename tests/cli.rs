@@ -277,7 +277,7 @@ fn check_and_migrate(place: Place) {
     assert_eq!(place.app(&["migrate", "--apply"]).ok().json()[0]["verdict"], "written");
     let after: Value = serde_json::from_slice(&place.bytes(changed)).unwrap();
     assert_eq!((&after["flow"], &after["revision"]), (&"later".into(), &2.into()));
-    assert_eq!(after["body"]["root"][0]["state"]["Size"]["cups"], 1);
+    assert_eq!(after["body"]["root"]["stack"][0]["state"]["Size"]["cups"], 1);
     assert!(place.app(&["migrate", "--apply"]).ok().out.is_empty());
     place.bare(&["migrate"]).fails(1, "needs the flows");
     place.app(&["rm", "--yes", &changed.to_string()]).ok();
@@ -285,7 +285,7 @@ fn check_and_migrate(place: Place) {
     assert!(place.app(&["check"]).ok().json().iter().any(|row| row["verdict"] == "ends, or is handed on"));
     place.app(&["migrate", "--apply"]).ok();
     let after: Value = serde_json::from_slice(&place.bytes(ended)).unwrap();
-    assert_eq!((&after["body"]["result"], after.get("waits_for")), (&"closed".into(), None));
+    assert_eq!((&after["body"]["result"], after.get("awaits")), (&"closed".into(), None));
     place.app(&["rm", "--yes", &ended.to_string()]).ok();
 
     // One that nobody knows is left alone, and said.
@@ -315,7 +315,7 @@ fn edit(place: Place) {
     let run = |script: &str| place.run(&this, &["app"], &["edit", &id], "", &editor(&place, script));
     assert!(run("sed -i 's/\"ada\"/\"Ada Lovelace\"/' \"$1\"").ok().out.contains("saved as revision 2"));
     let text = String::from_utf8(place.bytes(first)).unwrap();
-    assert!(text.contains("Ada Lovelace") && text.contains("\"shape\":"), "{text}");
+    assert!(text.contains("Ada Lovelace") && text.contains("\"schema\":"), "{text}");
     assert!(run("true").ok().out.contains("nothing was changed"));
     assert_eq!(place.bytes(first), text.as_bytes());
     // No legal state: nothing is saved, and what was written is kept.

@@ -138,7 +138,8 @@ async fn every_edit_is_found() {
         assert!(refused(&store, id).await.contains("cannot be decrypted"));
     }
     // Another header over this body.
-    for (from, to) in [(r#""owner":"ada""#, r#""owner":"eve""#), (r#""revision":2"#, r#""revision":3"#)] {
+    let nonce = format!(r#""nonce":"{}""#, second.revision().nonce());
+    for (from, to) in [(r#""owner":"ada""#, r#""owner":"eve""#), (&*nonce, r#""nonce":"00000000""#)] {
         forge(&inner, &second, |text| text.replace(from, to)).await;
         assert!(refused(&store, id).await.contains("cannot be decrypted"));
     }

@@ -15,7 +15,7 @@ use stube::{Choose, Component, Confirm, Failure, Info, Prompt, component, flow};
 fn carried(conversation: &TestConversation, names: &[(&str, &str)]) -> Vec<u8> {
     let mut text = String::from_utf8(conversation.bytes().to_vec()).unwrap();
     for (old, new) in names {
-        for key in ["type", "flow", "waits_for"] {
+        for key in ["type", "flow", "component"] {
             text = text.replace(&format!("\"{key}\":\"{old}\""), &format!("\"{key}\":\"{new}\""));
         }
     }
