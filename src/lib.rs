@@ -73,7 +73,9 @@ pub mod store;
 
 pub mod runtime;
 
-mod front;
+pub mod operate;
+
+pub mod front;
 
 pub mod testing;
 
@@ -110,12 +112,12 @@ pub mod __private {
     pub use stube_macros::embed_lock;
     pub use {inventory, serde, serde_json, typetag};
 
+    pub use crate::component::saved_state::{MigrationFn, SavedState, deserialize_state as earlier};
     pub use crate::component::{AnyAnswer, ComponentDescriptor, Kind};
-    pub use crate::evolution::migration::{MigrationFn, SavedState, deserialize_state as earlier};
     pub use crate::flow::iterate::lend::{
         Steps, again, chain, enumerate, flatten, lent, place, scan, skip, skip_while, step_by, take, take_while, zip,
     };
-    pub use crate::flow::iterate::{iterate, settle};
+    pub use crate::flow::iterate::{iterate, normalize, normalize as settle};
     pub use crate::schema::probed;
 
     pub use crate::component::{AwaitSite, Migrated, StateDescriptor};
