@@ -171,8 +171,8 @@ impl<'de> Deserialize<'de> for SavedState {
     }
 }
 
-/// Deserializes a state as the argument type of a `#[migrate]` closure; `None` if that type is an enum without a variant
-/// for the state.
+/// Deserializes a state as the argument type of a `#[migrate]` closure; `None` if that type is an enum without a
+/// variant for the state.
 #[doc(hidden)]
 pub fn earlier<T: DeserializeOwned>(state: &SavedState) -> Result<Option<T>, Failure> {
     let is_unknown = Cell::new(false);
