@@ -1,9 +1,11 @@
-//! The runtime support of `#[flow]`: the traits and functions that generated code names. Authors do not use it directly.
+//! The runtime support of `#[flow]`: the traits and functions that generated code names. Authors do not use it
+//! directly.
 //!
-//! A flow is a component. Its state is an enum with one variant per await, and each variant holds the locals that are needed
-//! after that await. The enum is generic in every local without a written type, so no code can name it; rustc infers it from
-//! the author's code inside one closure, the [`machine`]. The closure takes a state and an answer and runs to the next
-//! await. Outside of it, a [`State`] is an erased pointer that only the flow's [`Machine`] can downcast.
+//! A flow is a component. Its state is an enum with one variant per await, and each variant holds the locals that are
+//! needed after that await. The enum is generic in every local without a written type, so no code can name it; rustc
+//! infers it from the author's code inside one closure, the [`machine`]. The closure takes a state and an answer and
+//! runs to the next await. Outside of it, a [`State`] is an erased pointer that only the flow's [`Machine`] can
+//! downcast.
 
 pub(crate) mod awaitables;
 pub(crate) mod closure;

@@ -31,7 +31,9 @@
 //! - What a flow awaits is a [`Component`]: a serde value with an `Answer`, which says what it shows. `order()` is one
 //!   too, so flows await flows. See [`component`](mod@component).
 //! - A [`Runtime`] holds conversations over a [`Store`]: it saves, and then it speaks.
-//! - A front shows a [`View`] and turns input into an [`Event`]: `terminal` (a feature) is one.
+//! - A front shows a [`View`] and turns input into an [`Event`]: `terminal` (a feature) is one, and [`front`] has the
+//!   parts of which another is made.
+//! - [`operate`] inspects, edits, copies and moves the conversations in a store.
 //! - [`testing`] runs conversations in unit tests.
 //!
 //! # Features

@@ -148,7 +148,8 @@ impl TestConversation {
         }
     }
 
-    /// Sends an event to the component on top of the root slot. If it is refused or fails, the conversation stays as it was.
+    /// Sends an event to the component on top of the root slot. If it is refused or fails, the conversation stays as it
+    /// was.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! The machine of a flow: its closure, with the type of its states erased.
 //!
 //! [`machine`] takes the closure that `#[flow]` writes. The states are an enum that is generic in every local without a
-//! written type, so no code can name it; rustc infers it inside the closure, and [`Typed`] keeps it as a type parameter.
-//! Outside, a [`State`] is an erased pointer that only the machine of the same flow can downcast.
+//! written type, so no code can name it; rustc infers it inside the closure, and [`Typed`] keeps it as a type
+//! parameter. Outside, a [`State`] is an erased pointer that only the machine of the same flow can downcast.
 
 use std::any::Any;
 use std::fmt;
