@@ -7,6 +7,7 @@
 //! only one that can open it.
 
 pub(crate) mod iterate;
+mod states;
 
 use std::any::Any;
 use std::fmt;
@@ -19,9 +20,11 @@ use crate::component::{
     Migrated, Next, StateDescriptor, Transition,
 };
 use crate::evolution::migration::{MigrationFn, SavedState};
-use crate::json::static_str;
+use crate::flow::states::Held;
 use crate::model::error::Failure;
 use crate::schema;
+
+pub use states::{Layout, Local, ReadLocal, ReadLocals, Saved, State, States};
 
 /// A component whose code is one async function.
 pub trait Flow: Component {
@@ -514,75 +517,6 @@ where
     borrow
 }
 
-/// The states of a flow, with one variant per await.
-#[diagnostic::on_unimplemented(
-    message = "a value that this flow keeps over an `.await` cannot be saved",
-    label = "in this flow",
-    note = "the value is named by another error"
-)]
-pub trait States: Serialize + Deserialize<'static> + Send + 'static {
-    /// The name of the await.
-    fn name(&self) -> &'static str;
-
-    /// What the states hold, in their order, with the names of the types.
-    fn locals() -> Vec<Vec<(&'static str, &'static str)>>
-    where
-        Self: Sized;
-
-    /// Brings each local into a form that serde carries: see [`settle`](crate::flow::iterate::settle).
-    fn settle(&mut self);
-}
-
-/// The state of one flow that goes on.
-pub struct State(Box<dyn AnyState>);
-
-trait AnyState: erased_serde::Serialize + Any + Send {
-    fn name(&self) -> &'static str;
-}
-
-/// The state, except while a step runs.
-struct Held<S>(Option<S>);
-
-impl<S: States> AnyState for Held<S> {
-    fn name(&self) -> &'static str {
-        self.0.as_ref().map_or("?", States::name)
-    }
-}
-
-impl<S: Serialize> Serialize for Held<S> {
-    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
-        match &self.0 {
-            Some(state) => state.serialize(serializer),
-            None => Err(serde::ser::Error::custom("the flow has no state: its last step did not end")),
-        }
-    }
-}
-
-impl State {
-    fn new(mut state: impl States) -> Self {
-        state.settle();
-        Self(Box::new(Held(Some(state))))
-    }
-
-    /// The name of the await.
-    pub fn name(&self) -> &'static str {
-        self.0.name()
-    }
-}
-
-impl Serialize for State {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        erased_serde::serialize(&*self.0, serializer)
-    }
-}
-
-/// The name of the await; what is saved there is nobody's business.
-impl fmt::Debug for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// Makes a machine of the closure that `#[flow]` writes. The type of the states is inferred from it.
 pub fn machine<A, R, S, F>(code: F) -> impl Machine<A, R::Output>
 where
@@ -623,7 +557,7 @@ where
     }
 
     fn probe(&self, from: &mut dyn erased_serde::Deserializer<'static>) -> Result<(), erased_serde::Error> {
-        schema::probed::<S>(from)
+        states::probe::<S>(from)
     }
 
     fn migrate(&self, earlier: SavedState) -> Result<Migrated<State, R::Output>, SavedState> {
@@ -661,17 +595,25 @@ where
     }
 
     fn read<'de, D: Deserializer<'de>>(&self, deserializer: D) -> Result<State, D::Error> {
-        static_str::intern::<S, D>(deserializer).map(State::new)
+        states::read::<S, D>(deserializer).map(State::new)
     }
 }
 
 /// Puts together what is known of the states of a flow.
 pub fn describe<F: Flow>() -> Vec<StateDescriptor> {
     let machine = F::machine();
-    let Description { awaits, defaults } = machine.description();
+    described(F::SITES, machine.description(), machine.locals())
+}
+
+fn described(
+    sites: &[AwaitSite],
+    description: Description,
+    locals: Vec<Vec<(&'static str, &'static str)>>,
+) -> Vec<StateDescriptor> {
+    let Description { awaits, defaults } = description;
     // Before the first await, nothing is awaited.
     let awaits = std::iter::once(None).chain(awaits);
-    let described = F::SITES.iter().zip(machine.locals()).zip(awaits).map(|((site, locals), awaits)| {
+    let described = sites.iter().zip(locals).zip(awaits).map(|((site, locals), awaits)| {
         let of_state = defaults.iter().filter(|default| default.state == site.name);
         StateDescriptor { site: *site, locals, awaits, defaults: of_state.cloned().collect() }
     });

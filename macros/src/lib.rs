@@ -35,7 +35,6 @@ mod syntax;
 
 mod component;
 
-
 /// Gives a component its name on disk and registers it. Goes on the `impl Component for T` block.
 ///
 /// Methods marked `#[resume]` take the answers of what the component called: `Self::on_dates` is then a value that

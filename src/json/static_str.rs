@@ -1,6 +1,6 @@
 //! Texts of the program itself that come back from disk: a `&'static str` in a local of a flow.
 //!
-//! Takes a deserializer of anything. Gives one that lends what it reads for ever ([`intern`]), so that
+//! Takes a deserializer of anything. Gives one that lends what it reads for ever ([`intern_with`]), so that
 //! `Vec<(&'static str, u32)>` and the like can be read, which serde reads only from what lives as long as the program.
 //! A text that is read for such a type, and for no other, is kept for the life of the process, each text once: the
 //! texts of a program are few. Never used for what a person has typed; that is a `String`.
@@ -16,9 +16,7 @@ use std::marker::PhantomData;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde::Deserialize;
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error as _, Expected, MapAccess, SeqAccess, VariantAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 /// What serde says that a `&str` expects. It is how such a type is told from one that owns its text.
 const BORROWED_TEXT: &str = "a borrowed string";
@@ -43,11 +41,12 @@ fn keep_text(text: &str) -> &'static str {
     std::str::from_utf8(keep(text.as_bytes())).expect("BUG: the copy of a text is a text")
 }
 
-/// Reads a value that may borrow from the program.
-pub(crate) fn intern<'de, T: Deserialize<'static>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    // Behind a pointer, so that the code below is compiled once and not for each type.
-    let mut erased = <dyn erased_serde::Deserializer<'static>>::erase(Lasting::new(deserializer));
-    erased_serde::deserialize(&mut erased).map_err(D::Error::custom)
+/// Reads what may borrow from the program.
+pub(crate) fn intern_with<'de, S: DeserializeSeed<'static>, D: Deserializer<'de>>(
+    seed: S,
+    deserializer: D,
+) -> Result<S::Value, D::Error> {
+    seed.deserialize(Lasting::new(deserializer))
 }
 
 /// Something of serde's that borrows for `'de`, and is used as if it borrowed for ever: it owns what it hands on, or
@@ -281,14 +280,18 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'static> for Lasting<'de, A> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::marker::PhantomData;
 
-    use super::intern;
+    use super::intern_with;
 
     #[test]
     fn texts_of_the_program_come_back_each_once() {
         type Nested = BTreeMap<&'static str, (Vec<&'static str>, Option<&'static str>, String)>;
         let json = r#"{"a":[["b\n","c"],"b\n","d"],"e":[[],null,"f"]}"#;
-        let read = || intern::<Nested, _>(&mut serde_json::Deserializer::from_str(json)).expect("it reads");
+        let read = || {
+            let seed = PhantomData::<Nested>;
+            intern_with(seed, &mut serde_json::Deserializer::from_str(json)).expect("it reads")
+        };
         let (first, second) = (read(), read());
         assert_eq!(first["a"], (vec!["b\n", "c"], Some("b\n"), "d".to_owned()));
         assert_eq!(first, second);
@@ -297,7 +300,10 @@ mod tests {
 
     #[test]
     fn what_owns_its_text_is_not_kept() {
-        let read = |json: &str| intern::<String, _>(&mut serde_json::Deserializer::from_str(json)).expect("it reads");
+        let read = |json: &str| {
+            let seed = PhantomData::<String>;
+            intern_with(seed, &mut serde_json::Deserializer::from_str(json)).expect("it reads")
+        };
         assert_eq!(read("\"only a person says this\""), "only a person says this");
         let kept = super::TEXTS.lock().expect("nobody panics with it");
         assert!(!kept.contains("only a person says this".as_bytes()));
