@@ -81,18 +81,21 @@ pub use stube_macros::{component, flow};
 
 pub use component::prompts::{Choose, ChooseOrCancel, Confirm, Info, Prompt, PromptOrCancel};
 pub use component::{Component, Context, Handled, Next, Resume, Slots};
-pub use evolution::manifest::{diagram, manifest};
+pub use evolution::diagram::diagram;
+pub use evolution::manifest::manifest;
 pub use flow::Boxed;
 #[cfg(feature = "cli")]
 pub use front::cli;
 #[cfg(feature = "terminal")]
 pub use front::terminal;
-pub use model::error::{Error, ErrorKind, Failure};
+pub use kernel::AnswerKey;
+pub use model::error::{BoxError, Failure};
 pub use model::id::{ConversationId, InstanceId, InvalidId, InvalidOwner, Owner, Turn};
 pub use model::timestamp::Timestamp;
+pub use model::view;
 pub use model::view::{Action, Event, Form, Input, InputKind, Refusal, Value, View};
-pub use model::{error, view};
 pub use runtime::Runtime;
+pub use runtime::error::{Error, ErrorKind};
 #[cfg(unix)]
 pub use store::file::FileStore;
 #[cfg(feature = "postgres")]
@@ -108,7 +111,7 @@ pub mod __private {
     pub use {inventory, serde, serde_json, typetag};
 
     pub use crate::component::{AnyAnswer, ComponentDescriptor, Kind};
-    pub use crate::evolution::migration::{MigrationFn, SavedState, earlier};
+    pub use crate::evolution::migration::{MigrationFn, SavedState, deserialize_state as earlier};
     pub use crate::flow::iterate::lend::{
         Steps, again, chain, enumerate, flatten, lent, place, scan, skip, skip_while, step_by, take, take_while, zip,
     };

@@ -1,8 +1,9 @@
-//! Values that every other module uses: ids, timestamps, what a person is shown and sends, and errors.
+//! Values that every other module uses: ids, timestamps, views and events, errors.
 //!
 //! Nothing here reads a clock, draws randomness or does I/O.
 
-pub mod error;
+pub(crate) mod error;
 pub(crate) mod id;
+pub(crate) mod revision;
 pub(crate) mod timestamp;
 pub mod view;

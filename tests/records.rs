@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use stube::kernel::conversation::Conversation;
-use stube::kernel::{self, Outcome};
-use stube::record::{EncodeError, MAX_BYTES, MAX_DEPTH, Reason, Record, Revision, Stored};
+use stube::kernel::{self, Progress};
+use stube::record::{EncodeError, Lineage, MAX_BYTES, MAX_DEPTH, Reason, Record, Stored};
 use stube::{Component, ConversationId, Timestamp, component};
 
 /// Holds one of everything that JSON makes hard.
@@ -46,14 +46,16 @@ impl Component for Keys {}
 
 fn conversation(root: impl Component) -> Conversation {
     let id = ConversationId::from_bits([5; 16]);
-    match kernel::start(id, Box::new(root), Timestamp::from_millis(1_767_225_600_000)) {
-        Ok(Outcome::Waits(conversation)) => conversation,
+    match kernel::start(id, Box::new(root), None, Timestamp::from_millis(1_767_225_600_000))
+        .map(|outcome| outcome.progress)
+    {
+        Ok(Progress::Waits(conversation)) => conversation,
         other => panic!("it waits: {other:?}"),
     }
 }
 
 fn encode(root: impl Component) -> Result<Record, EncodeError> {
-    Record::encode(&conversation(root), Revision::FIRST)
+    Record::encode(&conversation(root), Lineage::for_test(1))
 }
 
 fn decode(record: &Record) -> Result<Conversation, Reason> {
@@ -124,8 +126,8 @@ fn a_record_is_refused_one_byte_beyond_the_limit() {
 #[test]
 fn a_record_is_refused_one_level_beyond_the_limit() {
     let nested = |depth| (0..depth).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
-    // The record itself, its body, the root slot and the instance.
-    let around = 4;
+    // The record itself, its body, the root slot, its stack and the instance.
+    let around = 5;
     assert!(encode(Raw(nested(MAX_DEPTH - around))).is_ok());
     let deeper = encode(Raw(nested(MAX_DEPTH - around + 1)));
     assert!(matches!(deeper, Err(EncodeError::TooDeep(n)) if n == MAX_DEPTH + 1), "{deeper:?}");
@@ -185,7 +187,7 @@ fn a_body_that_does_not_fit_is_told_by_its_class() {
     for (from, to) in [
         ("\"next\":2", "\"next\":1"),
         ("\"next\":2,", ""),
-        ("\"root\":[{", "\"root\":[],\"other\":[{"),
+        ("\"stack\":[{", "\"stack\":[],\"other\":[{"),
         (instance, "{\"id\":\"i1\",\"id\":\"i1\",\"type\":\"raw\""),
         (instance, "{\"id\":\"x1\",\"type\":\"raw\""),
         ("\"flow\":\"raw\"", "\"flow\":\"values\""),
@@ -193,11 +195,11 @@ fn a_body_that_does_not_fit_is_told_by_its_class() {
         let found = decoded(from, to);
         assert!(matches!(found, Err(Reason::Corrupt(_))), "{to}: {found:?}");
     }
-    let twice = decoded("\"root\":[", "\"root\":[{\"id\":\"i1\",\"type\":\"raw\",\"state\":null},");
+    let twice = decoded("\"stack\":[", "\"stack\":[{\"id\":\"i1\",\"type\":\"raw\",\"state\":null},");
     assert!(matches!(&twice, Err(Reason::Corrupt(text)) if text.contains("two instances are called i1")), "{twice:?}");
     // The type of another component, whose fields do not fit.
     let other = decoded("\"type\":\"raw\"", "\"type\":\"keys\"");
-    assert!(matches!(other, Err(Reason::ChangedShape { name, .. }) if name == "keys"));
+    assert!(matches!(other, Err(Reason::ChangedSchema { name, .. }) if name == "keys"));
     let unknown = decoded("\"type\":\"raw\"", "\"type\":\"gone\",\"crate\":\"elsewhere\"");
     assert!(matches!(unknown, Err(Reason::UnknownType { name, krate }) if name == "gone" && krate == "elsewhere"));
     for value in ["1e400", "\"\\ud800\"", &"[".repeat(200)] {
@@ -209,6 +211,7 @@ fn a_body_that_does_not_fit_is_told_by_its_class() {
 fn an_empty_conversation_is_damaged() {
     let text = String::from_utf8(simple().bytes().to_vec()).expect("text");
     let (header, _) = text.split_once("\"body\":").expect("a body");
-    let record = Record::parse(sealed(&format!("{header}\"body\":{{\"next\":1,\"root\":[]}}"))).expect("a record");
+    let record =
+        Record::parse(sealed(&format!("{header}\"body\":{{\"next\":1,\"root\":{{\"stack\":[]}}}}"))).expect("a record");
     assert!(matches!(decode(&record), Err(Reason::Corrupt(_))));
 }

@@ -1,5 +1,5 @@
-//! `#[component]`: takes an `impl Component for T` block, gives it back with the hidden parts filled in, the functions
-//! marked `#[resume]` moved to a block of their own, and the registration beside it. Never looks into a body.
+//! `#[component]`: adds the hidden items to an `impl Component for T` block, moves the `#[resume]` functions to a block of
+//! their own, and registers the component. Never looks into a body.
 
 use crate::errors::component::{
     component_without_name, generic_component, not_a_component_block, not_a_resume_function,
@@ -12,7 +12,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, Result, Type, parse_quote};
 
-/// What stands in the parentheses of the attribute.
+/// The arguments of the attribute.
 #[derive(Default)]
 struct Args {
     name: Option<LitStr>,
@@ -76,7 +76,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     })
 }
 
-/// A transient component is never saved: asking for it is an error that says so.
+/// The serde traits of a transient component, which is never saved: both return an error.
 fn transient_serde(ty: &Type) -> TokenStream {
     quote! {
         impl ::stube::__private::serde::Serialize for #ty {
@@ -138,7 +138,7 @@ fn is_resume(item: &ImplItem) -> bool {
 
 /// A function marked `#[resume]`.
 struct Resume {
-    /// `on_dates`: the name that is stored, and the constant that stands for the function.
+    /// `on_dates`: the name on disk, and the constant that refers to the function.
     name: Ident,
     /// `Dates`.
     answer: Type,

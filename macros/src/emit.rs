@@ -27,6 +27,7 @@ use crate::machine::Machine;
 mod blocks;
 mod component;
 mod flow;
+mod inert;
 mod migrations;
 mod old_states;
 mod shared;
@@ -36,7 +37,7 @@ mod stub;
 #[cfg(test)]
 pub(crate) use old_states::old_states;
 pub(crate) use shared::Output;
-pub(crate) use stub::{stub, unparsed};
+pub(crate) use stub::{stub, undeclared, unparsed};
 
 pub(crate) fn emit(machine: &Machine) -> Output {
     let header = &machine.header;

@@ -207,7 +207,7 @@ pub(crate) fn migrations(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Vec
 /// The attributes of an expression that can stand as a statement.
 pub(crate) fn attributes(expr: &mut Expr) -> Option<&mut Vec<Attribute>> {
     match expr {
-        // Before an expression, they belong to the first part of it.
+        // syn puts attributes before such an expression on its first operand.
         Expr::Assign(expr) => attributes_of(&mut expr.attrs, &mut expr.left),
         Expr::Binary(expr) => attributes_of(&mut expr.attrs, &mut expr.left),
         Expr::Await(expr) => attributes_of(&mut expr.attrs, &mut expr.base),

@@ -6,8 +6,8 @@
 //! | `matches!(value, pattern if guard)` | `match value { pattern if guard => true, _ => false }` |
 //! | `assert!(cond, "{}", value)` | `if !cond { panic!("{}", value) }` |
 //! | `assert_eq!(one, other, "{}", value)` | `let left = &one; let right = &other; if !(left == right) { panic!(..) }` |
-//! | `debug_assert!(..)` and its kin | `if cfg!(debug_assertions) { assert!(..) }` |
-//! | `tracing::info!(n = value, "..")` and its kin | `if tracing::enabled!(Level::INFO) { let v = value; info!(n = v, "..") }` |
+//! | `debug_assert!(..)` and its variants | `if cfg!(debug_assertions) { assert!(..) }` |
+//! | `tracing::info!(n = value, "..")` and the other levels | `if tracing::enabled!(Level::INFO) { let v = value; info!(n = v, "..") }` |
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -28,7 +28,7 @@ pub(crate) struct ExpandedFlow {
 }
 
 pub(crate) fn expand(flow: ParsedFlow) -> ExpandedFlow {
-    let ParsedFlow { header, mut body } = flow;
+    let ParsedFlow { header, mut body, .. } = flow;
     Expander.visit_block_mut(&mut body);
     ExpandedFlow { header, body }
 }

@@ -97,7 +97,7 @@ fn state(flow: &AnalyzedFlow, entries: &Entries, types: &Types<'_>, draft: State
     let mut fields = types.fields(fields);
     let point_of_graph = point.map(|id| flow.graph.point(id));
     if point.is_none() {
-        // A saved `Start` has all arguments: its fields are those of the first version that had this state.
+        // Defaults are for the states after the first, which hold locals.
         fields.iter_mut().for_each(|field| field.default = None);
     }
     State {
@@ -120,7 +120,7 @@ fn join(flow: &AnalyzedFlow, types: &Types<'_>, draft: JoinDraft) -> Join {
     Join { name: draft.name, fields, value }
 }
 
-/// The names of the states and those that they had.
+/// The names of the states, and their names in earlier versions.
 fn known_names(flow: &AnalyzedFlow, states: &[State]) -> BTreeSet<String> {
     let now = states[1..].iter().map(|state| state.name.to_string());
     now.chain(flow.graph.awaits.iter().flat_map(|point| point.was.iter().cloned())).collect()

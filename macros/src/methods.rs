@@ -1,6 +1,5 @@
-//! Takes an `impl` block under `#[flow]`. Gives the functions in it that are marked `#[flow]` as free ones that
-//! the pipeline takes, and the block without them. The block is needed because a method alone does not say what `self`
-//! is.
+//! From an `impl` block under `#[flow]` to its `#[flow]` methods as free functions, which the pipeline expands, and back to
+//! the block with the expanded functions. The block is needed because a method alone does not show the type of `self`.
 //!
 //! ```text
 //! impl Hotel { #[flow] async fn stay(self, nights: u32) -> Bill { self.bill(nights).await } }
@@ -19,7 +18,7 @@ use crate::syntax::mentioned;
 
 /// A method that is a flow.
 pub(crate) struct Method {
-    /// Where it stands.
+    /// Its index in the block.
     pub(crate) index: usize,
     /// The arguments of its attribute.
     pub(crate) args: TokenStream,
@@ -61,7 +60,7 @@ fn marked(method: &ImplItemFn) -> Option<(TokenStream, ImplItemFn)> {
     Some((args, method))
 }
 
-/// The method as a function whose first argument is what was `self`.
+/// The method as a function with its `self` as the first argument.
 fn free(method: ImplItemFn, owner: &Path) -> ItemFn {
     let ImplItemFn { attrs, vis, modifiers, mut sig, mut block } = method;
     let written = mentioned(&block.to_token_stream());
@@ -73,7 +72,7 @@ fn free(method: ImplItemFn, owner: &Path) -> ItemFn {
     selves.visit_return_type_mut(&mut sig.output);
     for input in &mut sig.inputs {
         match input {
-            // What borrows is reported where all receivers are.
+            // A receiver that borrows is reported by `parse`.
             FnArg::Receiver(receiver) if matches!(receiver.kind, ReceiverKind::Value) => {
                 let (mutability, name) = (&receiver.mutability, Ident::new(&name, receiver.self_token.span));
                 *input = parse_quote!(#mutability #name: #owner);
@@ -85,7 +84,7 @@ fn free(method: ImplItemFn, owner: &Path) -> ItemFn {
     ItemFn { attrs, vis, modifiers, sig, block: Box::new(block) }
 }
 
-/// Writes out what `self` and `Self` mean.
+/// Replaces `self` and `Self`.
 struct Selves<'a> {
     owner: &'a Path,
     name: &'a str,
@@ -142,7 +141,7 @@ impl VisitMut for Selves<'_> {
     fn visit_item_mut(&mut self, _: &mut syn::Item) {}
 }
 
-/// The block, with the functions that start the flows in the place of the flows.
+/// The block, with each flow replaced by the function that creates it.
 pub(crate) fn block(mut block: ItemImpl, functions: Vec<(usize, TokenStream)>) -> TokenStream {
     for (index, function) in functions {
         block.items[index] = ImplItem::Verbatim(function);

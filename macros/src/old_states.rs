@@ -90,7 +90,7 @@ fn states<'l>(lock: &'l Value, names: &[String]) -> Vec<State<'l>> {
     let state = |name: &'l str, of: &'l Value, types| {
         let locals = of["locals"].as_object().unwrap_or(&NONE).iter();
         let locals = locals.filter_map(|(name, ty)| Some((name.as_str(), ty.as_str()?))).collect();
-        State { name, shape: of["shape"].as_str().unwrap_or_default(), locals, types }
+        State { name, shape: of["schema"].as_str().unwrap_or_default(), locals, types }
     };
     let mut all = Vec::new();
     for name in names {
@@ -98,8 +98,8 @@ fn states<'l>(lock: &'l Value, names: &[String]) -> Vec<State<'l>> {
             all.push(state(name, of, types));
         }
     }
-    for of in lock["earlier"].as_array().into_iter().flatten() {
-        if let (Some(flow), Some(name)) = (of["of"].as_str(), of["state"].as_str())
+    for of in lock["previous"].as_array().into_iter().flatten() {
+        if let (Some(flow), Some(name)) = (of["component"].as_str(), of["state"].as_str())
             && names.iter().any(|wanted| wanted == flow)
         {
             all.push(state(name, of, of["types"].as_object().unwrap_or(&NONE)));
@@ -241,19 +241,19 @@ mod tests {
 
     const LOCK: &str = r#"{
         "flows": { "booking": { "answer": "()", "states": {
-            "Room": { "shape": "a1", "locals": { "guest": "String", "days": "Dates", "type": "Option<(u8, Kind)>" } },
-            "Pay": { "shape": "a2" }
+            "Room": { "schema": "a1", "locals": { "guest": "String", "days": "Dates", "type": "Option<(u8, Kind)>" } },
+            "Pay": { "schema": "a2" }
         } } },
         "types": {
             "Dates": { "first": "String", "tree": "Vec<Tree>" },
             "Tree": { "name": "String", "children": "Vec<Tree>" },
             "Kind": ["Alone", { "Group": { "size": "u32" } }, { "Two": "(u8, u8)" }, { "Any": "_" }]
         },
-        "earlier": [
-            { "of": "booking", "state": "Gone", "shape": "b1", "locals": { "by": "Map<String, Dates>" },
+        "previous": [
+            { "component": "booking", "state": "Gone", "schema": "b1", "locals": { "by": "Map<String, Dates>" },
               "types": { "Dates": { "first": "String" } } },
-            { "of": "booking", "state": "Gone", "shape": "b2" },
-            { "of": "other", "state": "Elsewhere", "shape": "b3" }
+            { "component": "booking", "state": "Gone", "schema": "b2" },
+            { "component": "other", "state": "Elsewhere", "schema": "b3" }
         ]
     }"#;
 
@@ -288,18 +288,18 @@ mod tests {
     fn what_cannot_be_written_is_said() {
         assert_eq!(
             written("Before", &["Room", "Pay", "Gone"]).unwrap_err(),
-            "the flow has every state that it ever had, says `flows.lock`; remove this, or name the states that held \
-             something else: `#[earlier(Before: Room)]`"
+            "the flow still has every state that `flows.lock` has; remove this, or name the states whose locals have \
+             changed: `#[earlier(Before: Room)]`"
         );
         assert_eq!(
             written("Before: Desk", &[]).unwrap_err(),
-            "no earlier version of this flow had a state `Desk`, says `flows.lock`"
+            "`flows.lock` has no state `Desk` of an earlier version of this flow"
         );
         let attr = syn::parse_str("Before").unwrap();
         let error = old_states(&attr, &[], &BTreeSet::new(), "[", "flows.lock").err().unwrap();
         assert_eq!(
             error.to_string(),
-            "`flows.lock` is not as stube writes it; take back what was changed in it by hand"
+            "`flows.lock` is not in the form that stube writes; revert what was changed in it by hand"
         );
     }
 }

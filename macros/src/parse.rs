@@ -4,8 +4,8 @@
 use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Block, FnArg, Ident, ItemFn, LitInt, LitStr, Pat, PatType, ReturnType, Safety, Signature, Type,
-    Visibility,
+    Attribute, Block, FnArg, Generics, Ident, ItemFn, LitInt, LitStr, Pat, PatType, ReturnType, Safety, Signature,
+    Type, Visibility,
 };
 
 use crate::errors::{self, Errors};
@@ -18,6 +18,10 @@ use crate::syntax::{camel_case, contains_try, unraw};
 #[derive(Clone)]
 pub(crate) struct ParsedFlow {
     pub(crate) header: Header,
+    /// Empty, unless the signature has been reported as an error.
+    pub(crate) generics: Generics,
+    /// Whether it is a method outside of a `#[flow] impl` block, which is an error too.
+    pub(crate) is_associated: bool,
     pub(crate) body: Block,
 }
 
@@ -70,6 +74,7 @@ pub(crate) fn parse_function(
             args.push(Arg { pat: (**pat).clone(), ty: (**ty).clone(), evolution: evolution.local });
         }
     }
+    let is_associated = owner.is_none() && item.sig.receiver().is_some();
     let ident = item.sig.ident;
     let output = match item.sig.output {
         ReturnType::Default => syn::parse_quote!(()),
@@ -96,7 +101,7 @@ pub(crate) fn parse_function(
         output,
         is_method: owner.is_some() && takes_self,
     };
-    ParsedFlow { header, body: *item.block }
+    ParsedFlow { header, is_associated, generics: item.sig.generics, body: *item.block }
 }
 
 /// The arguments of the attribute.

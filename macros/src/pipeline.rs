@@ -7,6 +7,7 @@ use quote::quote;
 use crate::analysis::analyze;
 use crate::check::check;
 use crate::control_flow::build;
+use crate::dump::Dump;
 use crate::emit::{self, Output, emit};
 use crate::errors::Errors;
 use crate::expand::expand;
@@ -15,9 +16,10 @@ use crate::methods;
 use crate::old_states::add_old_states;
 use crate::parse::{self, ParsedFlow};
 use crate::resolve::resolve;
+use crate::validate::{validate_graph, validate_machine};
 
 #[cfg(test)]
-mod fuzz;
+mod tests;
 
 /// Expands a function, or the methods of an `impl` block.
 pub(crate) fn expand_item(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -34,8 +36,8 @@ pub(crate) fn expand_item(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::new();
     let signature = parse::parse_signature(args, item.clone(), &mut errors);
     match (errors.finish(), signature, syn::parse2::<syn::ItemFn>(item.clone())) {
-        (Ok(()), Some(ParsedFlow { header, body }), Err(syntax)) => {
-            let Output { function, items } = emit::stub(&header, &body, &syntax);
+        (Ok(()), Some(flow), Err(syntax)) => {
+            let Output { function, items } = emit::stub(&flow, &syntax);
             quote!(#function #items)
         }
         _ => emit::unparsed(item, &error),
@@ -57,18 +59,31 @@ fn expand_methods(block: syn::ItemImpl) -> syn::Result<TokenStream> {
 
 fn expand_flow(flow: ParsedFlow, mut errors: Errors) -> Output {
     let has_legal_signature = errors.is_empty();
+    let dump = Dump::from_env(&flow.header);
+    dump.stage("parsed", &flow);
     let original = flow.clone();
     let flow = expand(flow);
+    dump.stage("expanded", &flow);
     let flow = check(flow, &mut errors);
+    dump.stage("checked", &flow);
     let flow = resolve(flow, &mut errors);
+    dump.stage("resolved", &flow);
     let flow = build(flow, &mut errors);
+    dump.stage("graph", &flow);
+    if cfg!(debug_assertions) && errors.is_empty() {
+        validate_graph(&flow);
+    }
     let flow = analyze(flow);
+    dump.stage("analyzed", &flow);
     let machine = lower(flow);
+    dump.stage("machine", &machine);
+    if cfg!(debug_assertions) && errors.is_empty() {
+        validate_machine(&machine);
+    }
     let machine = add_old_states(machine, &mut errors);
-    let ParsedFlow { header, body } = original;
     match errors.finish() {
         Ok(()) => emit(&machine),
-        Err(error) if has_legal_signature => emit::stub(&header, &body, &error),
-        Err(error) => Output { function: TokenStream::new(), items: error.to_compile_error() },
+        Err(error) if has_legal_signature => emit::stub(&original, &error),
+        Err(error) => emit::undeclared(&original, &error),
     }
 }

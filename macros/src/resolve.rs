@@ -153,7 +153,7 @@ impl Resolver<'_> {
         }) else {
             return;
         };
-        // `x` of `"{x}", x = 1` is no local.
+        // `x` of `"{x}", x = 1` is an argument.
         let mut named: BTreeSet<_> = args.names().map(unraw).collect();
         for name in captured(&text.token().to_string()) {
             if let Some(new) = self.new_name(&name).filter(|_| named.insert(name.clone())) {

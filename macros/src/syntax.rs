@@ -1,5 +1,5 @@
-//! Small questions about syntax that several stages ask: does an await lie in here, what does a pattern bind, what are
-//! the arguments of a macro. Never rewrites anything.
+//! Small questions about syntax that several stages ask: whether it contains an await, which names a pattern binds, what
+//! the arguments of a macro are. Never looks at types.
 
 mod awaits;
 pub(crate) mod borrows;

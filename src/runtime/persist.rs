@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use crate::model::error::{BoxError, Error, ErrorKind};
-use crate::model::id::{ConversationId, Revision};
-use crate::record::Record;
+use crate::model::error::BoxError;
+use crate::model::id::ConversationId;
+use crate::record::{Ancestry, Record, Revision};
 use crate::runtime::Runtime;
+use crate::runtime::error::{Error, ErrorKind};
 use crate::runtime::timeout::with_timeout;
 use crate::store::{Invalidation, LoadError, WriteOutcome};
 
@@ -43,10 +44,10 @@ impl Runtime {
         let (id, header) = (record.id(), record.header());
         tracing::debug!(
             conversation = %id,
-            revision = header.revision.number(),
+            revision = record.revision().number(),
             flow = %header.flow,
             state = header.state.as_deref(),
-            waits_for = header.waits_for.as_deref(),
+            waits_for = header.waits_for(),
             bytes = record.bytes().len(),
             "saved"
         );
@@ -96,7 +97,7 @@ impl Runtime {
                 Some(kind) => kind,
             },
             Some(Ok(None)) => ErrorKind::NotFound,
-            Some(Err(LoadError::Unreadable(unreadable))) => ErrorKind::Unreadable(unreadable.reason.to_string()),
+            Some(Err(LoadError::Unreadable(unreadable))) => ErrorKind::Unreadable(unreadable.reason),
             Some(Err(LoadError::Store(error))) => ErrorKind::Store(error),
             None => ErrorKind::Store(late()),
         };
@@ -109,13 +110,16 @@ impl Runtime {
         let (id, stored) = (record.id(), record.revision());
         let mut revisions = self.seen();
         match revisions.get(id).copied() {
-            Some(seen) if seen > stored => {
+            Some(seen) if record.lineage().relation_to(seen) == Ancestry::WentBack => {
                 drop(revisions);
                 let numbers = (seen.number(), stored.number());
                 tracing::error!(conversation = %id, seen = numbers.0, stored = numbers.1, "the store has gone back");
                 Some(ErrorKind::WentBack { seen, stored })
             }
-            Some(_) | None => {
+            known => {
+                if known.is_some_and(|seen| record.lineage().relation_to(seen) == Ancestry::Unconfirmed) {
+                    tracing::warn!(conversation = %id, "too many changes since it was last seen to confirm its history");
+                }
                 revisions.insert(id, stored);
                 None
             }
@@ -127,23 +131,22 @@ fn late() -> BoxError {
     "the store does not answer".into()
 }
 
-/// Why a change is not to be called saved of which nobody knew what became of it, by what is stored now, which is durable;
-/// `None` if it has been saved.
+/// Resolves a save whose outcome is unknown by what is stored now, which is durable. `None` if the save was applied,
+/// also if other saves came after it: its revision is then an ancestor of the stored one.
 pub(super) fn settled(
     record: &Record,
     replaces: Option<Revision>,
     stored: Option<&Record>,
     source: BoxError,
 ) -> Option<ErrorKind> {
-    let revision = stored.map(Record::revision);
-    if stored == Some(record) {
-        None
-    } else if revision == replaces {
-        Some(ErrorKind::NotSaved(source))
-    } else if revision == Some(record.revision()) {
-        Some(ErrorKind::Conflict)
-    } else {
-        // Somebody else is further, and may have come from this record or from the one before.
-        Some(ErrorKind::Unknown(source))
+    let Some(stored) = stored else {
+        // There never was a record, or it was saved and deleted since.
+        return Some(if replaces.is_none() { ErrorKind::NotSaved(source) } else { ErrorKind::Unknown(source) });
+    };
+    match stored.lineage().relation_to(record.revision()) {
+        Ancestry::Same | Ancestry::Descends => None,
+        Ancestry::WentBack if Some(stored.revision()) == replaces => Some(ErrorKind::NotSaved(source)),
+        Ancestry::WentBack if stored.revision().number() >= record.revision().number() => Some(ErrorKind::Conflict),
+        Ancestry::WentBack | Ancestry::Unconfirmed => Some(ErrorKind::Unknown(source)),
     }
 }

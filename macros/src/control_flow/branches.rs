@@ -27,11 +27,11 @@ impl Builder<'_> {
         self.cur = None;
     }
 
-    /// `if cond { then } else { otherwise }`. Awaits may lie in any link of the condition.
+    /// `if cond { then } else { otherwise }`. Any operand of the `&&`s in the condition may contain an await.
     pub(super) fn condition(&mut self, cond: &Expr, dest: Dest, otherwise: Option<Expr>, then: impl FnOnce(&mut Self)) {
         let links: Vec<_> = links(cond).into_iter().cloned().collect();
         if !links.iter().skip(1).any(|link| self.stands_alone(link)) {
-            // The whole condition can stand where its first link is evaluated.
+            // Only the first operand awaits, so the rest is evaluated after that await as one condition.
             let cond = if links.iter().any(contains_await) { self.first_link(cond.clone()) } else { cond.clone() };
             self.decide(cond, |this| this.otherwise(otherwise, dest), then);
             return;
@@ -46,15 +46,15 @@ impl Builder<'_> {
         self.cur = None;
     }
 
-    /// Whether something has to be done just before a link of a condition: it awaits, or it borrows a value that must
-    /// last over an await.
+    /// Whether an operand of a condition needs code directly before it: it awaits, or it borrows from a temporary value
+    /// that must be saved.
     pub(super) fn stands_alone(&self, link: &Expr) -> bool {
         contains_await(link)
             || matches!(link, Expr::Let(link)
                 if !bindings(&link.pat).is_empty() && may_borrow(&link.expr) && !self.is_repeatable_borrow(&link.expr))
     }
 
-    /// Awaits what the first link of a condition awaits.
+    /// Evaluates the await in the first operand of a condition.
     pub(super) fn first_link(&mut self, cond: Expr) -> Expr {
         match cond {
             Expr::Binary(mut binary) if matches!(binary.op, syn::BinOp::And(_)) => {
@@ -93,8 +93,8 @@ impl Builder<'_> {
         self.cur = None;
     }
 
-    /// Makes what the first link of a condition borrows last over an await. The others borrow nothing that is not there
-    /// anyway.
+    /// Stores the temporary values that the first operand of a condition borrows from. The other operands borrow from
+    /// places only.
     pub(super) fn make_first_repeatable(&mut self, cond: Expr) -> Expr {
         match cond {
             Expr::Binary(mut binary) if matches!(binary.op, syn::BinOp::And(_)) => {
@@ -109,7 +109,7 @@ impl Builder<'_> {
         }
     }
 
-    /// `if links[0] && links[1] && ...`: each link that stands alone is an `if` inside the one before.
+    /// `if links[0] && links[1] && ...`: each operand that needs code before it is an `if` inside the one before.
     pub(super) fn chain(&mut self, links: &[Expr], other: BlockId, then: Box<dyn FnOnce(&mut Self) + '_>) {
         let Some((first, rest)) = links.split_first() else {
             then(self);

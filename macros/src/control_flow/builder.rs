@@ -204,7 +204,9 @@ impl<'a> Builder<'a> {
     /// Runs `build` in a scope and a sequence of its own, as a branch. All its paths leave the block.
     pub(super) fn branch(&mut self, build: impl FnOnce(&mut Self)) -> SeqId {
         let seq = self.new_seq();
-        let outside = self.cur.replace(vec![seq]);
+        // A branch of unreachable code is unreachable.
+        let outside = self.cur.take();
+        self.cur = outside.as_ref().map(|_| vec![seq]);
         let scope = self.new_scope();
         self.in_scope(scope, build);
         debug_assert!(!self.is_reachable(), "BUG: a branch does not leave its block");

@@ -1,4 +1,4 @@
-//! Expressions with an await in them: each becomes what is left of it after its last await.
+//! Expressions with an await: each is split at its awaits, and becomes the expression that remains after the last one.
 
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
@@ -16,7 +16,7 @@ use crate::syntax::effects::{changes_name, index_changes, is_comparison, is_comp
 use crate::syntax::{always_evaluated, arguments, contains_await, mentioned, tokens_await};
 
 impl Builder<'_> {
-    /// An expression with an await in it. What comes back can stand in the current block and must be evaluated next.
+    /// Splits an expression at its awaits. The result belongs to the current block and must be evaluated next.
     pub(super) fn expr(&mut self, expr: Expr) -> Expr {
         match expr {
             Expr::Await(expr) => self.await_(expr),
@@ -62,7 +62,7 @@ impl Builder<'_> {
             }
             Expr::Assign(mut expr) => {
                 self.take_and_restore(&mut expr);
-                // Rust evaluates what is assigned before the place that it goes to.
+                // Rust evaluates the right side of an assignment first.
                 let [right, left] = self.operands([(*expr.right, Role::Value), (*expr.left, Role::Place)]);
                 (expr.left, expr.right) = (Box::new(left), Box::new(right));
                 Expr::Assign(expr)
@@ -191,7 +191,7 @@ impl Builder<'_> {
             }
             Expr::Break(expr) => self.break_(expr),
             Expr::Continue(expr) => self.continue_(expr),
-            // Awaits inside of these have been refused.
+            // An await inside of one of these has been reported.
             other => other,
         }
     }
@@ -217,7 +217,7 @@ impl Builder<'_> {
         self.push(Node::Await { id, operand });
         self.enter(resume);
         let (point, answer) = (point_ident(id, span), answer_ident(span));
-        // Whatever is wrong with the type of the answer is reported on the await.
+        // rustc reports an error in the type of the answer on the await.
         Expr::Verbatim(quote_spanned!(span=> #point.answer(#answer)))
     }
 
@@ -259,7 +259,7 @@ impl Builder<'_> {
         }
         expr.right = Box::new(self.expr(*expr.right));
         if !is_pure(&expr.left) {
-            // It does something, so it matters that it comes second: only numbers will do.
+            // The left side has a side effect, so the order matters: it is evaluated second only for numbers.
             let left = &expr.left;
             expr.left = syn::parse_quote_spanned!(left.span()=> *::stube::__private::number(&mut #left));
         }

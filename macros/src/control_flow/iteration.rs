@@ -1,9 +1,9 @@
-//! What a `for` loop with an await in its body goes over, taken apart: where the items come from, and the adapters they
-//! go through. An iterator cannot be saved, but this can:
+//! The iterator of a `for` loop with an await in its body, split into its source and its adapters. An iterator cannot be
+//! saved. Instead, these are:
 //!
-//! - Items that are owned: those that are left (`iterate` of the library).
-//! - Items that are borrowed: how many have been taken (`lent`); the borrow is taken again.
-//! - An adapter that counts: its count. A closure: nothing, it is written out again.
+//! - a source that owns its items: the items that remain (`iterate` of the library);
+//! - a source that borrows its items: the number of items taken (`lent`), and the borrow is repeated;
+//! - an adapter that counts: its count. A closure is repeated, so nothing is saved for it.
 //!
 //! ```text
 //! for (i, item) in cart.iter().filter(|item| item.ok).enumerate()
@@ -25,15 +25,15 @@ use crate::syntax::borrows::is_constant;
 use crate::syntax::effects::changes_name;
 use crate::syntax::{mentioned, unraw};
 
-/// How a loop goes on.
+/// How a loop gets its items.
 pub(super) struct Iteration {
     /// The next item, as an `Option`.
     pub(super) next: Expr,
-    /// The item that was given last, if it can be had again.
+    /// The current item once more, if it is borrowed and can be borrowed again.
     pub(super) again: Option<Expr>,
 }
 
-/// Methods without arguments that lend what they iterate over.
+/// Methods without arguments that iterate over borrowed items.
 const ITERATING: [&str; 12] = [
     "iter",
     "iter_mut",
@@ -63,13 +63,13 @@ const PARTING: [&str; 10] = [
     "range",
 ];
 
-/// Adapters that need no place of their own, and leave the items as they are.
+/// Adapters without a saved position that leave the items as they are.
 const FILTERING: [&str; 2] = ["filter", "inspect"];
 
-/// Adapters that need no place of their own, and make other items.
+/// Adapters without a saved position that make other items.
 const MAKING: [&str; 5] = ["map", "filter_map", "map_while", "cloned", "copied"];
 
-/// Adapters that nothing but an iterator has.
+/// Adapters that only iterators have.
 const ONLY_OF_ITERATORS: [&str; 12] = [
     "enumerate",
     "rev",
@@ -85,14 +85,14 @@ const ONLY_OF_ITERATORS: [&str; 12] = [
     "fuse",
 ];
 
-/// Adapters that change nothing in a loop.
+/// Adapters without an effect in a loop.
 const IDLE: [&str; 3] = ["by_ref", "fuse", "peekable"];
 
-/// Where the items come from.
+/// The source of the items.
 enum Base {
-    /// `items`, `0..n`: what is left of them is held under this name.
+    /// `items`, `0..n`: the remaining items are in this local.
     Owned(Expr),
-    /// `items.iter()`: their place is held under this name.
+    /// `items.iter()`: the position is in this local.
     Lent { iter: Expr, place: Expr },
 }
 
@@ -117,7 +117,7 @@ impl Base {
 }
 
 impl Builder<'_> {
-    /// Takes what stands after `in` apart, and holds what a loop over it needs.
+    /// Splits the iterator of a loop, and stores in locals what the loop needs after an await.
     pub(super) fn iteration(&mut self, iter: Expr, name: &str, body: &Block) -> Iteration {
         let mut adapters = Vec::new();
         let mut base = bare(iter.clone());
@@ -129,21 +129,21 @@ impl Builder<'_> {
             base = bare((*call.receiver).clone());
             adapters.push(call);
         }
-        // An `Option` or an array has a `map` too.
+        // `Option` and arrays have a `map` too.
         if !is_iterator(&base) && !adapters.iter().any(|call| ONLY_OF_ITERATORS.iter().any(|name| call.method == name))
         {
             adapters.clear();
             base = bare(iter);
         }
         adapters.reverse();
-        // What goes over items one by one can be turned around before it.
+        // An adapter that works item by item can be applied after `rev` instead of before it.
         while let Some(at) = adapters.iter().position(|call| call.method == "rev")
             && at > 0
             && one_by_one(&adapters[at - 1])
         {
             adapters.swap(at - 1, at);
         }
-        // What is turned around as a whole needs its end first, and nothing is lost by having all of it.
+        // `rev` after any other adapter needs all items first, so they are collected.
         if let Some(at) = adapters.iter().rposition(|call| call.method == "rev")
             && at > 0
             && !self.borrows_items(&base)
@@ -162,7 +162,7 @@ impl Builder<'_> {
         for call in adapters {
             (next, again) = self.adapter(call, name, next, again);
         }
-        // An owned iterator needs no other around it.
+        // A source without adapters needs no `&mut`.
         let next = if let (Expr::Paren(next), true) = (&next, is_bare) {
             let next = &next.expr;
             parse_quote!(::core::iter::Iterator::next(#next))
@@ -172,7 +172,7 @@ impl Builder<'_> {
         Iteration { next, again }
     }
 
-    /// Where the items come from; adapters that belong to a borrow are made a part of it.
+    /// The source of the items. Adapters that can be repeated with a borrow become a part of it.
     fn base(
         &mut self,
         base: Expr,
@@ -200,7 +200,7 @@ impl Builder<'_> {
             let place = self.spill(name, place, true);
             return Base::Lent { iter, place };
         }
-        // Not savable is the collection, so that is where the compiler points.
+        // rustc reports a collection that cannot be saved on the collection.
         let iterate = quote_spanned!(base.span()=> ::stube::__private::iterate);
         Base::Owned(self.spill(name, parse_quote!(#iterate(#base)), true))
     }
@@ -215,7 +215,7 @@ impl Builder<'_> {
         }
     }
 
-    /// `items.iter()`, `items.windows(2)`: evaluated again with the same result.
+    /// Makes `items.iter()` or `items.windows(2)` one that can be repeated with the same result.
     fn make_iterator_repeatable(&mut self, iter: Expr) -> Expr {
         match iter {
             Expr::MethodCall(mut call) if is_iterating(&call) => {
@@ -233,7 +233,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Whether an adapter of the standard library can be evaluated again with its borrow.
+    /// Whether an adapter can be repeated together with its borrow.
     fn is_part_of_base(&self, call: &ExprMethodCall) -> bool {
         match call.method.to_string().as_str() {
             "rev" | "enumerate" => true,
@@ -248,7 +248,7 @@ impl Builder<'_> {
         }
     }
 
-    /// An adapter around an iterator that lives for one round.
+    /// An adapter of an iterator that is made anew in each round.
     fn adapter(
         &mut self,
         mut call: ExprMethodCall,
@@ -317,7 +317,7 @@ impl Builder<'_> {
         }
     }
 
-    /// What a pattern borrows from an item that can be had again.
+    /// The borrows of a pattern from an item that can be borrowed again.
     pub(super) fn borrows_of_item(&self, pat: &Pat, item: &Expr) -> Vec<PendingReborrow> {
         vec![PendingReborrow::new(pat, item, def_use::of_expr(item, &self.env, &self.loops))]
     }
@@ -369,7 +369,7 @@ fn is_adapter(call: &ExprMethodCall) -> bool {
     }
 }
 
-/// Whether the closures of an adapter can be written out again: they hold nothing of their own.
+/// Whether the closures of an adapter can be repeated: they have no state of their own.
 fn is_repeatable(call: &ExprMethodCall, body: &Block) -> bool {
     call.args.iter().all(|arg| match arg {
         Expr::Closure(closure) => closure.capture.is_none() || !changes_capture(closure, body),
@@ -377,14 +377,14 @@ fn is_repeatable(call: &ExprMethodCall, body: &Block) -> bool {
     })
 }
 
-/// Whether something that a closure has moved into itself is changed, in it or around it.
+/// Whether a value that a closure captures by `move` is changed, in the closure or in the body.
 fn changes_capture(closure: &ExprClosure, body: &Block) -> bool {
     let body = Expr::Block(syn::ExprBlock { attrs: Vec::new(), label: None, block: body.clone() });
     let names = mentioned(&closure.body.to_token_stream());
     names.iter().any(|name| changes_name(&closure.body, name) || changes_name(&body, name))
 }
 
-/// Whether an adapter looks at each item by itself, so that it does not matter where they come from.
+/// Whether an adapter works item by item, so that it commutes with `rev`.
 fn one_by_one(call: &ExprMethodCall) -> bool {
     let method = unraw(&call.method);
     FILTERING.contains(&method.as_str()) || MAKING.contains(&method.as_str())

@@ -1,4 +1,4 @@
-//! Loops with an await in them: a block to repeat from, and one to go on at.
+//! Loops with an await: one block for the head, and one after the loop.
 
 use proc_macro2::Span;
 use syn::spanned::Spanned;
@@ -12,7 +12,7 @@ use crate::ids::{BlockId, LocalId};
 use crate::syntax::{bindings, contains_await, is_bare, unraw};
 
 impl Builder<'_> {
-    /// A loop with an await in it, up to the place after it. `build` gets the place to repeat from.
+    /// A loop with an await. `build` gets the block of its head; afterwards the code continues after the loop.
     pub(super) fn loop_to(&mut self, label: Option<&Label>, after: BlockId, build: impl FnOnce(&mut Self, BlockId)) {
         let head = self.join("Loop");
         self.jump(head, None);
@@ -27,24 +27,24 @@ impl Builder<'_> {
         self.enter(after);
     }
 
-    /// A join whose value the author gave no name.
+    /// A join whose value has no name in the source.
     pub(super) fn join_with_value(&mut self, name: &'static str) -> (BlockId, LocalId) {
-        // Two values may be in sight at once, so each gets a name of its own.
+        // Two such values may be in scope at once, so each gets a name of its own.
         let ident = self.fresh("value", Span::mixed_site());
-        // As a temporary value is: `{ .. }.push(x)` may change it.
+        // It is mutable, as a temporary value is: `{ .. }.push(x)` may change it.
         let (join, local) = self.join_with(name, &ident, true, None);
         self.graph.locals[local.0].name = "value".to_owned();
         (join, local)
     }
 
-    /// The value with which the current block was entered.
+    /// The value that the current block is entered with.
     pub(super) fn value(&mut self, local: LocalId) -> Expr {
         let ident = self.graph.local(local).ident.clone();
         self.env.push((unraw(&ident), local));
         parse_quote!(#ident)
     }
 
-    /// `for pat in iter { .. }`: the iterator is held, or its place in what it borrows.
+    /// `for pat in iter { .. }`: the remaining items are stored in a local, or the position in what the loop borrows.
     pub(super) fn split_for(&mut self, expr: syn::ExprForLoop) {
         let iter = if contains_await(&*expr.expr) { self.expr(*expr.expr) } else { *expr.expr };
         let name = bindings(&expr.pat)
@@ -63,7 +63,7 @@ impl Builder<'_> {
                 let some = parse_quote!(::core::option::Option::Some(#pat));
                 this.push(Node::LetElse { pat: some, value, binds, otherwise });
             } else {
-                // What the pattern leaves of the item lives as long as the round of the loop.
+                // The parts of the item that the pattern does not move live until the end of the round.
                 let ident = this.fresh("item", pat.span());
                 let local = this.declare(&ident, false, None);
                 let some = parse_quote!(::core::option::Option::Some(#ident));

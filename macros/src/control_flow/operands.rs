@@ -1,5 +1,5 @@
-//! The order in which Rust evaluates operands, kept when one of them awaits: what comes before it is evaluated before,
-//! and held over the await.
+//! Keeps the evaluation order of operands if one of them awaits: the operands before it are evaluated before the await,
+//! and their values are stored in locals.
 
 use syn::spanned::Spanned;
 use syn::{Expr, parse_quote};
@@ -19,7 +19,7 @@ impl Builder<'_> {
         all.try_into().unwrap_or_else(|_| unreachable!("as many come out as went in"))
     }
 
-    /// Operands in the order in which Rust evaluates them. Those before the last await are evaluated before it.
+    /// Splits operands at their awaits, in the order in which Rust evaluates them.
     pub(super) fn sequence(&mut self, operands: Vec<(Expr, Role)>) -> Vec<Expr> {
         let Some(last) = operands.iter().rposition(|(operand, _)| contains_await(operand)) else {
             return operands.into_iter().map(|(operand, _)| operand).collect();
@@ -35,12 +35,12 @@ impl Builder<'_> {
         operands.collect()
     }
 
-    /// An operand that is used after these later ones have been evaluated.
+    /// An operand that is used after these later operands have been evaluated.
     fn keep(&mut self, operand: Expr, role: Role, later: &[Expr]) -> Expr {
         let changed = later.iter().any(|later| changes(later, &operand));
         match role {
             Role::Value if is_settled(&operand) && !changed => operand,
-            // Whoever could change what is borrowed here has been stopped by the compiler.
+            // The borrow checker ensures that the later operands do not change what is borrowed here.
             Role::Value if matches!(operand, Expr::Reference(_)) => self.place(operand, later),
             Role::Compared if is_place(&operand) && !changed => self.place(operand, later),
             Role::Value | Role::Compared => self.spill("operand", operand, false),
@@ -52,11 +52,11 @@ impl Builder<'_> {
         }
     }
 
-    /// A place that is used later: what it is made of is evaluated now.
+    /// A place that is used later: its parts with side effects are evaluated now.
     fn place(&mut self, place: Expr, later: &[Expr]) -> Expr {
         match place {
             Expr::Lit(_) | Expr::Path(_) => place,
-            // The text of a format macro.
+            // The format string of a macro.
             Expr::Macro(_) if is_text(&place) => place,
             Expr::Paren(mut place) => {
                 place.expr = Box::new(self.place(*place.expr, later));
@@ -81,7 +81,7 @@ impl Builder<'_> {
             Expr::Index(mut place) => {
                 place.expr = Box::new(self.place(*place.expr, later));
                 place.index = Box::new(self.keep(*place.index, Role::Value, later));
-                // An element that is not there panics now, not later. A range is moved where it indexes.
+                // An index out of bounds must panic now, not later. An index is cloned, because a range is moved by indexing.
                 let mut probe = place.clone();
                 if !matches!(*probe.index, Expr::Lit(_) | Expr::Reference(_)) {
                     let index = &place.index;
@@ -95,15 +95,15 @@ impl Builder<'_> {
     }
 }
 
-/// How an operand is taken.
+/// How an operand is used.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Role {
-    /// Moved or copied when it is evaluated.
+    /// By value: moved or copied when it is evaluated.
     Value,
-    /// Copied when it is evaluated if it is a number, else borrowed.
+    /// In a comparison: copied when it is evaluated if it is a number, otherwise borrowed.
     Compared,
-    /// A place that is used when all operands have been evaluated: `v` of `v.push(x)`.
+    /// As a place, after all operands have been evaluated: `v` of `v.push(x)`.
     Place,
-    /// Borrowed by a macro that shows it.
+    /// Borrowed by a format macro.
     Shown,
 }

@@ -1,19 +1,20 @@
-//! Borrows that are taken again: `let name = &order.name;` is not saved while the flow waits, but written out again
-//! after the await. So are texts and constants, which have no owned form that could be read from disk.
+//! Reborrows: `let name = &order.name;` is not saved at an await, but repeated after it. So are string literals and
+//! constants, which are borrowed from the program.
 //!
-//! What is taken again, and nothing else:
+//! These borrows are repeated, and no others:
 //!
-//! | written | again after the await |
+//! | written | repeated after the await |
 //! |---|---|
-//! | `&place`, `&mut place`, where a place is a local or constant, its fields, `*`, and elements | the same; an index is evaluated once, and kept |
-//! | `&value()` | the value is kept, and borrowed again |
+//! | `&place`, `&mut place`, where a place is a local or constant, its fields, `*`, and elements | the same; an index is evaluated once, and saved |
+//! | `&value()` | the value is saved, and borrowed again |
 //! | `place.as_str()`, and the other methods of [`BORROWING`] | the same call |
-//! | `rooms.get(&name)`, `rooms.get_mut(..)`, and `.unwrap()`, `.expect("..")` after any of these | the same call; an argument is evaluated once, and kept |
+//! | `rooms.get(&name)`, `rooms.get_mut(..)`, and `.unwrap()`, `.expect("..")` after any of these | the same call; an argument is evaluated once, and saved |
 //! | a pattern on one of these: `if let Some(room) = &room`, `match &order { .. }`, `let (a, b) = (&x, &y);` | the same pattern |
 //! | `let title = "x";`, `let limit = LIMIT;` | the same |
-//! | a closure without `move` | the same closure: what it changes lies outside of it |
+//! | a closure without `move` | the same closure: it has no state of its own |
 //!
-//! As long as such a borrow is in use, the compiler lets nobody change what it borrows, so it is the same one.
+//! While such a borrow is live, the borrow checker lets nothing change what it borrows from, so the repeated borrow is
+//! equal to the first one.
 
 use syn::{Expr, Ident, Pat, Type};
 
@@ -21,16 +22,18 @@ use crate::control_flow::builder::Builder;
 use crate::def_use::{self, DefUse};
 use crate::graph::Reborrow;
 use crate::ids::{LocalId, ReborrowId};
-use crate::syntax::borrows::{ELEMENT, is_borrowing_call, is_constant, is_kept, is_place, is_text, kept};
+use crate::syntax::borrows::{
+    ELEMENT, cloned_index, is_borrowing_call, is_constant, is_place, is_stable_index, is_text,
+};
 use crate::syntax::{bindings, by_reference, is_bare, unraw};
 
-/// A borrow, before the locals that it is bound to have been declared.
+/// A borrow whose locals have not been declared yet.
 pub(super) struct PendingReborrow {
     pat: Pat,
     ty: Option<Type>,
     expr: Expr,
     def_use: DefUse,
-    /// What of the pattern is a borrow.
+    /// The names in the pattern that are borrows.
     names: Vec<Ident>,
 }
 
@@ -41,7 +44,7 @@ impl PendingReborrow {
 }
 
 impl Builder<'_> {
-    /// Makes an expression that borrows one that can be evaluated again: what it is made of is evaluated now, and held.
+    /// Makes a borrowing expression one that can be repeated: values in it are evaluated now and stored in locals.
     pub(super) fn make_repeatable(&mut self, expr: Expr) -> Expr {
         match expr {
             Expr::Paren(mut expr) => {
@@ -116,16 +119,16 @@ impl Builder<'_> {
                 reference.expr = Box::new(self.repeatable_place(*reference.expr));
                 Expr::Reference(reference)
             }
-            // Already a borrow that is taken again.
+            // It is a borrow that is repeated.
             index if self.is_repeatable_borrow(&index) => index,
             index => {
                 let index = self.spill("index", index, false);
-                kept(&index)
+                cloned_index(&index)
             }
         }
     }
 
-    /// Whether an expression can be evaluated again for as long as what it lends is in use.
+    /// Whether an expression gives the same result again for as long as the borrow is live.
     pub(super) fn is_repeatable_borrow(&self, expr: &Expr) -> bool {
         match expr {
             Expr::Paren(expr) => self.is_repeatable_borrow(&expr.expr),
@@ -138,7 +141,7 @@ impl Builder<'_> {
                 let receiver = &*call.receiver;
                 is_borrowing_call(call)
                     && (is_place(receiver) || self.is_repeatable_borrow(receiver))
-                    && call.args.iter().all(is_kept)
+                    && call.args.iter().all(is_stable_index)
             }
             Expr::Path(path) => match path.path.get_ident() {
                 Some(ident) => self.is_reborrow(&unraw(ident)) || is_constant(expr),
@@ -153,7 +156,7 @@ impl Builder<'_> {
         local.is_some_and(|local| self.graph.local(local).reborrow.is_some())
     }
 
-    /// What a pattern will borrow from the value of an expression. Asked before the pattern is declared.
+    /// The borrows of a pattern from the value of an expression, before the pattern is declared.
     pub(super) fn borrows(&self, pat: &Pat, expr: &Expr) -> Vec<PendingReborrow> {
         match (pat, expr) {
             (Pat::Paren(pat), expr) => self.borrows(&pat.pat, expr),
@@ -188,7 +191,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Remembers of the locals that a pattern has declared which of them are taken again.
+    /// Marks those locals of a declared pattern that are borrows.
     pub(super) fn bind_reborrows(&mut self, borrows: Vec<PendingReborrow>, declared: &[LocalId]) {
         for PendingReborrow { pat, ty, expr, def_use, names } in borrows {
             let id = ReborrowId(self.graph.reborrows.len());

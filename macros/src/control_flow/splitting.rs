@@ -5,7 +5,7 @@ use syn::Expr;
 
 use crate::syntax::{contains_await, links};
 
-/// Stands where nothing is evaluated any more.
+/// An empty expression, for unreachable code.
 pub(super) fn never() -> Expr {
     Expr::Verbatim(TokenStream::new())
 }
@@ -14,7 +14,7 @@ pub(super) fn is_jump(expr: &Expr) -> bool {
     matches!(expr, Expr::Return(_) | Expr::Break(_) | Expr::Continue(_))
 }
 
-/// Whether an expression with an await becomes paths that join after it.
+/// Whether an expression with an await becomes branches that join after it.
 pub(super) fn splits(expr: &Expr) -> bool {
     match expr {
         Expr::If(expr) => splits_if(expr),
@@ -26,7 +26,7 @@ pub(super) fn splits(expr: &Expr) -> bool {
     }
 }
 
-/// An `if` whose condition awaits in its first link only is evaluated as a whole after that await.
+/// The same for an `if`. If only the first operand of its condition awaits, it is evaluated as a whole after that await.
 pub(super) fn splits_if(expr: &syn::ExprIf) -> bool {
     contains_await(&expr.then_branch)
         || expr.else_branch.as_ref().is_some_and(|(_, branch)| contains_await(&**branch))

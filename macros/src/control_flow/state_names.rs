@@ -1,4 +1,4 @@
-//! What a state is called.
+//! The name of a state, and the words that identify its question.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -6,7 +6,7 @@ use syn::Expr;
 
 use crate::syntax::{camel_case, unraw};
 
-/// Whether the value of an expression is that of an await: `PickRoom.await?`, `(&Ask.await).name`.
+/// Whether the value of an expression comes from an await: `PickRoom.await?`, `(&Ask.await).name`.
 pub(super) fn ends_in_await(expr: &Expr) -> bool {
     match expr {
         Expr::Await(_) => true,
@@ -22,7 +22,7 @@ pub(super) fn ends_in_await(expr: &Expr) -> bool {
     }
 }
 
-/// What is awaited, in one word: `Confirm` of `Confirm::new(text).await`, `Pay` of `pay(guest).await`.
+/// The name of an awaited expression: `Confirm` of `Confirm::new(text).await`, `Pay` of `pay(guest).await`.
 pub(super) fn awaited(expr: &Expr) -> String {
     let of_path = |path: &syn::Path| {
         let mut words = path.segments.iter().rev().map(|segment| unraw(&segment.ident));
@@ -45,8 +45,8 @@ pub(super) fn awaited(expr: &Expr) -> String {
     }
 }
 
-/// What is awaited, in the words that stay when code around it changes: types, functions, texts. A name of a local is
-/// `_`, in a text too. It tells questions of one name apart: `Confirm::new(format!("{} for {}?", _, _))`.
+/// The awaited expression in words that do not depend on the names of locals: types, functions and string literals remain,
+/// a name of a local becomes `_`, also in a format string. It distinguishes questions of one name: `Confirm::new(format!("{} for {}?", _, _))`.
 pub(super) fn words(expr: &Expr) -> String {
     let mut words = String::new();
     add_words(expr.to_token_stream(), &mut words);
@@ -85,7 +85,7 @@ fn add_words(tokens: TokenStream, words: &mut String) {
     }
 }
 
-/// A literal; what a text captures is left out of it.
+/// A literal, without the names that a format string captures.
 fn add_text(literal: &str, words: &mut String) {
     if !literal.contains('"') {
         return words.push_str(literal);

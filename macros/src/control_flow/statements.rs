@@ -18,14 +18,15 @@ use crate::syntax::{
 };
 
 impl Builder<'_> {
-    /// The statements of an inner block, whose tail goes to `dest`.
+    /// The statements of an inner block. The value of the block goes to `dest`.
     pub(super) fn stmts(&mut self, stmts: &[Stmt], dest: Dest, output: &Type) {
         self.inner_items(stmts);
         self.block_stmts(stmts, dest, output);
     }
 
-    /// The items of an inner block. Those that may be written twice are written wherever the block goes on, for nobody
-    /// else to see. A type is one type for the whole function, so its name must mean one thing in it.
+    /// The items of an inner block. Functions, constants, imports and macros are repeated in each basic block of the inner
+    /// block, so that only it sees them. A type must not be repeated, so it is declared for the whole flow, and its name
+    /// must have one meaning in the flow.
     pub(super) fn inner_items(&mut self, stmts: &[Stmt]) {
         let is_copied = |item: &Item| matches!(item, Item::Fn(_) | Item::Const(_) | Item::Use(_) | Item::Macro(_));
         let (copied, shared): (Vec<_>, Vec<_>) = items(stmts).cloned().partition(is_copied);
@@ -58,7 +59,7 @@ impl Builder<'_> {
         }
         match tail {
             Some(tail) => self.tail(tail, dest),
-            // If the end is reached after all, rustc says that a value is missing.
+            // If the end is reachable, rustc reports that a value is missing.
             None if matches!(dest, Dest::Return) && !is_unit(output) => self.cur = None,
             None => self.deliver(None, dest),
         }
@@ -83,7 +84,7 @@ impl Builder<'_> {
         }
     }
 
-    /// A statement with what stood on it.
+    /// A statement without its attributes about earlier versions, and these.
     pub(super) fn with_evolution(&mut self, stmt: &Stmt, evolution: EvolutionAttrs) {
         let EvolutionAttrs { at, local, span } = evolution;
         if let Some(at) = at {
@@ -98,7 +99,7 @@ impl Builder<'_> {
             self.errors.add(errors::evolution::mark_without_local(span));
             return self.stmt(stmt);
         };
-        // The state that is called as the local was called as it.
+        // A state that is named after the local was named after the old name of the local.
         self.was = local.was.iter().map(|name| camel_case(name)).collect();
         let known = self.graph.locals.len();
         self.stmt(stmt);
@@ -110,7 +111,7 @@ impl Builder<'_> {
         }
     }
 
-    /// `#[at("Payment")]`, which stood on this statement.
+    /// `#[at("Payment")]` on this statement.
     pub(super) fn label(&mut self, stmt: &Stmt, at: At) {
         match count_awaits(stmt) {
             0 => self.errors.add(errors::evolution::label_without_await(at.span)),
@@ -188,7 +189,7 @@ impl Builder<'_> {
             self.hint = Some(camel_case(self.renamed.get(&called).unwrap_or(&called)));
         }
         if let (Some(pat), true, None) = (simple, splits(&value), &init.diverge) {
-            // The value of `loop { ... }` arrives under the name that the author gave it.
+            // The value of the join gets the name of the local.
             let (join, local) = self.join_with(after(&value), &pat.ident, pat.mutability.is_some(), ty);
             self.tail(value, Dest::Value(join));
             self.enter(join);
@@ -225,7 +226,7 @@ impl Builder<'_> {
         self.push(Node::LetElse { pat: local.pat.clone(), value, binds, otherwise });
     }
 
-    /// An expression with an await, or a jump, for what it does.
+    /// An expression with an await, or a jump, whose value is dropped.
     pub(super) fn effect(&mut self, expr: Expr) {
         if is_jump(&expr) {
             self.expr(expr);
@@ -287,20 +288,20 @@ impl Builder<'_> {
     pub(super) fn block(&mut self, block: &SynBlock, dest: Dest) {
         self.scoped(|this| {
             this.stmts(&block.stmts, dest, &parse_quote!(()));
-            // Whatever the end of the block leads to has been said inside of it.
+            // The value of the block has been delivered inside of it.
             this.cur = None;
         });
     }
 }
 
-/// The only name that a `let` binds.
+/// The name that a pattern binds, if it is only one.
 fn only_binding(pat: &Pat) -> Option<Ident> {
     let found = bindings(pat);
     let [binding] = found.as_slice() else { return None };
     Some(binding.ident.clone())
 }
 
-/// The name that an item brings into the block it stands in.
+/// The name that an item declares.
 fn item_name(item: &Item) -> Option<&Ident> {
     match item {
         Item::Enum(item) => Some(&item.ident),

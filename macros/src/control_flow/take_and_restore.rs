@@ -1,5 +1,5 @@
-//! A part of a local that is moved out, and put back by what the flow waits for: `cart.items = edit(cart.items).await`.
-//! While the flow waits, the part is in the callee; in the local, which is saved whole, stands its default.
+//! A part of a local that is taken out and restored by the answer: `cart.items = edit(cart.items).await`. While the flow
+//! waits, the callee has the part, and the local, which is saved whole, has the default of the part's type.
 
 use quote::quote_spanned;
 use syn::spanned::Spanned;
@@ -10,7 +10,7 @@ use crate::control_flow::builder::Builder;
 use crate::def_use::{self, part};
 
 impl Builder<'_> {
-    /// Writes how the part is moved out, if nothing else reads it before it is put back.
+    /// Replaces the move of the part by a take, if nothing else reads the part before it is restored.
     pub(super) fn take_and_restore(&self, assign: &mut ExprAssign) {
         let Some((name, path)) = part(&assign.left).filter(|(_, path)| !path.is_empty()) else { return };
         let def_use = def_use::of_expr(&assign.right, &self.env, &self.loops);
@@ -28,12 +28,12 @@ impl Builder<'_> {
     }
 }
 
-/// Where a part stands.
+/// Finds the uses of a part.
 struct Finder {
     name: String,
     path: String,
     found: usize,
-    /// Whether the flow waits after it.
+    /// Whether an await comes after it.
     awaits_after: bool,
     replaces: bool,
 }

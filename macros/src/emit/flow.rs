@@ -47,7 +47,7 @@ pub(super) fn flow(machine: &Machine) -> TokenStream {
 
             #[allow(
                 unused_mut, unused_assignments, unreachable_code, clippy::all, clippy::pedantic,
-                reason = "the function has been cut into blocks, and a block sees only a part of it"
+                reason = "the function is split into blocks, and a block contains only a part of it"
             )]
             #(#lints)*
             fn machine() -> impl ::stube::__private::Machine<Self::Args, Self::Answer> {
@@ -177,7 +177,7 @@ fn next_enum(machine: &Machine) -> Option<TokenStream> {
         quote!(#name { #fields })
     });
     Some(quote! {
-        #[allow(non_camel_case_types, reason = "a parameter is called as its local")]
+        #[allow(non_camel_case_types, reason = "a parameter has the name of its local")]
         enum #name<S, #(#params),*> {
             Resume(S, ::stube::__private::AnyAnswer),
             #(#variants,)*

@@ -15,16 +15,16 @@ pub(crate) fn old_states(vis: &Visibility, old: &OldStates) -> TokenStream {
         #[doc = "States of earlier versions, as `flows.lock` has them."]
         #[derive(Debug, ::stube::__private::serde::Deserialize)]
         #[serde(crate = "::stube::__private::serde")]
-        #[allow(missing_docs, non_camel_case_types, dead_code, reason = "it is what was")]
+        #[allow(missing_docs, non_camel_case_types, dead_code, reason = "it describes earlier versions")]
         #vis enum #name { #(#states),* }
 
         #[doc = "The types of what earlier versions saved."]
-        #[allow(missing_docs, dead_code, unused_imports, reason = "they are what was")]
+        #[allow(missing_docs, dead_code, unused_imports, reason = "they describe earlier versions")]
         #vis mod #module {
             use super::*;
             #(#types)*
         }
-        // So that it is written again when the file changes.
+        // Cargo compiles the crate again when the file changes.
         const _: &str = ::core::include_str!(#lock);
     }
 }
@@ -32,7 +32,7 @@ pub(crate) fn old_states(vis: &Visibility, old: &OldStates) -> TokenStream {
 fn state(state: &OldState) -> TokenStream {
     let OldState { ident, name, schema, .. } = state;
     let tag = format!("{name}@{schema}");
-    let doc = format!("`{name}`, as it was saved in the shape `{schema}`.");
+    let doc = format!("`{name}`, as it was saved with the schema `{schema}`.");
     let fields = fields(&state.fields);
     quote!(#[doc = #doc] #[serde(rename = #tag)] #ident { #(#fields),* })
 }

@@ -15,7 +15,8 @@ use crate::syntax::unraw;
 pub(super) fn states(machine: &Machine) -> TokenStream {
     let Header { vis, ident, states, attrs, .. } = &machine.header;
     let cfgs: Vec<_> = attrs.iter().filter(|attr| is_cfg(attr)).collect();
-    let doc = format!("Where [`{ident}`] is: one variant for each `.await`, with the locals that are needed after it.");
+    let doc =
+        format!("The states of [`{ident}`]: one variant for each `.await`, with the locals that are used after it.");
     let params = &machine.state_params;
     let declared = (!params.is_empty()).then(|| quote!(<#(#params),*>));
     let bounded = (!params.is_empty()).then(|| quote!(<#(#params: ::stube::__private::Savable),*>));
@@ -44,7 +45,7 @@ pub(super) fn states(machine: &Machine) -> TokenStream {
             #(#variants,)*
         }
         #(#cfgs)*
-        #[allow(non_camel_case_types, reason = "a parameter is called as its local")]
+        #[allow(non_camel_case_types, reason = "a parameter has the name of its local")]
         #[diagnostic::do_not_recommend]
         impl #bounded ::stube::__private::States for #states #declared {
             const LAYOUT: &'static ::stube::__private::Layout = &::stube::__private::Layout {
@@ -150,7 +151,7 @@ fn partial_type(machine: &Machine, ty: &PartialType) -> TokenStream {
     let end = matches!(fields, PartialFields::Tuple(_)).then(|| quote!(;));
     quote! {
         #(#cfgs)*
-        #[doc = "What is left of a local that parts have been moved out of."]
+        #[doc = "The saved parts of a local whose other parts may have been moved out."]
         #[derive(::stube::__private::serde::Serialize, ::stube::__private::serde::Deserialize)]
         #[serde(crate = "::stube::__private::serde")]
         #[allow(missing_docs, non_camel_case_types, reason = "its fields are the parts of a local")]

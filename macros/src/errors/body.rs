@@ -1,18 +1,18 @@
-//! BODY
+//! Messages about the body of a flow.
 
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{Error, Macro};
 
 pub(crate) fn await_in_closure(span: Span) -> Error {
-    let message = "this `.await` is inside a closure, which cannot be saved while it waits; await before it, \
-                   or write a loop";
+    let message = "this `.await` is inside a closure, which cannot be saved while it waits; await before it, or \
+                   write a loop";
     Error::new(span, message)
 }
 
 pub(crate) fn await_in_async_block(span: Span) -> Error {
-    let message = "this `.await` is inside an async block, which cannot be saved while it waits; await it in the flow \
-                   itself, or make the block a flow of its own";
+    let message = "this `.await` is inside an async block, which cannot be saved while it waits; await it in the \
+                   flow itself, or make the block a flow of its own";
     Error::new(span, message)
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn await_in_guard(span: Span) -> Error {
 }
 
 pub(crate) fn await_in_unsafe(span: Span) -> Error {
-    let message = "this `.await` is inside an `unsafe` block, whose promise cannot outlive a restart; \
+    let message = "this `.await` is inside an `unsafe` block, whose safety conditions may not hold after a restart; \
                    end the block before it";
     Error::new(span, message)
 }
@@ -40,22 +40,22 @@ pub(crate) fn await_in_unsafe(span: Span) -> Error {
 pub(crate) fn await_in_macro(span: Span, mac: &Macro) -> Error {
     let name = mac.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
     let message = format!(
-        "this `.await` is inside `{name}!`, which may evaluate it twice or not at all; \
-         write `let value = ... .await;` before it and use `value`"
+        "this `.await` is inside `{name}!`, which may evaluate it twice or not at all; write `let value = ... \
+         .await;` before it and use `value`"
     );
     Error::new(span, message)
 }
 
 pub(crate) fn changed_while_used(span: Span) -> Error {
-    let message = "this may be changed by a later part of the same expression, which awaits; \
-                   write `let` before the expression for the value that you mean";
+    let message = "a later part of the same expression awaits and may change this; write `let value = ...;` before \
+                   the expression and use `value`";
     Error::new(span, message)
 }
 
 pub(crate) fn captured_shadow(mac: &Macro, name: &str) -> Error {
     let message = format!(
-        "`{name}` hides another `{name}` here, and this macro may capture either in its text; give one of them \
-         another name"
+        "`{name}` shadows another `{name}` here, and this macro may capture either in a format string; give one of \
+         them another name"
     );
     Error::new(mac.path.span(), message)
 }
@@ -65,19 +65,19 @@ pub(crate) fn unknown_label(span: Span) -> Error {
 }
 
 pub(crate) fn cfg_on_await(span: Span) -> Error {
-    let message = "a `cfg` on a statement that awaits is not supported, because the state would depend on it; \
-                   put it on the flow, or use `if cfg!(...)`";
+    let message = "a `cfg` on a statement that awaits is not supported, because the state would depend on it; put \
+                   it on the flow, or use `if cfg!(...)`";
     Error::new(span, message)
 }
 
 pub(crate) fn compound_order(span: Span) -> Error {
-    let message = "which side of this is evaluated first depends on its type, and both do something; \
-                   write `let value = ...;` before it for the right side";
+    let message = "the evaluation order of the two sides depends on their type, and both have side effects; write \
+                   `let value = ...;` before it for the right side";
     Error::new(span, message)
 }
 
 pub(crate) fn item_of_a_block(name: Span) -> Error {
-    let message = "this name means something else elsewhere in the flow, and a type in a block that awaits is seen in \
-                   the whole of it; give it another name, or declare it outside of the flow";
+    let message = "this name has another meaning elsewhere in the flow, and a type in a block with an `.await` is \
+                   visible in the whole flow; give it another name, or declare it outside of the flow";
     Error::new(name, message)
 }

@@ -1,40 +1,40 @@
-//! EVO
+//! Messages about attributes for conversations of earlier versions, and about `flows.lock`.
 
 use proc_macro2::Span;
 use syn::Error;
 
 pub(crate) fn label_is_no_name(span: Span) -> Error {
-    let message = "a state is called in camel case, as a type: write `#[at(\"Payment\")]`";
+    let message = "a state has a name in camel case, as a type: write `#[at(\"Payment\")]`";
     Error::new(span, message)
 }
 
 pub(crate) fn was_is_no_name(span: Span) -> Error {
-    Error::new(span, "an old name is a text: write `was = \"room\"`, or `was = [\"room\", \"chamber\"]`")
+    Error::new(span, "an old name is a string: write `was = \"room\"`, or `was = [\"room\", \"chamber\"]`")
 }
 
 pub(crate) fn no_earlier(span: Span) -> Error {
-    let message = "write the name of the enum that is wanted, and states that held something else: \
-                   `#[earlier(Before: Room, Confirm)]`";
+    let message = "write the name of the enum, and the states whose locals have changed: `#[earlier(Before: Room, \
+                   Confirm)]`";
     Error::new(span, message)
 }
 
 pub(crate) fn no_lock(span: Span) -> Error {
-    let message = "there is no `flows.lock` in the folder of this crate to say what earlier versions had; write \
-                   `stube::flows_lock!();` once, and run `STUBE_LOCK=update cargo test flows_lock`";
+    let message = "there is no `flows.lock` in the folder of this crate, so the states of earlier versions are \
+                   unknown; write `stube::flows_lock!();` once, and run `STUBE_LOCK=update cargo test flows_lock`";
     Error::new(span, message)
 }
 
 pub(crate) fn not_a_lock(span: Span) -> Error {
-    Error::new(span, "`flows.lock` is not as stube writes it; take back what was changed in it by hand")
+    Error::new(span, "`flows.lock` is not in the form that stube writes; revert what was changed in it by hand")
 }
 
 pub(crate) fn not_in_the_lock(span: Span, name: &str) -> Error {
-    Error::new(span, format!("no earlier version of this flow had a state `{name}`, says `flows.lock`"))
+    Error::new(span, format!("`flows.lock` has no state `{name}` of an earlier version of this flow"))
 }
 
 pub(crate) fn nothing_is_gone(span: Span) -> Error {
-    let message = "the flow has every state that it ever had, says `flows.lock`; remove this, or name the states that held \
-                   something else: `#[earlier(Before: Room)]`";
+    let message = "the flow still has every state that `flows.lock` has; remove this, or name the states whose \
+                   locals have changed: `#[earlier(Before: Room)]`";
     Error::new(span, message)
 }
 
@@ -43,13 +43,14 @@ pub(crate) fn no_version(span: Span) -> Error {
 }
 
 pub(crate) fn mark_without_local(span: Span) -> Error {
-    let message = "this is said of one local, so it goes on a `let` with one name; write a `let` for each of them";
+    let message = "this attribute is about one local, so it goes on a `let` with one name; write a `let` for each \
+                   local";
     Error::new(span, message)
 }
 
 pub(crate) fn no_migration(span: Span) -> Error {
     let message =
-        "write a closure that says what it takes, `#[migrate(|before: Before| ..)]`, or the path of a function";
+        "write a closure with the type of its argument, `#[migrate(|before: Before| ..)]`, or the path of a function";
     Error::new(span, message)
 }
 
@@ -58,7 +59,7 @@ pub(crate) fn label_without_await(span: Span) -> Error {
 }
 
 pub(crate) fn label_on_several_awaits(span: Span) -> Error {
-    let message = "this statement has several `.await`s, and a name is for one; write a `let` for each of them";
+    let message = "this statement has several `.await`s, and the name is for one; write a `let` for each of them";
     Error::new(span, message)
 }
 

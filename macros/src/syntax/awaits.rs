@@ -1,4 +1,4 @@
-//! AWAITS
+//! Finds awaits and `?` in syntax. An await in a closure, an async block or an item is one of another function.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
@@ -6,12 +6,12 @@ use syn::{Block, Expr, Macro, Pat, Stmt};
 
 use crate::syntax::macros::arguments;
 
-/// Whether an await lies in here that suspends this function: not one of a closure or of another function.
+/// Whether there is an await that suspends this function: not one in a closure or in another function.
 pub(crate) fn contains_await(node: &impl Node) -> bool {
     count_awaits(node) > 0
 }
 
-/// How many awaits lie in here that suspend this function.
+/// The number of awaits that suspend this function.
 pub(crate) fn count_awaits(node: &impl Node) -> usize {
     struct Counter(usize);
     impl<'ast> Visit<'ast> for Counter {
@@ -58,7 +58,7 @@ pub(crate) fn contains_try(block: &Block) -> bool {
     finder.0
 }
 
-/// Whether tokens hold `.await`.
+/// The first `.await` in tokens.
 pub(crate) fn tokens_await(tokens: &TokenStream) -> Option<proc_macro2::Span> {
     let mut after_dot = false;
     for token in tokens.clone() {
@@ -77,7 +77,7 @@ pub(crate) fn tokens_await(tokens: &TokenStream) -> Option<proc_macro2::Span> {
     None
 }
 
-/// What a [`Visit`] can be sent through.
+/// A piece of syntax that a [`Visit`] can walk.
 pub(crate) trait Node {
     fn accept<'ast>(&'ast self, visitor: &mut impl Visit<'ast>);
 }

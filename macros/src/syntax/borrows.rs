@@ -1,10 +1,10 @@
-//! BORROWS
+//! Expressions that borrow and can be repeated with the same result: `&order.name`, `list.first()`, `rooms.get(&key)`.
 
 use syn::{Expr, parse_quote};
 
 use crate::syntax::names::unraw;
 
-/// Methods that, by a convention that everybody keeps, lend a part of what they are called on, and take no arguments.
+/// Methods without arguments that, by convention, return a borrow of a part of their receiver.
 const BORROWING: [&str; 19] = [
     "as_bytes",
     "as_deref",
@@ -27,7 +27,7 @@ const BORROWING: [&str; 19] = [
     "deref",
 ];
 
-/// Methods that lend the element that their argument names.
+/// Methods that return a borrow of the element that their argument names.
 pub(crate) const ELEMENT: [&str; 2] = ["get", "get_mut"];
 
 /// Whether a value may borrow from the locals that its expression names.
@@ -53,7 +53,7 @@ pub(crate) fn is_borrowing_call(call: &syn::ExprMethodCall) -> bool {
     }
 }
 
-/// A local or constant, its fields, what it points to, and its elements, with indexes that stay what they are.
+/// A local or constant, its fields, its target, and its elements with stable indexes.
 pub(crate) fn is_place(expr: &Expr) -> bool {
     match expr {
         Expr::Path(path) => {
@@ -63,33 +63,35 @@ pub(crate) fn is_place(expr: &Expr) -> bool {
         Expr::Group(place) => is_place(&place.expr),
         Expr::Field(place) => is_place(&place.base),
         Expr::Unary(place) => matches!(place.op, syn::UnOp::Deref(_)) && is_place(&place.expr),
-        Expr::Index(place) => is_place(&place.expr) && is_kept(&place.index),
-        Expr::MethodCall(call) => is_borrowing_call(call) && is_place(&call.receiver) && call.args.iter().all(is_kept),
+        Expr::Index(place) => is_place(&place.expr) && is_stable_index(&place.index),
+        Expr::MethodCall(call) => {
+            is_borrowing_call(call) && is_place(&call.receiver) && call.args.iter().all(is_stable_index)
+        }
         _ => false,
     }
 }
 
-/// An index that is the same whenever it is evaluated: a constant, a borrow, or a copy of what is held.
-pub(crate) fn is_kept(index: &Expr) -> bool {
+/// An index that has the same value whenever it is evaluated: a constant, a borrow, or a clone of a stored index.
+pub(crate) fn is_stable_index(index: &Expr) -> bool {
     match index {
         Expr::Reference(reference) => is_place(&reference.expr) || is_constant(&reference.expr),
-        Expr::Call(call) => is_copy(call),
+        Expr::Call(call) => is_cloned_index(call),
         index => is_constant(index),
     }
 }
 
-/// A copy of what is held.
-pub(crate) fn kept(held: &Expr) -> Expr {
-    parse_quote!(::core::clone::Clone::clone(&#held))
+/// A clone of a stored index.
+pub(crate) fn cloned_index(stored: &Expr) -> Expr {
+    parse_quote!(::core::clone::Clone::clone(&#stored))
 }
 
-/// Whether this has been written by [`kept`].
-pub(crate) fn is_copy(call: &syn::ExprCall) -> bool {
+/// Whether this has been made by [`cloned_index`].
+pub(crate) fn is_cloned_index(call: &syn::ExprCall) -> bool {
     let Expr::Path(path) = &*call.func else { return false };
     path.path.leading_colon.is_some() && path.path.segments.last().is_some_and(|last| last.ident == "clone")
 }
 
-/// Made of literals and of names in capitals, which are constants.
+/// Whether an expression consists of literals and of names in capitals, which are constants.
 pub(crate) fn is_constant(expr: &Expr) -> bool {
     match expr {
         Expr::Lit(_) => true,
@@ -109,7 +111,7 @@ pub(crate) fn is_constant(expr: &Expr) -> bool {
     }
 }
 
-/// A text, or a list of constants with texts in it: borrowed from the program itself.
+/// A string literal, or a list of constants with string literals in it: borrowed from the program itself.
 pub(crate) fn is_text(expr: &Expr) -> bool {
     match expr {
         Expr::Lit(lit) => matches!(lit.lit, syn::Lit::Str(_) | syn::Lit::ByteStr(_) | syn::Lit::CStr(_)),

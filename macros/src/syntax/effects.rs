@@ -1,4 +1,4 @@
-//! EFFECTS
+//! What an expression may change, as far as its syntax tells: which operands can be evaluated later with the same result.
 
 use quote::ToTokens;
 use syn::Expr;
@@ -6,7 +6,7 @@ use syn::Expr;
 use crate::syntax::macros::arguments;
 use crate::syntax::names::{mentioned, unraw};
 
-/// Whether an expression can be evaluated later with the same result, as long as nobody changes its local.
+/// Whether an expression can be evaluated later with the same result, as long as its local is not changed.
 pub(crate) fn is_settled(expr: &Expr) -> bool {
     match expr {
         Expr::Lit(_) | Expr::Path(_) => true,
@@ -24,6 +24,7 @@ pub(crate) fn changes(later: &Expr, place: &Expr) -> bool {
     root(place).is_some_and(|name| changes_name(later, &name))
 }
 
+/// Whether `later` may change a local.
 pub(crate) fn changes_name(later: &Expr, name: &str) -> bool {
     struct Finder {
         name: String,
@@ -73,7 +74,7 @@ pub(crate) fn changes_name(later: &Expr, name: &str) -> bool {
     finder.found
 }
 
-/// Methods that leave a local as it is, even if it is one that is copied.
+/// Methods that do not change their receiver, also if it is `Copy`.
 const READING: [&str; 32] = [
     "abs",
     "as_deref",
@@ -124,7 +125,7 @@ pub(crate) fn index_changes(later: &Expr, place: &Expr) -> bool {
     }
 }
 
-/// Whether an expression only reads: nobody can tell when it is evaluated, unless what it reads is changed.
+/// Whether an expression has no side effects.
 pub(crate) fn is_pure(expr: &Expr) -> bool {
     match expr {
         Expr::Lit(_) | Expr::Path(_) => true,
@@ -150,7 +151,7 @@ pub(crate) fn is_place(expr: &Expr) -> bool {
     }
 }
 
-/// `concat!("a", "b")`, which stands where a literal must stand.
+/// `concat!("a", "b")`, in the place of a literal.
 pub(crate) fn is_text(expr: &Expr) -> bool {
     let Expr::Macro(expr) = expr else { return false };
     let name = expr.mac.path.segments.last().map(|last| last.ident.to_string());

@@ -1,16 +1,16 @@
-//! MACROS
+//! Macros whose arguments are known to be expressions: those of the standard library. Nothing is known about others.
 
 use proc_macro2::TokenStream;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Expr, Ident, Macro, Token};
 
-/// The arguments of a macro that evaluates each of them once, in order, where it stands.
+/// The arguments of a macro that evaluates each of them once, in order.
 pub(crate) struct Arguments {
     pub(crate) args: Punctuated<Expr, Token![,]>,
     /// The `n` of `vec![x; n]`.
     repeat: Option<Expr>,
-    /// Whether the arguments are shown by a format string, and so borrowed.
+    /// Whether the arguments belong to a format string, which borrows them.
     pub(crate) formats: bool,
 }
 
@@ -44,7 +44,7 @@ impl Arguments {
     }
 }
 
-/// The macros whose arguments may hold an await, a `?` or a `return`.
+/// The macros whose arguments may contain an await, a `?` or a `return`.
 const FORMATTING: [&str; 20] = [
     "format",
     "format_args",
@@ -87,19 +87,19 @@ pub(crate) fn arguments(mac: &Macro) -> Option<Arguments> {
     Some(Arguments { args: Punctuated::from_iter([value]), repeat: Some(n), formats: false })
 }
 
-/// How many arguments, from the first one, a macro evaluates whatever happens: of `assert!(ok, "{}", text)` the first.
+/// The number of arguments, from the first one, that a macro always evaluates: 1 for `assert!(ok, "{}", text)`.
 pub(crate) fn always_evaluated(mac: &Macro) -> usize {
     let name = mac.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
     match name.as_str() {
         "assert" => 1,
         "assert_eq" | "assert_ne" => 2,
-        // Not in a release.
+        // Not in a release build.
         "debug_assert" | "debug_assert_eq" | "debug_assert_ne" => 0,
         _ => usize::MAX,
     }
 }
 
-/// The macros after which nothing happens.
+/// The macros that do not return.
 const DIVERGING: [&str; 5] = ["panic", "unreachable", "todo", "unimplemented", "bail"];
 
 pub(crate) fn is_diverging(mac: &Macro) -> bool {

@@ -1,4 +1,4 @@
-//! NAMES
+//! Names: in camel case, and all those that tokens and format strings mention.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::Ident;
@@ -9,7 +9,7 @@ pub(crate) fn unraw(ident: &Ident) -> String {
     ident.unraw().to_string()
 }
 
-/// `pick_room` becomes `PickRoom`; what is in camel case already stays.
+/// `pick_room` becomes `PickRoom`; a name in camel case is unchanged.
 pub(crate) fn camel_case(name: &str) -> String {
     let words = name.split('_').filter(|word| !word.is_empty());
     words
@@ -41,12 +41,12 @@ fn collect_mentioned(tokens: TokenStream, names: &mut Vec<String>) {
     }
 }
 
-/// Tells `order.name` from `0..name`.
+/// Distinguishes `order.name` from `0..name`.
 #[derive(Default)]
 pub(crate) struct Dots(usize);
 
 impl Dots {
-    /// Goes on with the next token. Whether it stands after a single dot.
+    /// Takes the next token. Returns whether it follows a single dot.
     pub(crate) fn then(&mut self, token: &TokenTree) -> bool {
         let before = self.0;
         let is_dot = matches!(token, TokenTree::Punct(punct) if punct.as_char() == '.');

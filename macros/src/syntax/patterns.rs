@@ -1,4 +1,4 @@
-//! PATTERNS
+//! Patterns: the names that they bind, and the types written beside them.
 
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
@@ -6,7 +6,7 @@ use syn::{Expr, Ident, Pat, PatIdent, Type, parse_quote};
 
 use crate::syntax::names::unraw;
 
-/// The names that a pattern binds, from left to right; a name that stands in several alternatives comes once.
+/// The names that a pattern binds, from left to right; a name that occurs in several alternatives is listed once.
 pub(crate) fn bindings(pat: &Pat) -> Vec<&PatIdent> {
     struct Finder<'ast>(Vec<&'ast PatIdent>);
     impl<'ast> Visit<'ast> for Finder<'ast> {
@@ -17,7 +17,7 @@ pub(crate) fn bindings(pat: &Pat) -> Vec<&PatIdent> {
             visit::visit_pat_ident(self, pat);
         }
 
-        // Of a pattern with a guard, only the pattern binds.
+        // The guard of a pattern binds nothing.
         fn visit_expr(&mut self, _: &'ast Expr) {}
     }
     let mut finder = Finder(Vec::new());
@@ -25,7 +25,7 @@ pub(crate) fn bindings(pat: &Pat) -> Vec<&PatIdent> {
     finder.0
 }
 
-/// `x` binds; `None` and `LIMIT` are constants or variants, which a macro can tell by their case only.
+/// `x` binds; `None` and `LIMIT` are constants or variants, which a macro can recognise by their case only.
 pub(crate) fn is_binding(pat: &PatIdent) -> bool {
     pat.by_ref.is_some()
         || pat.mutability.is_some()
@@ -33,7 +33,7 @@ pub(crate) fn is_binding(pat: &PatIdent) -> bool {
         || unraw(&pat.ident).starts_with(|c: char| c.is_lowercase() || c == '_')
 }
 
-/// The patterns of a condition and what they are matched with: `Some(x)` and `a`, `Ok(y)` and `b` of
+/// The patterns of a condition with the expressions that they match: `Some(x)` and `a`, `Ok(y)` and `b` of
 /// `let Some(x) = a && let Ok(y) = b && x > y`.
 pub(crate) fn condition_patterns(cond: &Expr) -> Vec<(Pat, Expr)> {
     let patterns = links(cond).into_iter().filter_map(|link| match link {
@@ -43,7 +43,7 @@ pub(crate) fn condition_patterns(cond: &Expr) -> Vec<(Pat, Expr)> {
     patterns.collect()
 }
 
-/// The links of a chain of `&&`.
+/// The operands of a chain of `&&`.
 pub(crate) fn links(cond: &Expr) -> Vec<&Expr> {
     match cond {
         Expr::Binary(binary) if matches!(binary.op, syn::BinOp::And(_)) => {
@@ -60,7 +60,7 @@ pub(crate) fn is_bare(pat: &Pat) -> bool {
     matches!(pat, Pat::Ident(pat) if pat.subpat.is_none() && pat.by_ref.is_none() && is_binding(pat))
 }
 
-/// Whether a written type is the whole type of its local: nothing left to infer, nothing borrowed.
+/// Whether a written type is the whole type of its local: without `_`, references and `impl Trait`.
 pub(crate) fn is_whole(ty: &Type) -> bool {
     struct Finder(bool);
     impl<'ast> syn::visit::Visit<'ast> for Finder {
@@ -89,7 +89,7 @@ pub(crate) fn is_whole(ty: &Type) -> bool {
     !finder.0
 }
 
-/// The pattern with only these names in it.
+/// The pattern with all other names replaced by `_`.
 pub(crate) fn only(pat: &Pat, names: &[&Ident]) -> Pat {
     struct Others<'a>(&'a [&'a Ident]);
     impl VisitMut for Others<'_> {
@@ -128,8 +128,8 @@ pub(crate) fn only(pat: &Pat, names: &[&Ident]) -> Pat {
     pat
 }
 
-/// The names that a pattern binds to a part of what is lent. What stands under `&` is copied, and `mut` makes it a
-/// variable of its own.
+/// The names that a pattern binds by reference if its value is a borrow. A name under `&` is bound to a copy, and a name
+/// with `mut` is a variable of its own.
 pub(crate) fn by_reference(pat: &Pat) -> Vec<Ident> {
     let copied = |ident: &Ident| {
         struct Finder<'a>(&'a Ident, bool);

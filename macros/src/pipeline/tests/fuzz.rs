@@ -1,4 +1,4 @@
-//! Whatever is written under `#[flow]`: the macro does not panic, what it gives parses, and it gives it twice.
+//! Random tokens under `#[flow]`: the macro does not panic, its output parses, and two expansions are equal.
 //!
 //! The bodies of the tests are the seeds. Each round takes one of them and cuts, doubles, swaps or exchanges pieces of
 //! it, down to single tokens. `STUBE_FUZZ=100000 cargo test -p stube-macros fuzz` runs that many rounds; the seed of
@@ -12,7 +12,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 use crate::pipeline::expand_item;
 
-/// How many rounds a test run makes by itself.
+/// The number of rounds if the environment does not set one.
 const ROUNDS: usize = 3_000;
 
 /// Random numbers: xorshift64*, by Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled".
@@ -65,7 +65,7 @@ fn functions(tokens: TokenStream, found: &mut Vec<TokenStream>) {
 fn mutate(tokens: TokenStream, random: &mut Random, other: &[TokenTree]) -> TokenStream {
     let mut tokens: Vec<_> = tokens.into_iter().collect();
     let groups: Vec<_> = (0..tokens.len()).filter(|&at| matches!(tokens[at], TokenTree::Group(_))).collect();
-    // Mostly deeper down: that is where the code is.
+    // Mostly deeper in the tree, where the code is.
     if !groups.is_empty() && random.below(8) != 0 {
         let at = groups[random.below(groups.len())];
         if let TokenTree::Group(group) = &tokens[at] {
@@ -122,7 +122,7 @@ fn fuzz_whatever_is_written_under_flow_is_answered_with_code() {
         let expanded = catch_unwind(AssertUnwindSafe(|| expand_item(TokenStream::new(), tokens.clone())));
         let Ok(expanded) = expanded else { panic!("seed {seed}, round {round}: panicked on\n{text}") };
         let has_error = expanded.to_string().contains("compile_error");
-        // What is no function at all is given back as it is, and may be anything.
+        // Tokens that are no function are returned as they are, and may be anything.
         if !has_error || syn::parse2::<syn::ItemFn>(tokens.clone()).is_ok() {
             let parsed = syn::parse2::<syn::File>(expanded.clone());
             assert!(parsed.is_ok(), "seed {seed}, round {round}: what came out does not parse\n{text}\n{expanded}");
