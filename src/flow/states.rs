@@ -1,15 +1,15 @@
-//! The state of a flow as a value of serde's: written and read by code that is compiled once for all flows.
+//! The states of a flow as serde values. The serde code is compiled once for all flows.
 //!
-//! Takes the [`Layout`] of an enum of states and its [`States`], which hands out one local at a time. Writes what a
-//! derived `Serialize` would write, and reads what a derived `Deserialize` would read, with the same errors. A derived
-//! one has two visitors for each state, each with thirty methods, and the compiler spends more time on them than on the
-//! code of the author.
+//! The enum of states has a [`Layout`] with its names, and [`States`], which gives access to one local at a time. What is
+//! written and read, and each error, is the same as with the derived `Serialize` and `Deserialize` of the enum. A derived
+//! `Deserialize` has two visitors for each state with thirty methods each, and rustc spends more time on them than on the
+//! author's code.
 //!
 //! ```text
 //! enum BookingState<Dates> { Start { guest: String }, Room { guest: String, dates: Dates } }
 //!
-//! write   Room { guest, dates }                       -> to(1, &[&guest, &dates])
-//! read    1, and a `ReadLocals` that holds the rest   -> Local, Local, and Room { guest, dates } of what they took
+//! write   Room { guest, dates }            -> to(1, &[&guest, &dates])
+//! read    1 and a `ReadLocals`             -> two `Local`s are read, then moved into Room { guest, dates }
 //! ```
 
 use std::any::Any;
@@ -20,17 +20,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::json::static_str;
 
-/// A local, as it is written.
+/// A local that can be written.
 pub use erased_serde::Serialize as Saved;
 
-/// What an enum of states is called, and what is in it.
+/// The names of an enum of states, of its variants and of their fields.
 #[derive(Debug)]
 pub struct Layout {
     /// `BookingState`.
     pub name: &'static str,
     /// `["Start", "Room"]`.
     pub states: &'static [&'static str],
-    /// Of each state, the locals: `[["guest"], ["guest", "dates"]]`.
+    /// The locals of each state: `[["guest"], ["guest", "dates"]]`.
     pub locals: &'static [&'static [&'static str]],
 }
 
@@ -41,29 +41,29 @@ pub struct Layout {
     note = "the value is named by another error"
 )]
 pub trait States: Sized + Send + 'static {
-    /// Their names.
+    /// The names.
     const LAYOUT: &'static Layout;
 
-    /// Hands out the index of the state and its locals.
+    /// Calls `to` with the index of the state and its locals.
     fn write(&self, to: &mut dyn FnMut(usize, &[&dyn Saved]));
 
-    /// The state of this index, with locals that are read; `None` if one of them could not be read.
+    /// Makes the state of this index from the locals that are read; `None` if one of them cannot be read.
     fn read(state: usize, locals: &mut dyn ReadLocals) -> Option<Self>;
 
-    /// What the states hold, in their order, with the names of the types.
+    /// The locals of each state and the names of their types, in the order of the states.
     fn locals() -> Vec<Vec<(&'static str, &'static str)>>;
 
-    /// Brings each local into a form that serde carries: see [`settle`](crate::flow::iterate::settle).
+    /// Normalizes each local: see [`normalize`](crate::flow::iterate::normalize).
     fn settle(&mut self);
 }
 
-/// The locals of one state, to be read all together.
+/// The saved locals of one state, which are read in one call.
 pub trait ReadLocals {
-    /// Reads them, in the order of the [`Layout`]; `false` if one could not be read.
+    /// Reads them in the order of the [`Layout`]; `false` if one of them cannot be read.
     fn read(&mut self, locals: &mut [&mut dyn ReadLocal]) -> bool;
 }
 
-/// The place of a local that is being read.
+/// The place that a local is read into.
 pub trait ReadLocal {
     /// Whether it has been read.
     fn is_read(&self) -> bool;
@@ -72,26 +72,26 @@ pub trait ReadLocal {
     ///
     /// # Errors
     ///
-    /// What is there is no value of its type.
+    /// The input is not a value of the local's type.
     fn read(&mut self, from: &mut dyn erased_serde::Deserializer<'static>) -> Result<(), erased_serde::Error>;
 }
 
-/// A local that is being read.
+/// A local that is read, and then taken.
 #[derive(Debug)]
 pub struct Local<T>(Option<T>);
 
 impl<T: Deserialize<'static>> Local<T> {
-    /// Not yet read.
+    /// A place that nothing has been read into.
     #[expect(clippy::new_without_default, reason = "only generated code makes one")]
     pub const fn new() -> Self {
         Self(None)
     }
 
-    /// Its value.
+    /// The value.
     ///
     /// # Panics
     ///
-    /// It has not been read.
+    /// Nothing has been read.
     pub fn take(self) -> T {
         self.0.expect("BUG: all locals of a state are read before one is taken")
     }
@@ -108,18 +108,18 @@ impl<T: Deserialize<'static>> ReadLocal for Local<T> {
     }
 }
 
-/// The state of one flow that goes on.
+/// The state of one parked flow, with its type erased.
 pub struct State(pub(crate) Box<dyn AnyState>);
 
-/// A state whose type is forgotten.
+/// A state with its type erased.
 pub(crate) trait AnyState: Any + Send {
     fn layout(&self) -> &'static Layout;
 
-    /// Hands out the index of the state and its locals; nothing while there is none.
+    /// Calls `to` with the index of the state and its locals; does not call it while a step runs.
     fn write(&self, to: &mut dyn FnMut(usize, &[&dyn Saved]));
 }
 
-/// The state, except while a step runs.
+/// A state; `None` while a step runs.
 pub(crate) struct Held<S>(pub(crate) Option<S>);
 
 impl<S: States> AnyState for Held<S> {
@@ -155,7 +155,9 @@ impl Serialize for State {
         self.0.write(&mut |state, locals| {
             written = serializer.take().map(|serializer| write(serializer, layout, state, locals));
         });
-        written.unwrap_or_else(|| Err(serde::ser::Error::custom("the flow has no state: its last step did not end")))
+        written.unwrap_or_else(|| {
+            Err(serde::ser::Error::custom("the flow has no state, because its last step did not complete"))
+        })
     }
 }
 
@@ -175,14 +177,14 @@ fn write<Z: Serializer>(
     variant.end()
 }
 
-/// The name of the await; what is saved there is nobody's business.
+/// The name of the await, without the locals.
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-/// Reads a state.
+/// Deserializes a state.
 pub(crate) fn read<'de, S: States, D: Deserializer<'de>>(deserializer: D) -> Result<S, D::Error> {
     let mut read = None;
     let mut make = |state: usize, locals: &mut dyn ReadLocals| {
@@ -190,16 +192,16 @@ pub(crate) fn read<'de, S: States, D: Deserializer<'de>>(deserializer: D) -> Res
         read.is_some()
     };
     static_str::intern_with(StateSeed { layout: S::LAYOUT, make: &mut make }, deserializer)?;
-    read.ok_or_else(|| D::Error::custom("BUG: a state was read and is not there"))
+    read.ok_or_else(|| D::Error::custom("BUG: a state has been read and is missing"))
 }
 
-/// Reads a state and drops it.
+/// Deserializes a state and drops it.
 pub(crate) fn probe<S: States>(from: &mut dyn erased_serde::Deserializer<'static>) -> Result<(), erased_serde::Error> {
     let mut make = |state: usize, locals: &mut dyn ReadLocals| S::read(state, locals).is_some();
     StateSeed { layout: S::LAYOUT, make: &mut make }.deserialize(from)
 }
 
-/// Makes a state of its index and its locals; `false` if a local could not be read.
+/// Makes a state from its index and its locals; `false` if a local cannot be read.
 type Make<'a> = &'a mut dyn FnMut(usize, &mut dyn ReadLocals) -> bool;
 
 struct StateSeed<'a> {
@@ -235,18 +237,18 @@ impl Visitor<'static> for StateSeed<'_> {
         if (self.make)(state, &mut rest) {
             return Ok(());
         }
-        Err(rest.error.unwrap_or_else(|| A::Error::custom("BUG: a state was not read, and there is no reason")))
+        Err(rest.error.unwrap_or_else(|| A::Error::custom("BUG: a state has not been read, and there is no error")))
     }
 }
 
-/// Reads the name of a state or a local. Gives its index.
+/// Deserializes the name of a state or of a local to its index.
 struct Name {
-    /// Of a variant or a field, in the words of serde.
+    /// `variant` or `field`, as serde's messages call it.
     of: &'static str,
     names: &'static [&'static str],
 }
 
-/// What is none of the names.
+/// A name or an index that does not exist.
 enum Unknown {
     Name(String),
     Index(u64),
@@ -282,12 +284,12 @@ impl Visitor<'_> for Name {
     }
 }
 
-/// The state whose name has been read, and what comes after the name.
+/// The content of a state whose name has been read.
 struct Rest<V, E> {
     layout: &'static Layout,
     state: usize,
     variant: Option<V>,
-    /// Why a local could not be read.
+    /// Why a local cannot be read.
     error: Option<E>,
 }
 
@@ -300,7 +302,7 @@ impl<V: VariantAccess<'static>> ReadLocals for Rest<V, V::Error> {
     }
 }
 
-/// The locals of a state, by name or in their order.
+/// Deserializes the locals of a state from a map, or from a sequence in the order of the layout.
 struct Locals<'a, 'l> {
     layout: &'static Layout,
     state: usize,
@@ -323,7 +325,7 @@ impl Visitor<'static> for Locals<'_, '_> {
     fn visit_map<A: MapAccess<'static>>(self, mut map: A) -> Result<(), A::Error> {
         let names = self.layout.locals[self.state];
         while let Some(name) = map.next_key_seed(Name { of: "field", names })? {
-            // A local that is no longer needed is left out.
+            // A later version of the flow may save fewer locals. Unknown fields are ignored.
             let Ok(index) = name else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
@@ -335,7 +337,7 @@ impl Visitor<'static> for Locals<'_, '_> {
             map.next_value_seed(Value(local))?;
         }
         for (local, name) in self.locals.iter_mut().zip(names).filter(|(local, _)| !local.is_read()) {
-            // An `Option` that is missing is none.
+            // A missing `Option` is `None`.
             if local.read(&mut <dyn erased_serde::Deserializer<'static>>::erase(Missing)).is_err() {
                 return Err(A::Error::missing_field(name));
             }
@@ -354,7 +356,7 @@ impl Visitor<'static> for Locals<'_, '_> {
     }
 }
 
-/// Reads one local.
+/// Deserializes one local.
 struct Value<'a, 'l>(&'a mut (dyn ReadLocal + 'l));
 
 impl DeserializeSeed<'static> for Value<'_, '_> {
@@ -365,7 +367,7 @@ impl DeserializeSeed<'static> for Value<'_, '_> {
     }
 }
 
-/// What is read of a local that is not there.
+/// The input for a missing local: `None`, or an error.
 struct Missing;
 
 impl<'de> Deserializer<'de> for Missing {
@@ -487,7 +489,7 @@ mod tests {
             refused += usize::from(derived.is_err());
             match (ours, derived) {
                 (Ok(ours), Ok(derived)) => assert_eq!(ours, derived, "{text}"),
-                // A place in the text is not told of what is behind a pointer.
+                // Behind a trait object, serde_json does not add the position in the text.
                 (Err(ours), Err(derived)) => {
                     let [ours, derived] = [ours, derived].map(|error| error.to_string());
                     let words = |error: &str| error.split(" at line ").next().map(str::to_owned);

@@ -1,68 +1,100 @@
-//! What time it is, and what time the reaper goes by where the store has no clock of its own.
+//! The time, and the time that the reaper goes by where the store has no clock of its own.
 //!
 //! The system's clock may be set while a program runs, by a person or by the network. What is shown and saved has the
-//! time that it tells. The reaper deletes, so it believes less: from one look to the next no more time has passed than a
-//! clock says that nobody can set. So nothing that this process has saved looks older to it than it is.
+//! time that it tells. The reaper deletes, so it uses a guarded time: between two readings no more time passes than on a
+//! clock that nobody can set. So nothing that this process has saved looks older to it than it is.
+//!
+//! While the system's clock is not set, both times are the same. So both clocks are compared as exactly as they tell the
+//! time, and a time is cut to a millisecond only when it is given out. Otherwise the guarded time would be up to a
+//! millisecond behind the time in a record that was saved just now, and that record would not be old enough to delete.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::model::timestamp::Timestamp;
-use crate::runtime::Clock;
 
 /// Tells the time.
-pub(super) struct Time {
-    clock: Clock,
-    /// Gone where the host tells the time: it is believed.
-    steady: Option<Steady>,
+pub(super) enum Clock {
+    /// The system's clock.
+    System(GuardedClock),
+    /// The host's, which is taken at its word.
+    Host(HostClock),
 }
 
-struct Steady {
-    /// How long it has been since some moment.
-    elapsed: Arc<dyn Fn() -> Duration + Send + Sync>,
-    /// The time that is believed, and what had elapsed then.
-    since: Mutex<(Timestamp, Duration)>,
+/// A function of the host's that tells the time.
+type HostClock = Box<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// A clock that may be set, beside one that nobody can set.
+pub(super) struct GuardedClock {
+    /// The time since 1970. May be set.
+    wall: Read,
+    /// The time since some moment. Only goes on.
+    elapsed: Read,
+    /// The guarded time, since 1970, at a reading, and what had elapsed then.
+    since: Mutex<(Duration, Duration)>,
 }
 
-impl Time {
-    /// The system's.
+type Read = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+impl Clock {
+    /// The system's clock.
     pub(super) fn system() -> Self {
         let start = Instant::now();
-        Self::guarded(Arc::new(|| SystemTime::now().into()), Arc::new(move || start.elapsed()))
+        // A time before 1970 becomes 1970.
+        let wall = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::guarded(Arc::new(wall), Arc::new(move || start.elapsed()))
     }
 
-    fn guarded(clock: Clock, elapsed: Arc<dyn Fn() -> Duration + Send + Sync>) -> Self {
-        let since = Mutex::new((clock(), elapsed()));
-        Self { clock, steady: Some(Steady { elapsed, since }) }
+    fn guarded(wall: Read, elapsed: Read) -> Self {
+        let start = elapsed();
+        let since = Mutex::new((wall(), start));
+        Self::System(GuardedClock { wall, elapsed, since })
     }
 
-    /// The host's.
-    pub(super) fn host(clock: Clock) -> Self {
-        Self { clock, steady: None }
+    /// A clock of the host's.
+    pub(super) fn host(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self::Host(Box::new(clock))
     }
 
+    /// The time that is shown and saved.
     pub(super) fn now(&self) -> Timestamp {
-        self.look().0
+        self.read().0
     }
 
-    /// A time that is never later than [`now`](Self::now), however that has jumped.
-    pub(super) fn believed(&self) -> Timestamp {
-        self.look().1
+    /// The guarded time. It is never later than [`now`](Self::now), however that has jumped.
+    pub(super) fn guarded_now(&self) -> Timestamp {
+        self.read().1
     }
 
-    fn look(&self) -> (Timestamp, Timestamp) {
-        let Some(Steady { elapsed, since }) = &self.steady else {
-            let now = (self.clock)();
-            return (now, now);
-        };
-        let mut since = since.lock().unwrap_or_else(PoisonError::into_inner);
-        let (now, elapsed) = ((self.clock)(), elapsed());
-        let believed = since.0.after(elapsed.saturating_sub(since.1));
-        if now >= believed {
-            return (now, believed);
+    fn read(&self) -> (Timestamp, Timestamp) {
+        match self {
+            Self::Host(clock) => {
+                let now = clock();
+                (now, now)
+            }
+            Self::System(clocks) => {
+                let (now, guarded) = clocks.read();
+                (Timestamp::EPOCH.after(now), Timestamp::EPOCH.after(guarded))
+            }
         }
-        // It was set back. What is saved from now on has an earlier time, so that is where to count from.
-        *since = (now, elapsed);
+    }
+}
+
+impl GuardedClock {
+    /// The wall clock's time, and the guarded time.
+    fn read(&self) -> (Duration, Duration) {
+        let Self { wall, elapsed, since } = self;
+        let mut since = since.lock().unwrap_or_else(PoisonError::into_inner);
+        // The thread may have to wait between two readings. What has elapsed is counted from a reading before the wall
+        // clock's to a reading after it. So it is too much by that wait, never too little, and the guarded time is not
+        // behind a clock that nobody sets.
+        let (before, now, after) = (elapsed(), wall(), elapsed());
+        let guarded = since.0.saturating_add(after.saturating_sub(since.1));
+        if now >= guarded {
+            return (now, guarded);
+        }
+        // Within that wait, or it was set back. What is saved from now on has this time, so that is where to count from.
+        *since = (now, before);
         (now, now)
     }
 }
@@ -74,7 +106,7 @@ mod tests {
     use super::*;
     use crate::component::prompts::Confirm;
     use crate::model::id::ConversationId;
-    use crate::runtime::{Builder, Runtime};
+    use crate::runtime::Runtime;
     use crate::store::MemoryStore;
 
     const YEARS: u64 = 10 * 365 * 86_400_000;
@@ -82,9 +114,9 @@ mod tests {
 
     /// A clock that can be set, and one that only goes on. In milliseconds.
     #[derive(Clone, Default)]
-    struct Clocks(Arc<(AtomicU64, AtomicU64)>);
+    struct TwoClocks(Arc<(AtomicU64, AtomicU64)>);
 
-    impl Clocks {
+    impl TwoClocks {
         fn new() -> Self {
             let clocks = Self::default();
             clocks.set(2 * YEARS);
@@ -107,11 +139,13 @@ mod tests {
 
         fn open(&self, store: &Arc<MemoryStore>) -> Runtime {
             let (wall, elapsed) = (self.clone(), self.clone());
-            let time = Time::guarded(
-                Arc::new(move || Timestamp::from_millis(wall.wall())),
+            let clock = Clock::guarded(
+                Arc::new(move || Duration::from_millis(wall.wall())),
                 Arc::new(move || Duration::from_millis(elapsed.0.1.load(Ordering::SeqCst))),
             );
-            Builder { time, ..Runtime::builder() }.open(Arc::clone(store)).expect("it opens")
+            let mut builder = Runtime::builder();
+            builder.clock = clock;
+            builder.open(Arc::clone(store)).expect("it opens")
         }
     }
 
@@ -127,7 +161,7 @@ mod tests {
     async fn a_clock_that_jumps_makes_nothing_older_than_it_is() {
         // In years that the clock is wrong by, one after the other, with a conversation begun after each.
         for jumps in [&[1][..], &[-1], &[1, -1], &[-1, 1], &[1, 1, -1], &[-1, -1, 1, 1], &[-1, 1, -1, 1]] {
-            let (clocks, store) = (Clocks::new(), Arc::new(MemoryStore::new()));
+            let (clocks, store) = (TwoClocks::new(), Arc::new(MemoryStore::new()));
             let runtime = clocks.open(&store);
             let old = start(&runtime).await;
             clocks.pass(HOUR);
@@ -158,11 +192,35 @@ mod tests {
         let at = |nanos: &Arc<AtomicU64>| Duration::from_nanos(nanos.load(Ordering::SeqCst));
         let (wall, elapsed) = (Arc::clone(&nanos), Arc::clone(&nanos));
         let start = Duration::from_micros(1_000_000_999);
-        let time =
-            Time::guarded(Arc::new(move || Timestamp::EPOCH.after(start + at(&wall))), Arc::new(move || at(&elapsed)));
+        let clock = Clock::guarded(Arc::new(move || start + at(&wall)), Arc::new(move || at(&elapsed)));
         for _ in 0..100_000 {
             nanos.fetch_add(123_457, Ordering::SeqCst);
-            assert!(time.now().since(time.believed()) <= Duration::from_millis(1));
+            assert_eq!(clock.guarded_now(), clock.now());
+        }
+    }
+
+    #[test]
+    fn what_this_process_has_stamped_is_never_in_the_future_of_the_time_that_is_believed() {
+        // In nanoseconds; each look at a clock takes some of them, from none to 5 ms, as if the thread had to wait.
+        let (nanos, mut looks) = (Arc::new(AtomicU64::new(0)), 1_u64);
+        let look = |nanos: &AtomicU64, takes: u64| Duration::from_nanos(nanos.fetch_add(takes, Ordering::SeqCst));
+        for start in [0, 1, 499_999, 500_000, 999_999].map(Duration::from_nanos) {
+            let random = Arc::new(AtomicU64::new(start.as_nanos() as u64));
+            let takes = move || {
+                let last = random.load(Ordering::SeqCst);
+                random.store(last.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1), Ordering::SeqCst);
+                if last >> 62 == 0 { (last >> 33) % 5_000_000 } else { last >> 60 }
+            };
+            let ((wall, taken), elapsed) = ((Arc::clone(&nanos), takes.clone()), Arc::clone(&nanos));
+            let clock = Clock::guarded(
+                Arc::new(move || HOUR + start + look(&wall, taken())),
+                Arc::new(move || look(&elapsed, takes())),
+            );
+            for _ in 0..10_000 {
+                let stamp = clock.now();
+                assert!(clock.guarded_now() >= stamp, "look {looks}, {stamp}");
+                looks += 1;
+            }
         }
     }
 }

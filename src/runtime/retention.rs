@@ -1,87 +1,119 @@
-//! What nobody comes back to is ended, and what has ended is deleted when its time is over.
+//! Retention: which records go, and the reaper that ends idle conversations and deletes the records of ended ones.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::id::ConversationId;
 use crate::model::timestamp::Timestamp;
-use crate::record::Stored;
+use crate::runtime::access::Core;
+use crate::runtime::dispatch::deletion;
 use crate::runtime::error::{Error, ErrorKind};
-use crate::runtime::{Retention, Runtime, stop};
-use crate::store::{Query, Summary};
+use crate::store::{Page, Query, Summary};
+
+/// How long the record of a conversation that has ended is kept, with its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Retention {
+    /// It is deleted in the background once the result is durable and has been returned to the caller of the last answer.
+    /// Nobody waits for that. After a crash the record may still be there; [`Runtime::reap`](crate::runtime::Runtime::reap)
+    /// deletes it then.
+    #[default]
+    AtOnce,
+    /// [`Runtime::reap`](crate::runtime::Runtime::reap) deletes it when it is older than this.
+    For(Duration),
+    /// It is kept until [`Runtime::forget`](crate::runtime::Runtime::forget).
+    UntilForgotten,
+}
+
+impl Retention {
+    /// From which age on the reaper deletes it.
+    fn max_age(self) -> Option<Duration> {
+        match self {
+            Self::AtOnce => Some(Duration::ZERO),
+            Self::For(age) => Some(age),
+            Self::UntilForgotten => None,
+        }
+    }
+}
 
 /// How many conversations the reaper looks at in one page.
-const REAPED_AT_ONCE: usize = 1_024;
+const PAGE: usize = 1_024;
 
-impl Runtime {
-    /// Ends the conversations that nobody has changed for `idle`, and deletes the ended ones whose time is over. Gives
-    /// the ids of those that are gone. One that is answered meanwhile, here or by another process, is left alone.
-    ///
-    /// How old a record is says the clock of the [store](crate::Store::idle), if it has one: then the clocks of the processes
-    /// do not matter. Otherwise the clock of this process does. If that is the system's and is set while the program
-    /// runs, nothing is deleted because of that: what this process has saved never looks older to it than it is. Of what
-    /// an earlier process has saved it believes the clock at which it began.
-    ///
-    /// # Errors
-    ///
-    /// The runtime is shutting down, or the store cannot be read. A conversation that the store did not delete is left
-    /// for the next time.
-    #[tracing::instrument(level = "debug", skip_all)]
-    pub async fn reap(&self, idle: Duration) -> Result<Vec<ConversationId>, Error> {
-        self.accepting()?;
-        let mut gone = Vec::new();
-        self.reap_those(&Query::all().ended(false), idle, &mut gone).await?;
-        let kept = match self.inner.retention {
-            Retention::AtOnce => Duration::ZERO,
-            Retention::For(time) => time,
-            Retention::UntilForgotten => return Ok(gone),
-        };
-        self.reap_those(&Query::all().ended(true), kept, &mut gone).await?;
-        Ok(gone)
+/// Ends the conversations that were not changed for `idle`, and deletes the ended ones that are not kept any longer.
+pub(super) async fn reap(core: &Arc<Core>, idle: Duration) -> Result<Vec<ConversationId>, Error> {
+    let mut reaper = Reaper { core, gone: Vec::new() };
+    reaper.reap(&Query::all().ended(false), idle).await?;
+    if let Some(age) = core.retention.max_age() {
+        reaper.reap(&Query::all().ended(true), age).await?;
     }
+    Ok(reaper.gone)
+}
 
-    /// Of what matches, those that have not been changed for `age`.
-    async fn reap_those(&self, query: &Query, age: Duration, gone: &mut Vec<ConversationId>) -> Result<(), Error> {
+/// One sweep over the store.
+struct Reaper<'a> {
+    core: &'a Arc<Core>,
+    /// What it has deleted.
+    gone: Vec<ConversationId>,
+}
+
+/// What may be old enough.
+struct Candidates {
+    page: Page,
+    /// The time of this process, where the store has no clock and has not compared by its own.
+    now: Option<Timestamp>,
+}
+
+impl Reaper<'_> {
+    /// Deletes of what matches what has not been changed for `age`.
+    async fn reap(&mut self, query: &Query, age: Duration) -> Result<(), Error> {
         let mut after = None;
-        loop {
-            let page = self.inner.store.older_than(query, age, after, REAPED_AT_ONCE).await;
-            let (page, by_clock) = match page.map_err(|error| Error::general(ErrorKind::Store(error)))? {
-                Some(page) => (page, None),
-                None => {
-                    let now = self.inner.time.believed();
-                    let Some(last) = last_change(age, now) else { return Ok(()) };
-                    // So that a store which can find the old ones need not tell of all.
-                    let old = query.clone().touched_before(last.after(Duration::from_millis(1)));
-                    (self.list(&old, after, REAPED_AT_ONCE).await?, Some(now))
-                }
-            };
+        while let Some(Candidates { page, now }) = self.candidates(query, age, after).await? {
             for summary in &page {
-                if by_clock.is_none_or(|now| is_over(summary, age, now)) && self.reap_one(summary).await {
-                    gone.push(summary.id);
+                if now.is_none_or(|now| is_over(summary, age, now)) && self.delete(summary).await {
+                    self.gone.push(summary.id);
                 }
             }
             match page.last() {
-                Some(last) if page.len() == REAPED_AT_ONCE => after = Some(last.id),
-                Some(_) | None => return Ok(()),
+                Some(last) if page.len() == PAGE => after = Some(last.id),
+                Some(_) | None => break,
             }
         }
+        Ok(())
     }
 
-    /// Deletes a conversation if it is still the one that was found to be over.
-    async fn reap_one(&self, found: &Summary) -> bool {
+    async fn candidates(
+        &self,
+        query: &Query,
+        age: Duration,
+        after: Option<ConversationId>,
+    ) -> Result<Option<Candidates>, Error> {
+        let store = &self.core.persistence.store;
+        let failed = |error| Error::general(ErrorKind::Store(error));
+        if let Some(page) = store.older_than(query, age, after, PAGE).await.map_err(failed)? {
+            return Ok(Some(Candidates { page, now: None }));
+        }
+        let now = self.core.clock.guarded_now();
+        let Some(last) = last_change(age, now) else { return Ok(None) };
+        // So that a store which can find the old ones need not list all.
+        let old = query.clone().touched_before(last.after(Duration::from_millis(1)));
+        let page = store.list(&old, after, PAGE).await.map_err(failed)?;
+        Ok(Some(Candidates { page, now: Some(now) }))
+    }
+
+    /// Deletes a conversation if it is still the one that was found to be over. One that goes on in memory is not.
+    async fn delete(&self, found: &Summary) -> bool {
         let id = found.id;
-        let Ok(_lock) = self.enter(id).await else { return false };
-        let Ok(record) = self.load(id).await else { return false };
-        if self.memory_only().contains_key(&id) || record.revision() != found.revision {
+        let Ok(mut access) = self.core.enter(id).await else { return false };
+        if access.in_memory().is_some() {
             return false;
         }
-        match self.decode(&record) {
-            Ok(Stored::Conversation(conversation)) => drop(stop(id, conversation, self.now())),
-            Ok(Stored::Ended(_)) => {}
-            // It is not this program's to remove.
-            Err(_) => return false,
+        let Ok(record) = access.load().await else { return false };
+        if record.revision() != found.revision {
+            return false;
         }
+        // What cannot be decoded is not this program's to remove.
+        let Ok(change) = deletion(&mut access, &record) else { return false };
         // The store compares the revision once more: another process may have been faster.
-        match self.delete(id, record.revision()).await {
+        match access.commit(change).await {
             Ok(()) => {
                 tracing::info!(conversation = %id, "reaped");
                 true
@@ -102,7 +134,7 @@ fn last_change(age: Duration, now: Timestamp) -> Option<Timestamp> {
 
 /// Whether a record is that old, by the clock of this process.
 fn is_over(summary: &Summary, age: Duration, now: Timestamp) -> bool {
-    let is = now.since(summary.touched);
-    // What goes on in this very moment is not idle, and a clock that was set back shows everything in its future.
-    is >= age && (summary.has_ended() || is > Duration::ZERO)
+    let unchanged = now.since(summary.touched);
+    // What changes in this very moment is not idle, and a clock that was set back shows everything in its future.
+    unchanged >= age && (summary.has_ended() || unchanged > Duration::ZERO)
 }
