@@ -1,8 +1,8 @@
 //! The author's side: the trait of components, and the values that their handlers return.
 //!
-//! A [`Component`] is a plain serde value. Its handlers take an event and return what to do [`Next`]: stay, call another
-//! component, answer, replace itself, end. A handler performs nothing itself; the kernel does. A [`Context`] passes in
-//! the conversation, the instance and the time: nothing here reads a clock or does I/O.
+//! A [`Component`] is a plain serde value. Its handlers take an event and return what to do [`Next`]: stay, call
+//! another component, answer, replace itself, end. A handler performs nothing itself; the kernel does. A [`Context`]
+//! passes in the conversation, the instance and the time: nothing here reads a clock or does I/O.
 //!
 //! `#[component]` gives a type its name on disk and registers it. The hidden items are what the macro emits.
 
@@ -36,8 +36,8 @@ pub use saved_state::SavedState;
 /// The return type of a handler: what to do next, or why it failed.
 pub type Handled<C> = Result<Next<C>, Failure>;
 
-/// One part of a conversation: a question to a person, a widget, or a task that calls other components and continues with
-/// their answers. Put `#[component]` on the `impl` block; every method has a default.
+/// One part of a conversation: a question to a person, a widget, or a task that calls other components and continues
+/// with their answers. Put `#[component]` on the `impl` block; every method has a default.
 ///
 /// ```
 /// use stube::{Action, Component, Context, Event, Form, Handled, Next, View, component};
@@ -63,8 +63,9 @@ pub type Handled<C> = Result<Next<C>, Failure>;
 /// }
 /// ```
 ///
-/// The component and its `Answer` are saved, so both implement `Serialize` and `Deserialize`. A handler must have no side
-/// effects: it runs again if the process crashes, or another process saves the conversation, before its result is saved.
+/// The component and its `Answer` are saved, so both implement `Serialize` and `Deserialize`. A handler must have no
+/// side effects: it runs again if the process crashes, or another process saves the conversation, before its result is
+/// saved.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a component",
     label = "only a component or a flow may be called or awaited here",
@@ -105,8 +106,8 @@ pub trait Component: AnyComponent + Serialize + DeserializeOwned + Sized {
         let _ = cx;
     }
 
-    /// Runs when a new process uses the conversation for the first time and this instance is on top of its slot. Changes to
-    /// `self` are saved with the next event.
+    /// Runs when a new process uses the conversation for the first time and this instance is on top of its slot.
+    /// Changes to `self` are saved with the next event.
     ///
     /// # Errors
     ///
@@ -116,8 +117,8 @@ pub trait Component: AnyComponent + Serialize + DeserializeOwned + Sized {
         Ok(())
     }
 
-    /// The time at which this instance is due, while it is on top of its slot: a deadline, or the time of a reminder. Called
-    /// after each event. The host queries for conversations that are due and sends them an event.
+    /// The time at which this instance is due, while it is on top of its slot: a deadline, or the time of a reminder.
+    /// Called after each event. The host queries for conversations that are due and sends them an event.
     fn due(&self) -> Option<Timestamp> {
         None
     }
@@ -158,8 +159,8 @@ pub trait Component: AnyComponent + Serialize + DeserializeOwned + Sized {
     #[doc(hidden)]
     const DESCRIPTOR: &'static ComponentDescriptor;
 
-    /// Continues with the answer of the component that was called with the resume function `key`. Written by `#[component]`
-    /// and `#[flow]`.
+    /// Continues with the answer of the component that was called with the resume function `key`. Written by
+    /// `#[component]` and `#[flow]`.
     #[doc(hidden)]
     fn resume(&mut self, key: &str, answer: AnyAnswer, cx: &Context) -> Handled<Self> {
         let _ = (answer, cx);
@@ -198,8 +199,8 @@ impl<C: Component> Next<C> {
 
     /// Push `callee` on top of this instance; when it answers, run the function `resume` with the answer.
     ///
-    /// The function is marked `#[resume]` in the same `#[component]` block. The record stores its name, so a conversation
-    /// that waits for this answer cannot be read after the function has been renamed.
+    /// The function is marked `#[resume]` in the same `#[component]` block. The record stores its name, so a
+    /// conversation that waits for this answer cannot be read after the function has been renamed.
     pub fn call<D: Component>(callee: D, resume: Resume<C, D::Answer>) -> Self {
         Self::new(Transition::Call { callee: Box::new(callee), resume: resume.name })
     }

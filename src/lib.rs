@@ -31,7 +31,9 @@
 //! - What a flow awaits is a [`Component`]: a serde value with an `Answer`, which says what it shows. `order()` is one
 //!   too, so flows await flows. See [`component`](mod@component).
 //! - A [`Runtime`] holds conversations over a [`Store`]: it saves, and then it speaks.
-//! - A front shows a [`View`] and turns input into an [`Event`]: `terminal` (a feature) is one.
+//! - A front shows a [`View`] and turns input into an [`Event`]: `terminal` (a feature) is one, and [`front`] has the
+//!   parts of which another is made.
+//! - [`operate`] inspects, edits, copies and moves the conversations in a store.
 //! - [`testing`] runs conversations in unit tests.
 //!
 //! # Features
@@ -122,9 +124,9 @@ pub mod __private {
 
     pub use crate::component::{AwaitSite, Migrated, StateDescriptor};
     pub use crate::flow::{
-        AwaitPoint, CopiedOut, DefaultOf, Description, Enter, Flow, Gone, Machine, Out, Plain, Returns, Savable, State,
-        States, Step, TakenOut, Undescribed, borrowed, broken, describe, hand_to, kept, machine, migrate, number,
-        probe_states, retire, step,
+        AwaitPoint, CopiedOut, DefaultOf, Description, Enter, Flow, Gone, Layout, Local, Machine, Out, Plain,
+        ReadLocals, Returns, Savable, Saved, State, States, Step, TakenOut, Undescribed, borrowed, broken, describe,
+        hand_to, kept, machine, migrate, number, probe_states, retire, step,
     };
     use crate::model::error::Failure;
 

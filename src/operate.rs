@@ -1,9 +1,9 @@
 //! Operations on a store: inspect, edit, fork, delete, export, import, and checks against a lock file.
 //!
-//! Each operation is a function over a [`Store`] with a typed result. The command line (`stube`, the feature `cli`) parses
-//! arguments, calls these functions and prints; any other tool can do the same. Every write names the revision that it
-//! replaces, so an answer that another process saves in the meantime is never overwritten: the operation fails with
-//! [`OperateError::Conflict`] instead.
+//! Each operation is a function over a [`Store`] with a typed result. The command line (`stube`, the feature `cli`)
+//! parses arguments, calls these functions and prints; any other tool can do the same. Every write names the revision
+//! that it replaces, so an answer that another process saves in the meantime is never overwritten: the operation fails
+//! with [`OperateError::Conflict`] instead.
 //!
 //! ```
 //! use stube::{MemoryStore, Prompt, Runtime, flow, operate};
@@ -91,8 +91,8 @@ async fn load_decrypted(store: &dyn Store, id: ConversationId) -> Result<Record,
     if is_encrypted(&record) { Err(OperateError::Encrypted(id)) } else { Ok(record) }
 }
 
-/// Deletes the record of a conversation, running or ended, if it still has this revision. The conversation's code is not
-/// run; [`Runtime::end`](crate::Runtime::end) runs it.
+/// Deletes the record of a conversation, running or ended, if it still has this revision. The conversation's code is
+/// not run; [`Runtime::end`](crate::Runtime::end) runs it.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 //! Components with their types erased: what a conversation stores and the kernel calls.
 //!
 //! [`AnyComponent`] is the stored pointer. typetag (de)serializes it by its name on disk. [`ErasedComponent`] is
-//! [`Component`](crate::Component) in terms of erased values; a blanket implementation provides it. Nothing here decides
-//! what to do with a [`Transition`]; the kernel carries it out.
+//! [`Component`](crate::Component) in terms of erased values; a blanket implementation provides it. Nothing here
+//! decides what to do with a [`Transition`]; the kernel carries it out.
 
 use std::any::Any;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The registry: every component and flow that is linked into the program, by its name on disk.
 //!
-//! typetag has a table of its own for deserialization. This one finds two types with the same name before anything is saved,
-//! names the crate that a program must link, and maps the names of earlier versions to present ones.
+//! typetag has a table of its own for deserialization. This one finds two types with the same name before anything is
+//! saved, names the crate that a program must link, and maps the names of earlier versions to present ones.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -1,7 +1,7 @@
 //! The values that go into and come out of a flow's closure, and the return types that it can have.
 //!
-//! The closure of a machine takes an [`Enter`] and gives a [`Step`], wrapped by [`Returns`] so that `?` works in it as it
-//! does in the author's function. Nothing here runs a flow or knows a state's type.
+//! The closure of a machine takes an [`Enter`] and gives a [`Step`], wrapped by [`Returns`] so that `?` works in it as
+//! it does in the author's function. Nothing here runs a flow or knows a state's type.
 
 use std::marker::PhantomData;
 
@@ -44,8 +44,8 @@ pub struct Description {
     pub defaults: Vec<DefaultValue>,
 }
 
-/// The return type of a flow. `?`, and a `return Err(..)` inside a macro call, must mean the same in the closure as in the
-/// author's function, so the closure returns a `Result` if the function does, and an `Option` if the function does.
+/// The return type of a flow. `?`, and a `return Err(..)` inside a macro call, must mean the same in the closure as in
+/// the author's function, so the closure returns a `Result` if the function does, and an `Option` if the function does.
 #[diagnostic::on_unimplemented(
     message = "`?` can only be used in a flow that returns a `Result` or an `Option`",
     label = "this flow returns `{Self}`",

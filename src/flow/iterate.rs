@@ -1,10 +1,11 @@
 //! `for` loops with an `.await` in the body: iterators that can be saved.
 //!
-//! A std iterator has no serialized form. [`iterate`] turns the loop's iterable into one that has: a range stays a range, an
-//! owned collection becomes its remaining items. For a borrowed collection the position is saved ([`lend`]).
+//! A std iterator has no serialized form. [`iterate`] turns the loop's iterable into one that has: a range stays a
+//! range, an owned collection becomes its remaining items. For a borrowed collection the position is saved ([`lend`]).
 //!
-//! [`normalize`] covers the same problem outside of loops: serde's form of a `RangeInclusive` does not record that the range
-//! is exhausted. After `let mut r = 0..=3; while r.next().is_some() {}`, the local `r` is `4..=3` from the next `.await` on.
+//! [`normalize`] covers the same problem outside of loops: serde's form of a `RangeInclusive` does not record that the
+//! range is exhausted. After `let mut r = 0..=3; while r.next().is_some() {}`, the local `r` is `4..=3` from the next
+//! `.await` on.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::any::Any;
@@ -59,8 +60,8 @@ where
     }
 }
 
-/// An inclusive range. serde's form of `RangeInclusive` does not record that the range is exhausted, so `0..=255u8` would
-/// start again.
+/// An inclusive range. serde's form of `RangeInclusive` does not record that the range is exhausted, so `0..=255u8`
+/// would start again.
 #[derive(Debug)]
 pub struct Inclusive<T>(RangeInclusive<T>);
 
@@ -122,12 +123,13 @@ where
     }
 }
 
-/// Normalizes a local before it is saved, so that its serde form is lossless: an exhausted `RangeInclusive` of integers,
-/// characters or addresses becomes an empty one. The two behave the same as iterators and in `contains`; they differ in
-/// `start()`, which the standard library leaves unspecified, in `==` and in `{:?}`. Runs at every `.await`, whether or not the
-/// conversation is loaded from disk afterwards, so that a load changes nothing.
+/// Normalizes a local before it is saved, so that its serde form is lossless: an exhausted `RangeInclusive` of
+/// integers, characters or addresses becomes an empty one. The two behave the same as iterators and in `contains`; they
+/// differ in `start()`, which the standard library leaves unspecified, in `==` and in `{:?}`. Runs at every `.await`,
+/// whether or not the conversation is loaded from disk afterwards, so that a load changes nothing.
 ///
-/// A range inside of another type is not normalized: an exhausted `Option<RangeInclusive<u8>>` starts again after a load.
+/// A range inside of another type is not normalized: an exhausted `Option<RangeInclusive<u8>>` starts again after a
+/// load.
 pub fn normalize<T: 'static>(local: &mut T) {
     // Every local of every flow passes here at each step; for most types the branch is removed at compile time.
     if const { is_like_a_range::<T>() } {

@@ -1,8 +1,8 @@
-//! Locals of a flow: which types can be kept over an `.await`, and the helpers for parts that are moved out, borrowed again or
-//! filled in by a default.
+//! Locals of a flow: which types can be kept over an `.await`, and the helpers for parts that are moved out, borrowed
+//! again or filled in by a default.
 //!
-//! Each helper is called by the code that `#[flow]` writes, at the author's own expression, so that a type that does not fit
-//! is reported there and with the trait's message.
+//! Each helper is called by the code that `#[flow]` writes, at the author's own expression, so that a type that does
+//! not fit is reported there and with the trait's message.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -24,7 +24,8 @@ impl<T: Serialize + Deserialize<'static> + Send + 'static> Savable for T {}
     note = "own it and derive `Serialize` and `Deserialize` for its type, or end its use before the `.await`"
 )]
 pub trait Keeps<T> {
-    /// `T` itself. An associated type, so that rustc reports a type that cannot be kept once and without follow-up errors.
+    /// `T` itself. An associated type, so that rustc reports a type that cannot be kept once and without follow-up
+    /// errors.
     type Kept;
 
     /// The same value.
@@ -100,7 +101,8 @@ impl<T: Default> Refilled for T {
     }
 }
 
-/// Stands for a tuple element that has been moved out, so that the others keep their positions. Deserializes from anything.
+/// Stands for a tuple element that has been moved out, so that the others keep their positions. Deserializes from
+/// anything.
 #[derive(Debug, Clone, Copy)]
 pub struct Gone;
 
@@ -136,7 +138,8 @@ pub const fn number<T: Number>(place: &mut T) -> &mut T {
     place
 }
 
-/// Implemented by [`Method`] for every `T` that is a borrow: what a method may return that is called again after an await.
+/// Implemented by [`Method`] for every `T` that is a borrow: what a method may return that is called again after an
+/// await.
 #[diagnostic::on_unimplemented(
     message = "`{T}` is not a borrow, so it cannot be taken again after an `.await`",
     label = "this is taken to lend a part of what it is called on, because of its name",

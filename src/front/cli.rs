@@ -41,7 +41,8 @@ use output::Output;
 
 type Opening = Pin<Box<dyn Future<Output = Result<Arc<dyn Store>, BoxError>>>>;
 
-/// Runs the command with the flows and components that are linked into this program, on the store that the arguments name.
+/// Runs the command with the flows and components that are linked into this program, on the store that the arguments
+/// name.
 pub fn main() -> ExitCode {
     Command::new().main()
 }
@@ -71,8 +72,8 @@ impl Command {
         self
     }
 
-    /// Parses the arguments of the process and runs the verb. Exit status: 0 success; 1 the request or the data is wrong; 2 the
-    /// arguments cannot be parsed; 3 the store failed.
+    /// Parses the arguments of the process and runs the verb. Exit status: 0 success; 1 the request or the data is
+    /// wrong; 2 the arguments cannot be parsed; 3 the store failed.
     pub fn main(self) -> ExitCode {
         self.main_from(std::env::args_os())
     }

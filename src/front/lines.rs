@@ -1,8 +1,8 @@
 //! Questions as text, and lines as answers: a dialog over lines, without any input or output of its own.
 //!
-//! A [`Dialog`] takes the questions that a conversation shows. The caller writes [`take_output`](Dialog::take_output), reads
-//! a line, passes it to [`enter`](Dialog::enter), and so on until that returns the event to send. So a terminal, a socket
-//! and a chat use the same dialog, and a server holds one for each of its users without a thread for each.
+//! A [`Dialog`] takes the questions that a conversation shows. The caller writes [`take_output`](Dialog::take_output),
+//! reads a line, passes it to [`enter`](Dialog::enter), and so on until that returns the event to send. So a terminal,
+//! a socket and a chat use the same dialog, and a server holds one for each of its users without a thread for each.
 //!
 //! ```text
 //! Which room?
@@ -11,8 +11,8 @@
 //! Room: 2
 //! ```
 //!
-//! The output contains no control characters except line breaks and tabs: text that a person typed into an earlier question
-//! can appear in it, and a terminal would obey them.
+//! The output contains no control characters except line breaks and tabs: text that a person typed into an earlier
+//! question can appear in it, and a terminal would obey them.
 
 use std::fmt::Write as _;
 
@@ -69,7 +69,8 @@ impl Dialog {
         !self.open.is_empty()
     }
 
-    /// The text to write since the last call. If the dialog [asks](Self::asks), it ends with a prompt, without a line break.
+    /// The text to write since the last call. If the dialog [asks](Self::asks), it ends with a prompt, without a line
+    /// break.
     pub fn take_output(&mut self) -> String {
         std::mem::take(&mut self.output)
     }

@@ -1,7 +1,7 @@
 //! One conversation, as a front uses it: find or start it, show it, send an answer, read the result.
 //!
-//! A [`Session`] is a cheap handle, so a server holds one for each of its users over one [`Runtime`]. It keeps no state:
-//! what it shows is what is saved, and a session that is opened anew after a restart shows the same.
+//! A [`Session`] is a cheap handle, so a server holds one for each of its users over one [`Runtime`]. It keeps no
+//! state: what it shows is what is saved, and a session that is opened anew after a restart shows the same.
 //!
 //! ```
 //! use stube::front::lines::Dialog;
@@ -131,9 +131,9 @@ impl<C: Component> Session<C> {
         Ok((session, screen))
     }
 
-    /// The conversation that was started with a `C` and changed last, of this owner if one is given, and its summary. One
-    /// that has ended and is still stored is found too, so that its result can be shown after a crash. A conversation that
-    /// an earlier version started under another name of `C` is found.
+    /// The conversation that was started with a `C` and changed last, of this owner if one is given, and its summary.
+    /// One that has ended and is still stored is found too, so that its result can be shown after a crash. A
+    /// conversation that an earlier version started under another name of `C` is found.
     ///
     /// # Errors
     ///

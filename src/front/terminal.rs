@@ -1,7 +1,8 @@
 //! The front for a terminal: shows the view, reads a line, sends the answer, and so on.
 //!
-//! [`run`] opens a store, continues the unfinished conversation in it or starts one, and talks until the conversation or the
-//! input ends. Each line is one answer, so the input can be a pipe; when the input ends, the conversation stays parked.
+//! [`run`] opens a store, continues the unfinished conversation in it or starts one, and talks until the conversation
+//! or the input ends. Each line is one answer, so the input can be a pipe; when the input ends, the conversation stays
+//! parked.
 //!
 //! ```text
 //! Going on with `booking`, which waits for `pick_room` since 2026-11-23T09:31:07.412Z.
@@ -58,8 +59,8 @@ impl From<SessionError> for TerminalError {
     }
 }
 
-/// Talks over standard input and output. When the conversation has ended, calls `finish` with its result, and then deletes
-/// the conversation. After a crash in between, the next run calls `finish` again.
+/// Talks over standard input and output. When the conversation has ended, calls `finish` with its result, and then
+/// deletes the conversation. After a crash in between, the next run calls `finish` again.
 ///
 /// # Errors
 ///

@@ -27,8 +27,8 @@ pub struct Draft {
 ///
 /// # Errors
 ///
-/// [`OperateError::NotFound`], [`OperateError::HasEnded`], [`OperateError::Encrypted`], [`OperateError::Unreadable`] and
-/// [`OperateError::Store`].
+/// [`OperateError::NotFound`], [`OperateError::HasEnded`], [`OperateError::Encrypted`], [`OperateError::Unreadable`]
+/// and [`OperateError::Store`].
 pub async fn edit(store: &dyn Store, id: ConversationId) -> Result<Draft, OperateError> {
     Draft::of(load(store, id).await?)
 }
@@ -56,8 +56,8 @@ impl Draft {
         self.record.id()
     }
 
-    /// The text to edit: the body of the record as indented JSON. The states are under `root`, from the component that the
-    /// conversation was started with to the one on top.
+    /// The text to edit: the body of the record as indented JSON. The states are under `root`, from the component that
+    /// the conversation was started with to the one on top.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -75,8 +75,8 @@ impl Draft {
     ///
     /// # Errors
     ///
-    /// [`OperateError::InvalidEdit`], [`OperateError::Conflict`], [`OperateError::Store`], [`OperateError::Unknown`], and
-    /// [`OperateError::Runtime`] if the system has no random bytes.
+    /// [`OperateError::InvalidEdit`], [`OperateError::Conflict`], [`OperateError::Store`], [`OperateError::Unknown`],
+    /// and [`OperateError::Runtime`] if the system has no random bytes.
     pub async fn save(&self, store: &dyn Store, text: &str) -> Result<Revision, OperateError> {
         let revised = self.revised(text, new_nonce()?)?;
         let saved = store.save(&revised, Some(self.record.revision())).await;

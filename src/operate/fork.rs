@@ -6,8 +6,8 @@ use crate::record::{Lineage, Record};
 use crate::runtime::{new_id, new_nonce};
 use crate::store::Store;
 
-/// Copies a conversation under a new id, which it returns. The copy starts at the first revision; from then on the two are
-/// independent.
+/// Copies a conversation under a new id, which it returns. The copy starts at the first revision; from then on the two
+/// are independent.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! JSON with line breaks and indentation. Keys keep their order and numbers their digits, because nothing is parsed into
-//! a number: a `u128` that no `f64` can hold stays as it is.
+//! JSON with line breaks and indentation. Keys keep their order and numbers their digits, because nothing is parsed
+//! into a number: a `u128` that no `f64` can hold stays as it is.
 
 use serde_json::value::RawValue;
 

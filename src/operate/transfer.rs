@@ -83,8 +83,8 @@ pub enum Imported {
 ///
 /// # Errors
 ///
-/// [`OperateError::NotARecord`]; [`OperateError::Exists`] or [`OperateError::Unreadable`] if the store has another entry for
-/// the same conversation; [`OperateError::Conflict`], [`OperateError::Store`] and [`OperateError::Unknown`].
+/// [`OperateError::NotARecord`]; [`OperateError::Exists`] or [`OperateError::Unreadable`] if the store has another
+/// entry for the same conversation; [`OperateError::Conflict`], [`OperateError::Store`] and [`OperateError::Unknown`].
 pub async fn import_record(store: &dyn Store, line: Vec<u8>) -> Result<Imported, OperateError> {
     let record = Record::parse(line).map_err(OperateError::NotARecord)?;
     let id = record.id();
@@ -119,13 +119,13 @@ pub struct ImportCounts {
     pub refused: u64,
 }
 
-/// Imports every line of `input`, in order, and passes the outcome of each to `each`. A line that is refused does not stop
-/// the import; empty lines are skipped. Blocks the calling task while `input` does.
+/// Imports every line of `input`, in order, and passes the outcome of each to `each`. A line that is refused does not
+/// stop the import; empty lines are skipped. Blocks the calling task while `input` does.
 ///
 /// # Errors
 ///
-/// [`OperateError::Io`] if `input` fails, and any error of [`import_record`] that is not about the line itself. The lines
-/// before are imported; importing the same input again continues.
+/// [`OperateError::Io`] if `input` fails, and any error of [`import_record`] that is not about the line itself. The
+/// lines before are imported; importing the same input again continues.
 pub async fn import(
     store: &dyn Store,
     mut input: impl BufRead,
@@ -156,8 +156,8 @@ pub async fn import(
     Ok(counts)
 }
 
-/// The next line without its line break; `None` at the end. Of a line that is longer than any record, only as much is kept
-/// as is needed to refuse it.
+/// The next line without its line break; `None` at the end. Of a line that is longer than any record, only as much is
+/// kept as is needed to refuse it.
 fn next_line(input: &mut impl BufRead) -> std::io::Result<Option<Vec<u8>>> {
     let limit = MAX_BYTES + 1;
     let mut line = Vec::new();

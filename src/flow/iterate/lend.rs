@@ -4,8 +4,8 @@
 //! for item in &cart.items      place: 3     lent(cart.items.iter(), &mut place)     again(cart.items.iter(), &place)
 //! ```
 //!
-//! The position is the number of items that have been taken. A hash map is loaded in another order, so its position is the
-//! list of remaining keys.
+//! The position is the number of items that have been taken. A hash map is loaded in another order, so its position is
+//! the list of remaining keys.
 
 use std::collections::{HashMap, binary_heap, btree_map, btree_set, hash_map, hash_set, linked_list, vec_deque};
 use std::hash::Hash;

@@ -70,8 +70,8 @@ pub(super) enum Verb {
     },
     /// Checks whether this program, or the release of a `flows.lock`, can continue every conversation.
     ///
-    /// Reads each record as the application would. With `--lock`, only compares schemas, which any build of this command can
-    /// do. Exit status 1 if a conversation cannot be continued.
+    /// Reads each record as the application would. With `--lock`, only compares schemas, which any build of this
+    /// command can do. Exit status 1 if a conversation cannot be continued.
     Check {
         /// Compares with this file.
         #[arg(long, value_name = "FILE")]
@@ -79,8 +79,8 @@ pub(super) enum Verb {
     },
     /// Rewrites conversations of earlier releases in the schema of this program.
     ///
-    /// Each would be rewritten with its next answer anyway. After this, the migrations for those releases can be deleted from
-    /// the code.
+    /// Each would be rewritten with its next answer anyway. After this, the migrations for those releases can be
+    /// deleted from the code.
     Migrate {
         /// Prints what would be done. This is the default.
         #[arg(long, conflicts_with = "apply")]
@@ -91,8 +91,8 @@ pub(super) enum Verb {
     },
     /// Opens the saved state of a conversation in `$VISUAL` or `$EDITOR`.
     ///
-    /// The edited text is saved if it is a valid state, and if no other process changed the conversation in the meantime. A
-    /// text that is refused is kept in a file.
+    /// The edited text is saved if it is a valid state, and if no other process changed the conversation in the
+    /// meantime. A text that is refused is kept in a file.
     Edit {
         /// Its id.
         id: ConversationId,

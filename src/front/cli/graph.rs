@@ -31,8 +31,8 @@ const HEIGHT: i32 = 40;
 const STEP: i32 = 80;
 const LEFT: i32 = 160;
 
-/// Draws the states in a column, in the order of the code. An edge to the next state goes straight down, an edge that skips
-/// states goes along the right side, an edge back along the left side.
+/// Draws the states in a column, in the order of the code. An edge to the next state goes straight down, an edge that
+/// skips states goes along the right side, an edge back along the left side.
 fn svg(flow: &Flow) -> String {
     let name_of = |index: usize| flow.states.get(index).map_or("end", |state| state.name.as_str());
     let end = flow.states.len();

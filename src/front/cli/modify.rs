@@ -1,5 +1,5 @@
-//! The verbs that write: `edit`, `fork`, `export`, `import`, `end`, `rm`. What each does is in [`operate`]; here are the
-//! editor, the files, the questions and the words.
+//! The verbs that write: `edit`, `fork`, `export`, `import`, `end`, `rm`. What each does is in [`operate`]; here are
+//! the editor, the files, the questions and the words.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
