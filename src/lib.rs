@@ -138,3 +138,25 @@ pub mod __private {
 
     pub const TRANSIENT: &str = "a transient component is never saved";
 }
+
+/// Compares `flows.lock` with the code, as a test, and makes it a part of the program. See [`lock`](mod@crate::evolution::lock).
+///
+/// Once in a program, at the top level of a module. The file lies in the folder of the crate, or where the argument says:
+/// `flows_lock!("locks/flows.lock")`.
+#[macro_export]
+macro_rules! flows_lock {
+    () => {
+        $crate::flows_lock!("flows.lock");
+    };
+    ($path:literal) => {
+        const _: () = {
+            $crate::__private::inventory::submit! { $crate::evolution::lock::Embedded($crate::__private::embed_lock!($path)) }
+        };
+
+        #[cfg(test)]
+        #[test]
+        fn flows_lock() {
+            $crate::evolution::lock::check_file(concat!(env!("CARGO_MANIFEST_DIR"), "/", $path));
+        }
+    };
+}

@@ -10,8 +10,6 @@ use serde::de::Error as _;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::json::ordered_map::OrderedMap;
-
 use super::{Content, Definition, Field, Plain, Type, Variant};
 
 const PLAIN: [(&str, Plain); 17] = [
@@ -151,7 +149,10 @@ impl<'de> Deserialize<'de> for Type {
 /// Fields as a map of their names to their types, in their order. Only what is saved: how else they are read, and
 /// whether they may be missing, is of the code that reads.
 pub(super) mod fields {
-    use super::*;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::json::ordered_map::OrderedMap;
+    use crate::schema::{Field, Type};
 
     pub(in crate::schema) fn serialize<S: Serializer>(fields: &[Field], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(fields.iter().map(|field| (&field.name, &field.ty)))

@@ -97,7 +97,8 @@ use crate::store::{BoxFuture, Count, Listener, LoadError, Page, Query, Store, Vi
 pub use tokio_postgres;
 
 use notify::Hints;
-use writer::{Job, Shared, WriteRequest};
+use rows::WriteRequest;
+use writer::{Job, Shared};
 
 /// Keeps records in a Postgres database, durably. A cheap handle: clones are the same store.
 ///

@@ -265,7 +265,10 @@ pub(super) fn is_comparison(op: &syn::BinOp) -> bool {
 }
 
 pub(super) fn is_compound(op: &syn::BinOp) -> bool {
-    use syn::BinOp::*;
+    use syn::BinOp::{
+        AddAssign, BitAndAssign, BitOrAssign, BitXorAssign, DivAssign, MulAssign, RemAssign, ShlAssign, ShrAssign,
+        SubAssign,
+    };
     matches!(
         op,
         AddAssign(_)

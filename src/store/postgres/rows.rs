@@ -1,6 +1,7 @@
 //! The statements. No text of anybody's is ever a part of one; values are handed over apart from it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use deadpool_postgres::ClientWrapper;
@@ -11,8 +12,15 @@ use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
 use crate::record::{Reason, Record, Revision, Unreadable};
 use crate::store::postgres::PostgresError;
-use crate::store::postgres::writer::WriteRequest;
 use crate::store::{Count, Page, Query, Summary, WriteOutcome};
+
+/// A change of one conversation.
+pub(super) struct WriteRequest {
+    pub(super) id: ConversationId,
+    pub(super) replaces: Option<Revision>,
+    /// What is saved; `None` to delete.
+    pub(super) record: Option<Arc<Record>>,
+}
 
 /// Whether a record is whole: its checksum, the last 75 bytes, is that of its other bytes.
 macro_rules! whole {
