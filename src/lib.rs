@@ -48,6 +48,8 @@
 //! None is on by default.
 
 #![warn(clippy::print_stdout)]
+// Only the modules that are made for it reach outside of the program. Tests may.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 // The macros write `::stube` paths, here too.
 extern crate self as stube;

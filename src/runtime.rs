@@ -983,6 +983,7 @@ fn failed(id: ConversationId, cause: Cause) -> Error {
     Error::new(id, ErrorKind::Failed { component: component.to_owned(), instance, failure })
 }
 
+#[allow(clippy::disallowed_methods, reason = "ids are drawn at random")]
 pub(crate) fn new_id() -> Result<ConversationId, Error> {
     let mut bits = [0; 16];
     let drawn = getrandom::fill(&mut bits);

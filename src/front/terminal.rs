@@ -16,6 +16,12 @@
 //! What a person typed into an earlier question may be shown again, so control characters are cut out of all that is
 //! written.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the front reads lines, writes them, and runs the runtime"
+)]
+
 use std::io::{self, BufRead, Write};
 
 use crate::component::{Answer, Component};

@@ -1,6 +1,12 @@
 //! Which conversations may show something new: what this runtime has changed, what its store hears of others, and now and
 //! then everything, because hearing is no promise.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "subscribers are told to look again after a time"
+)]
+
 use std::time::Duration;
 
 use tokio::sync::broadcast::{self, error::RecvError};

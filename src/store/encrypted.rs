@@ -141,6 +141,7 @@ impl<S: Store> Encrypted<S> {
         self
     }
 
+    #[allow(clippy::disallowed_methods, reason = "a nonce is drawn at random")]
     fn seal(&self, record: &Record) -> Result<Record, SealError> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|error| SealError::Random(error.to_string()))?;

@@ -71,6 +71,8 @@
 //! `stube_store` has one row: the `version` of these tables, which is 2. Opening an older version brings it to this one
 //! in one transaction, under an advisory lock; a newer one is refused.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the store that talks to a server")]
+
 mod connect;
 mod notify;
 mod rows;

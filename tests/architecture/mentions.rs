@@ -36,7 +36,7 @@ pub(crate) enum Kind {
     Path,
     /// The name of a macro or an attribute.
     Macro,
-    /// `async` or `await`.
+    /// `async`, `await`, or a lint that is allowed: `clippy::disallowed_methods`.
     Word,
 }
 
@@ -122,6 +122,18 @@ impl Collector<'_> {
     fn import(&mut self, name: String, global: bool, path: Vec<String>) {
         if name != "_" {
             self.to.bind(self.module, &name, Binding::Import { global, path });
+        }
+    }
+
+    /// `allow(clippy::disallowed_methods)`, and other ways to be freed of the lists in `clippy.toml`.
+    fn allowance(&mut self, attribute: &Attribute) {
+        let Ok(list) = attribute.meta.require_list() else { return };
+        let text: String = list.tokens.to_string().split_whitespace().collect();
+        let frees = ["clippy::disallowed_methods", "clippy::disallowed_types", "clippy::style", "clippy::all"];
+        if !list.path.is_ident("deny") && !list.path.is_ident("forbid") {
+            for lint in frees.into_iter().filter(|lint| text.contains(lint)) {
+                self.mention(Kind::Word, false, vec![lint.to_owned()]);
+            }
         }
     }
 
@@ -343,10 +355,14 @@ impl<'ast> Visit<'ast> for Collector<'_> {
         let (global, names) = segments(path);
         let first = names.first().map_or("", String::as_str);
         if NOT_CODE.contains(&first) {
+            self.allowance(attribute);
             return;
         }
         // The texts of thiserror are sentences.
         let is_prose = first == "error";
+        if first == "cfg_attr" {
+            self.allowance(attribute);
+        }
         self.mention(Kind::Macro, global, names);
         match &attribute.meta {
             Meta::Path(_) => {}

@@ -323,8 +323,12 @@ pub(crate) fn is_pure(page: &Page, path: &[String]) -> bool {
 /// What of this a pure module may not name.
 fn impure(page: &Page, path: &[String], mention: &Mention, external: &BTreeSet<Vec<String>>) -> BTreeSet<String> {
     let mut impure = BTreeSet::new();
+    let is_above = |module: &str| (1..=path.len()).any(|length| path[..length].join("::") == module);
     if mention.kind == Kind::Word {
-        impure.insert(mention.path.join("::"));
+        let word = mention.path.join("::");
+        if !page.exceptions.iter().any(|(module, allowed)| is_above(module) && *allowed == word) {
+            impure.insert(word);
+        }
     }
     for named in external {
         let named = named.join("::");
@@ -332,7 +336,6 @@ fn impure(page: &Page, path: &[String], mention: &Mention, external: &BTreeSet<V
         let named = if named == "std::env!" { continue } else { named.trim_end_matches('!') };
         let begins =
             |with: &str| named.strip_prefix(with).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
-        let is_above = |module: &str| (1..=path.len()).any(|length| path[..length].join("::") == module);
         if page.exceptions.iter().any(|(module, allowed)| is_above(module) && begins(allowed)) {
             continue;
         }

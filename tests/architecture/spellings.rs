@@ -469,6 +469,13 @@ fn every_impure_name_is_found_in_every_pure_module_and_every_spelling() {
             ("fn f() { x.await; }", "await"),
             ("fn f() { vec![x.await]; }", "await"),
             ("#[cfg(test)] mod tests; async fn f() { g().await }", "await"),
+            ("#[allow(clippy::disallowed_methods)] fn f() {}", "clippy::disallowed_methods"),
+            (
+                "#[expect(dead_code, clippy::disallowed_methods, reason = \"so\")] fn f() {}",
+                "clippy::disallowed_methods",
+            ),
+            ("#[cfg_attr(unix, allow(clippy::disallowed_types))] fn f() {}", "clippy::disallowed_types"),
+            ("#[allow(clippy::all)] mod inner {}", "clippy::all"),
         ] {
             is_found(&here_only(text), "std::mem", word);
             spelled += 1;

@@ -1,5 +1,7 @@
 //! The file, as a test sees it.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the lock file is read and written here")]
+
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! What a store does for many callers at once, and for one who does not stay.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "runs callers beside each other")]
+
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
