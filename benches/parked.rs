@@ -68,7 +68,7 @@ async fn measure<S: Store>(name: &str, count: usize, open: impl AsyncFn() -> S, 
     let runtime = Runtime::open(open().await).expect("a runtime");
     let opening = began.elapsed();
     let began = Instant::now();
-    let turn = runtime.questions(one).await.expect("it is there").waiting().expect("it waits")[0].turn;
+    let turn = runtime.render(one).await.expect("it is there").waiting().expect("it waits")[0].turn;
     assert_eq!(runtime.answer::<Ask>(one, turn, 5).await.expect("it is saved"), Reply::Applied);
     let answering = began.elapsed();
     let memory = resident().saturating_sub(memory);

@@ -10,8 +10,8 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use stube::kernel::conversation::Conversation;
-use stube::kernel::{self, Outcome};
-use stube::record::{Record, Revision};
+use stube::kernel::{self, Progress};
+use stube::record::{Lineage, Record};
 use stube::{Confirm, ConversationId, Timestamp, flow};
 
 /// What is live while the question is open.
@@ -80,8 +80,10 @@ fn example(items: usize) -> Order {
 
 fn conversation(items: usize) -> Conversation {
     let id = ConversationId::from_bits([1; 16]);
-    match kernel::start(id, Box::new(order(example(items), 1)), Timestamp::from_millis(1_767_225_600_000)) {
-        Ok(Outcome::Waits(conversation)) => conversation,
+    match kernel::start(id, Box::new(order(example(items), 1)), None, Timestamp::from_millis(1_767_225_600_000))
+        .map(|outcome| outcome.progress)
+    {
+        Ok(Progress::Waits(conversation)) => conversation,
         other => panic!("it waits: {other:?}"),
     }
 }
@@ -89,7 +91,7 @@ fn conversation(items: usize) -> Conversation {
 fn records(c: &mut Criterion) {
     for items in [0, 10, 100] {
         let conversation = conversation(items);
-        let record = Record::encode(&conversation, Revision::FIRST).expect("it can be saved");
+        let record = Record::encode(&conversation, Lineage::for_test(1)).expect("it can be saved");
         let bare = Bare { order: example(items), tries: 1, question: "Order it?".to_owned() };
         let json = serde_json::to_string(&bare).expect("it is JSON");
         // Not a measurement of time, but of the same values.
@@ -104,8 +106,9 @@ fn records(c: &mut Criterion) {
                 serde_json::from_slice::<Bare>(&json).expect("it reads back")
             });
         });
-        group
-            .bench_function("record: encode", |b| b.iter(|| Record::encode(black_box(&conversation), Revision::FIRST)));
+        group.bench_function("record: encode", |b| {
+            b.iter(|| Record::encode(black_box(&conversation), Lineage::for_test(1)))
+        });
         group.bench_function("record: parse and decode", |b| {
             b.iter(|| Record::parse(black_box(record.bytes()).to_vec()).expect("a record").decode());
         });

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use answers::{Conversations, Measured, joined, sum};
-use stube::kernel::{self, Outcome};
-use stube::record::{Record, Revision};
+use stube::kernel::{self, Progress};
+use stube::record::{Lineage, Record, Revision};
 use stube::store::WriteOutcome;
 use stube::store::sqlite::rusqlite::{Connection, params};
 use stube::{ConversationId, MemoryStore, Runtime, SqliteStore, Store, Timestamp};
@@ -130,7 +130,7 @@ impl Records {
             (0..many as u128).map(|n| ConversationId::from_bits((n << 64 | many as u128).to_be_bytes())).collect();
         let mut first = Vec::new();
         for id in &ids {
-            let record = record(*id, Revision::FIRST);
+            let record = record(*id, Revision::for_test(1));
             assert!(matches!(store.save(&record, None).await, WriteOutcome::Applied));
             first.push(record);
         }
@@ -149,8 +149,9 @@ impl Records {
             let mut old = store.load(*id).await.expect("it can be read").expect("it is there").revision();
             let mut records = Vec::new();
             for _ in 0..each {
-                records.push((old, record(*id, old.next())));
-                old = old.next();
+                let next = Revision::for_test(old.number() + 1);
+                records.push((old, record(*id, next)));
+                old = next;
             }
             tasks.push(records);
         }
@@ -175,8 +176,12 @@ impl Records {
 }
 
 fn record(id: ConversationId, revision: Revision) -> Record {
-    match kernel::start(id, Box::new(sum("ada".into())), Timestamp::from_millis(revision.number())) {
-        Ok(Outcome::Waits(conversation)) => Record::encode(&conversation, revision).expect("it can be saved"),
-        Ok(Outcome::Ended(_)) | Err(_) => panic!("it waits"),
+    match kernel::start(id, Box::new(sum("ada".into())), None, Timestamp::from_millis(revision.number()))
+        .map(|outcome| outcome.progress)
+    {
+        Ok(Progress::Waits(conversation)) => {
+            Record::encode(&conversation, Lineage::for_test(revision.number())).expect("it can be saved")
+        }
+        Ok(Progress::Ended(_)) | Err(_) => panic!("it waits"),
     }
 }

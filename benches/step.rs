@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use stube::__private::{Flow, Machine};
 use stube::component::{AnyAnswer, AnyComponent};
 use stube::kernel::conversation::Conversation;
-use stube::kernel::{self, Outcome};
+use stube::kernel::{self, Input, Outcome, Progress};
 use stube::{Component, Context, ConversationId, Handled, Next, Timestamp, component, flow};
 
 /// The question: its answer is a number.
@@ -114,13 +114,13 @@ fn conversation(c: &mut Criterion) {
     for (name, root) in
         [("task by hand", Box::new(task) as Box<dyn AnyComponent>), ("flow", Box::new(sum("ada".into())))]
     {
-        let mut conversation = Some(waits(kernel::start(ConversationId::from_bits([1; 16]), root, Timestamp::EPOCH)));
+        let mut conversation =
+            Some(waits(kernel::start(ConversationId::from_bits([1; 16]), root, None, Timestamp::EPOCH)));
         group.bench_function(name, |b| {
             b.iter(|| {
                 let now = conversation.take().expect("it goes on");
                 let turn = now.front().turn();
-                let answer = AnyAnswer::new(black_box(5_u64));
-                conversation = Some(waits(kernel::answer(now, turn, answer, Timestamp::EPOCH)));
+                conversation = Some(waits(kernel::apply(now, Input::answer(turn, black_box(5_u64)), Timestamp::EPOCH)));
             });
         });
     }
@@ -128,9 +128,9 @@ fn conversation(c: &mut Criterion) {
 }
 
 fn waits(outcome: Result<Outcome, kernel::Rejected>) -> Conversation {
-    match outcome {
-        Ok(Outcome::Waits(conversation)) => conversation,
-        Ok(Outcome::Ended(_)) => panic!("it never ends"),
+    match outcome.map(|outcome| outcome.progress) {
+        Ok(Progress::Waits(conversation)) => conversation,
+        Ok(Progress::Ended(_)) => panic!("it never ends"),
         Err(rejected) => panic!("{:?}", rejected.cause),
     }
 }

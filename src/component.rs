@@ -18,7 +18,7 @@ use serde::{Deserializer, Serialize};
 
 use crate::evolution::migration::SavedState;
 use crate::model::error::Failure;
-use crate::model::id::{ConversationId, InstanceId, Turn};
+use crate::model::id::{ConversationId, InstanceId};
 use crate::model::timestamp::Timestamp;
 use crate::model::view::{Event, View};
 use crate::schema::Probed;
@@ -579,12 +579,4 @@ impl<C: Component> ErasedComponent for C {
     fn accepts(&self, answer: &AnyAnswer) -> bool {
         (&*answer.0 as &dyn Any).is::<C::Answer>()
     }
-}
-
-/// What stands for a turn in the record once it has been answered: the turn, and enough of a checksum of what was
-/// sent to tell the same answer sent again from another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    pub(crate) turn: Turn,
-    pub(crate) digest: String,
 }

@@ -8,3 +8,4 @@ pub(crate) mod compat;
 pub mod lock;
 pub mod manifest;
 pub mod migration;
+pub(crate) mod retired;

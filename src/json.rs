@@ -22,6 +22,7 @@
 //!
 //! A range that has come to its end is the exception: serde does not say so. See [`settle`](crate::flow::iterate::settle).
 
+pub(crate) mod canonical;
 pub(crate) mod ordered_map;
 mod read;
 pub(crate) mod static_str;

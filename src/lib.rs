@@ -89,12 +89,14 @@ pub use flow::Boxed;
 pub use front::cli;
 #[cfg(feature = "terminal")]
 pub use front::terminal;
-pub use model::error::{Error, ErrorKind, Failure};
+pub use kernel::AnswerKey;
+pub use model::error::{BoxError, Failure};
 pub use model::id::{ConversationId, InstanceId, InvalidId, InvalidOwner, Owner, Turn};
 pub use model::timestamp::Timestamp;
+pub use model::view;
 pub use model::view::{Action, Event, Form, Input, InputKind, Refusal, Value, View};
-pub use model::{error, view};
 pub use runtime::Runtime;
+pub use runtime::error::{Error, ErrorKind};
 #[cfg(unix)]
 pub use store::file::FileStore;
 #[cfg(feature = "postgres")]

@@ -2,7 +2,8 @@
 //!
 //! Nothing here reads a clock, draws randomness or does I/O.
 
-pub mod error;
+pub(crate) mod error;
 pub(crate) mod id;
+pub(crate) mod revision;
 pub(crate) mod timestamp;
 pub mod view;

@@ -11,6 +11,7 @@
 
 mod bounded_map;
 mod clock;
+pub mod error;
 mod in_memory;
 mod locks;
 mod notify;
@@ -27,18 +28,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::component::registry;
-use crate::component::{AnyAnswer, AnyComponent, Component};
+use crate::component::{AnyComponent, Component};
 use crate::kernel::conversation::{Conversation, Instance};
-use crate::kernel::{self, Cause, Outcome, Rejected};
-use crate::model::error::{Error, ErrorKind, Failure};
+use crate::kernel::{self, Cause, Outcome, Progress, Rejected};
+use crate::model::error::Failure;
 use crate::model::id::{ConversationId, Owner, Turn};
 use crate::model::timestamp::Timestamp;
 use crate::model::view::{Event, View};
-use crate::record::{Reason, Record, RecordStatus, Revision, Stored, Unreadable, WriteFor};
+use crate::record::{Lineage, Reason, Record, RecordStatus, Revision, RevisionNonce, Stored, Unreadable, WriteFor};
+use crate::runtime::error::{Error, ErrorKind};
 use crate::store::{Count, Invalidation, MemoryStore, Page, Query, Store, Summary, count_all};
 
 use tokio::sync::broadcast;
 
+pub use crate::kernel::{Input, OpenAwait, RenderedInstance};
 use bounded_map::BoundedMap;
 use clock::Time;
 use in_memory::{Checkpoint, InMemory};
@@ -82,7 +85,7 @@ const CONFLICT_RETRIES: usize = 3;
 /// # async fn main() -> Result<(), stube::Error> {
 /// let runtime = Runtime::open(MemoryStore::new())?;
 /// let id = runtime.start(order_it()).await?.id;
-/// let questions = runtime.questions(id).await?.waiting().expect("it waits for an answer");
+/// let questions = runtime.render(id).await?.waiting().expect("it waits for an answer");
 /// let reply = runtime.dispatch(id, questions[0].turn, Event::new("yes")).await?;
 /// assert_eq!(reply, Reply::Ended { result: "\"ordered\"".into() });
 /// # Ok(())
@@ -95,7 +98,7 @@ pub struct Runtime {
 
 struct Inner {
     store: Box<dyn Store>,
-    readers: WriteFor,
+    write_for: WriteFor,
     time: Time,
     retention: Retention,
     locks: Locks,
@@ -135,7 +138,7 @@ impl fmt::Debug for Runtime {
 
 /// Sets up a [`Runtime`].
 pub struct Builder {
-    readers: WriteFor,
+    write_for: WriteFor,
     time: Time,
     retention: Retention,
     cache_bytes: usize,
@@ -168,8 +171,8 @@ impl Builder {
     /// Who is to read what is saved. [`WriteFor::ThisRelease`] unless set; [`WriteFor::PreviousRelease`] while processes of the
     /// release before answer the same conversations.
     #[must_use]
-    pub const fn readers(mut self, readers: WriteFor) -> Self {
-        self.readers = readers;
+    pub const fn write_for(mut self, write_for: WriteFor) -> Self {
+        self.write_for = write_for;
         self
     }
 
@@ -215,12 +218,12 @@ impl Builder {
     /// Two components have one name on disk.
     pub fn open(self, store: impl Store) -> Result<Runtime, Error> {
         registry::check().map_err(|twice| Error::general(ErrorKind::Registry(twice)))?;
-        let Self { readers, time, retention, cache_bytes, poll, timeout, max_in_flight } = self;
+        let Self { write_for, time, retention, cache_bytes, poll, timeout, max_in_flight } = self;
         let inner = Inner {
             exclusive: store.is_exclusive(),
             record_cache: Mutex::new(RecordCache::new(cache_bytes)),
             store: Box::new(store),
-            readers,
+            write_for,
             time,
             retention,
             locks: Locks::new(max_in_flight),
@@ -250,9 +253,9 @@ enum Before<'a> {
     /// It has not been started.
     Nothing,
     /// This record.
-    WriteOutcome(&'a Record),
+    Saved(&'a Record),
     /// It goes on in memory, over a marked record of this revision, if there is one.
-    InMemory(Option<Revision>),
+    InMemory(Option<Lineage>),
 }
 
 /// What a store holds, as this program sees it.
@@ -309,7 +312,7 @@ pub struct Started {
 /// What became of an event that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// It was applied, and the new state is durable. [`Runtime::questions`] gives what is asked now.
+    /// It was applied, and the new state is durable. [`Runtime::render`] gives what is asked now.
     Applied,
     /// It was applied, and the conversation has ended. The result is durable, or was until it was handed out here.
     Ended {
@@ -329,21 +332,32 @@ pub enum Reply {
 
 /// What a conversation shows.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Shown {
-    /// What is in front, the outermost first.
-    Questions(Vec<Question>),
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
+pub enum Rendered {
+    /// The tree of what is in front.
+    Open(RenderedInstance),
     /// It has ended with this result, as JSON.
     Ended(String),
 }
 
-impl Shown {
-    /// What waits for an answer; `None` if the conversation has ended.
+impl Rendered {
+    /// What waits for an answer, the outermost first; `None` if the conversation has ended.
     pub fn waiting(self) -> Option<Vec<Question>> {
         match self {
-            Self::Questions(questions) => Some(questions),
+            Self::Open(instance) => {
+                let mut questions = Vec::new();
+                flatten(instance, &mut questions);
+                Some(questions)
+            }
             Self::Ended(_) => None,
         }
     }
+}
+
+fn flatten(instance: RenderedInstance, questions: &mut Vec<Question>) {
+    let RenderedInstance { turn, component, view, slots, .. } = instance;
+    questions.push(Question { turn, component, view });
+    slots.into_iter().for_each(|(_, child)| flatten(child, questions));
 }
 
 /// One instance in front, and what it shows.
@@ -380,7 +394,7 @@ impl Runtime {
     /// Sets up a runtime.
     pub fn builder() -> Builder {
         Builder {
-            readers: WriteFor::default(),
+            write_for: WriteFor::default(),
             time: Time::system(),
             retention: Retention::default(),
             cache_bytes: 16 << 20,
@@ -415,8 +429,7 @@ impl Runtime {
         let id = new_id()?;
         let _lock = self.enter(id).await?;
         self.accepting()?;
-        let outcome = kernel::start(id, root, self.now()).map_err(|rejected| rejected_start(id, rejected))?;
-        let outcome = outcome.of_owner(owner);
+        let outcome = kernel::start(id, root, owner, self.now()).map_err(|rejected| rejected_start(id, rejected))?;
         let result = self.commit(id, None, outcome).await?;
         tracing::info!(conversation = %id, ended = result.is_some(), "started");
         Ok(Started { id, result })
@@ -427,21 +440,21 @@ impl Runtime {
     /// # Errors
     ///
     /// There is no such conversation, it cannot be read, or the author's `render` panicked.
-    pub async fn questions(&self, id: ConversationId) -> Result<Shown, Error> {
+    pub async fn render(&self, id: ConversationId) -> Result<Rendered, Error> {
         let _lock = self.enter(id).await?;
         let now = self.now();
         if let Some(in_memory) = self.take_live(id) {
             let shown = show(&in_memory.conversation, now);
             self.memory_only().insert(id, in_memory);
-            return shown.map(Shown::Questions);
+            return shown.map(Rendered::Open);
         }
         let record = self.load(id).await?;
         match self.decode(&record)? {
-            Stored::Ended(result) => Ok(Shown::Ended(result)),
+            Stored::Ended(ended) => Ok(Rendered::Ended(ended.json)),
             Stored::Conversation(conversation) => {
                 // Woken for the eyes only: what it changes is kept when an event is dispatched.
                 let conversation = self.wake(id, conversation, now)?;
-                show(&conversation, now).map(Shown::Questions)
+                show(&conversation, now).map(Rendered::Open)
             }
         }
     }
@@ -458,7 +471,7 @@ impl Runtime {
         }
         let record = self.load(id).await?;
         match self.decode(&record)? {
-            Stored::Ended(result) => Ok(Some(result)),
+            Stored::Ended(ended) => Ok(Some(ended.json)),
             Stored::Conversation(_) => Ok(None),
         }
     }
@@ -472,7 +485,7 @@ impl Runtime {
     /// except after [`ErrorKind::Unknown`]: then sending the same event again settles whether it was applied, unless
     /// somebody else has answered since.
     pub async fn dispatch(&self, id: ConversationId, turn: Turn, event: Event) -> Result<Reply, Error> {
-        self.apply(id, &mut |conversation, now| kernel::dispatch(conversation, turn, event.clone(), now)).await
+        self.apply(id, Input::event(turn, event)).await
     }
 
     /// Answers in place of the component that `turn` names, which must be a `C`.
@@ -484,10 +497,16 @@ impl Runtime {
     where
         C::Answer: Clone,
     {
-        self.apply(id, &mut move |conversation, now| {
-            kernel::answer(conversation, turn, AnyAnswer::new(value.clone()), now)
-        })
-        .await
+        self.apply(id, Input::answer(turn, value)).await
+    }
+
+    /// Applies an input, of which [`dispatch`](Self::dispatch) and [`answer`](Self::answer) are the usual ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`dispatch`](Self::dispatch).
+    pub async fn apply(&self, id: ConversationId, mut input: Input) -> Result<Reply, Error> {
+        self.apply_input(id, &mut input).await
     }
 
     /// Ends a conversation without a result, and deletes it. If there is none, that is fine.
@@ -501,10 +520,10 @@ impl Runtime {
         let _lock = self.enter(id).await?;
         let now = self.now();
         if let Some(in_memory) = self.take_live(id) {
-            kernel::end(in_memory.conversation, now);
+            stop(id, in_memory.conversation, now)?;
             self.changed(id);
-            return match in_memory.revision {
-                Some(revision) => self.delete(id, revision).await,
+            return match in_memory.lineage {
+                Some(lineage) => self.delete(id, lineage.revision()).await,
                 None => Ok(()),
             };
         }
@@ -513,7 +532,7 @@ impl Runtime {
             other => other?,
         };
         if let Stored::Conversation(conversation) = self.decode(&record)? {
-            kernel::end(conversation, now);
+            stop(id, conversation, now)?;
         }
         tracing::info!(conversation = %id, revision = record.revision().number(), "ended");
         self.delete(id, record.revision()).await
@@ -532,25 +551,21 @@ impl Runtime {
         self.accepting()?;
         let _lock = self.enter(id).await?;
         let record = self.load(id).await?;
-        let fits = record.fits().map_err(|reason| Error::new(id, ErrorKind::Unreadable(reason.to_string())))?;
-        if fits == RecordStatus::Same {
-            return Ok(fits);
+        let (stored, status) = self.decode_record(&record)?;
+        let Stored::Conversation(conversation) = stored else { return Ok(status) };
+        if status == RecordStatus::Current {
+            return Ok(status);
         }
-        let next = record.revision().next();
-        let Stored::Conversation(conversation) = self.decode_unsettled(&record)? else { return Ok(fits) };
-        let outcome = match conversation.is_settled() {
-            true => Outcome::Waits(conversation),
+        let progress = match conversation.is_upgraded() {
+            true => Progress::Waits(conversation),
             false => {
-                kernel::apply_upgrades(conversation, self.now()).map_err(|rejected| rejected_start(id, rejected))?
+                let upgraded = kernel::apply_upgrades(conversation, self.now());
+                upgraded.map_err(|rejected| rejected_start(id, rejected))?.progress
             }
         };
-        let written = match &outcome {
-            Outcome::Waits(conversation) => Record::encode_for(self.inner.readers, conversation, next),
-            Outcome::Ended(ended) => Record::encode_ended(ended, next),
-        };
-        let written = written.map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
+        let written = self.encode(&progress, Some(record.lineage()))?;
         self.save(written, Some(record.revision())).await?;
-        Ok(fits)
+        Ok(status)
     }
 
     /// Deletes the record of a conversation that has ended. If there is none, that is fine.
@@ -632,19 +647,15 @@ impl Runtime {
     // ---- One event ------------------------------------------------------------------------------------------------
 
     #[tracing::instrument(name = "dispatch", level = "debug", skip_all, fields(conversation = %id))]
-    async fn apply(
-        &self,
-        id: ConversationId,
-        step: &mut (dyn FnMut(Conversation, Timestamp) -> Result<Outcome, Rejected> + Send),
-    ) -> Result<Reply, Error> {
+    async fn apply_input(&self, id: ConversationId, input: &mut Input) -> Result<Reply, Error> {
         self.accepting()?;
         let _lock = self.enter(id).await?;
         self.accepting()?;
         if let Some(in_memory) = self.take_live(id) {
-            return self.apply_live(id, in_memory, step).await;
+            return self.apply_live(id, in_memory, input).await;
         }
         if let Some(record) = self.optimistic_read(id) {
-            match self.apply_to(id, &record, step).await {
+            match self.apply_to(id, &record, input).await {
                 // The store has compared, or has failed.
                 done @ Ok(Reply::Applied | Reply::Ended { .. }) => return done,
                 failed @ Err(Error { kind: ErrorKind::NotSaved(_) | ErrorKind::Unknown(_), .. }) => return failed,
@@ -656,7 +667,7 @@ impl Runtime {
         }
         for _ in 0..CONFLICT_RETRIES {
             let record = self.load(id).await?;
-            match self.apply_to(id, &record, step).await {
+            match self.apply_to(id, &record, input).await {
                 // The kernel has no side effects, so the event may be run again on what somebody else saved.
                 Err(Error { kind: ErrorKind::Conflict, .. }) => {}
                 done => return done,
@@ -666,13 +677,8 @@ impl Runtime {
     }
 
     /// One event of the conversation that this record holds.
-    async fn apply_to(
-        &self,
-        id: ConversationId,
-        record: &Record,
-        step: &mut (dyn FnMut(Conversation, Timestamp) -> Result<Outcome, Rejected> + Send),
-    ) -> Result<Reply, Error> {
-        let outcome = match self.step(id, record, step)? {
+    async fn apply_to(&self, id: ConversationId, record: &Record, input: &mut Input) -> Result<Reply, Error> {
+        let outcome = match self.step(id, record, input)? {
             Stepped::Outcome(outcome) => outcome,
             Stepped::Reply(reply) => return Ok(reply),
         };
@@ -681,16 +687,17 @@ impl Runtime {
     }
 
     /// What an event makes of the conversation that this record holds.
-    fn step(
-        &self,
-        id: ConversationId,
-        record: &Record,
-        step: &mut (dyn FnMut(Conversation, Timestamp) -> Result<Outcome, Rejected> + Send),
-    ) -> Result<Stepped, Error> {
-        let Stored::Conversation(conversation) = self.decode(record)? else { return Ok(Stepped::Reply(Reply::Stale)) };
+    fn step(&self, id: ConversationId, record: &Record, input: &mut Input) -> Result<Stepped, Error> {
+        let conversation = match self.decode(record)? {
+            Stored::Conversation(conversation) => conversation,
+            Stored::Ended(ended) => {
+                let cause = kernel::apply_to_ended(&ended.receipts, input);
+                return reply_to(id, cause).map(Stepped::Reply);
+            }
+        };
         let now = self.now();
         let conversation = self.wake(id, conversation, now)?;
-        match step(conversation, now) {
+        match kernel::apply(conversation, input.clone(), now) {
             Ok(outcome) => Ok(Stepped::Outcome(outcome)),
             Err(rejected) => reply_to(id, rejected.cause).map(Stepped::Reply),
         }
@@ -703,30 +710,25 @@ impl Runtime {
     }
 
     /// One event of a conversation that is in memory only.
-    async fn apply_live(
-        &self,
-        id: ConversationId,
-        in_memory: InMemory,
-        step: &mut (dyn FnMut(Conversation, Timestamp) -> Result<Outcome, Rejected> + Send),
-    ) -> Result<Reply, Error> {
-        let InMemory { conversation, revision } = in_memory;
+    async fn apply_live(&self, id: ConversationId, in_memory: InMemory, input: &mut Input) -> Result<Reply, Error> {
+        let InMemory { conversation, lineage } = in_memory;
         let checkpoint = match Checkpoint::take(&conversation) {
             Ok(checkpoint) => checkpoint,
             Err(error) => {
-                self.memory_only().insert(id, InMemory { conversation, revision });
-                return Err(Error::new(id, ErrorKind::NotSavable(error.to_string())));
+                self.memory_only().insert(id, InMemory { conversation, lineage });
+                return Err(Error::new(id, ErrorKind::NotSavable(error)));
             }
         };
-        match step(conversation, self.now()) {
-            Ok(outcome) => match self.commit_over(id, Before::InMemory(revision), outcome).await {
+        match kernel::apply(conversation, input.clone(), self.now()) {
+            Ok(outcome) => match self.commit_over(id, Before::InMemory(lineage), outcome).await {
                 Ok(result) => Ok(self.acknowledge(id, result)),
                 Err((error, outcome)) => {
-                    self.restore(id, checkpoint, outcome.into_leftovers(), revision)?;
+                    self.restore(id, checkpoint, outcome.into_leftovers(), lineage)?;
                     Err(error)
                 }
             },
             Err(rejected) => {
-                self.restore(id, checkpoint, rejected.leftovers, revision)?;
+                self.restore(id, checkpoint, rejected.leftovers, lineage)?;
                 reply_to(id, rejected.cause)
             }
         }
@@ -738,11 +740,11 @@ impl Runtime {
         id: ConversationId,
         checkpoint: Checkpoint,
         leftovers: Vec<Instance>,
-        revision: Option<Revision>,
+        lineage: Option<Lineage>,
     ) -> Result<(), Error> {
         let restored = checkpoint.restore(leftovers);
-        let conversation = restored.map_err(|reason| Error::new(id, ErrorKind::Unreadable(reason.to_string())))?;
-        self.memory_only().insert(id, InMemory { conversation, revision });
+        let conversation = restored.map_err(|reason| Error::new(id, ErrorKind::Unreadable(reason)))?;
+        self.memory_only().insert(id, InMemory { conversation, lineage });
         Ok(())
     }
 
@@ -763,7 +765,7 @@ impl Runtime {
         before: Option<&Record>,
         outcome: Outcome,
     ) -> Result<Option<String>, Error> {
-        let before = before.map_or(Before::Nothing, Before::WriteOutcome);
+        let before = before.map_or(Before::Nothing, Before::Saved);
         self.commit_over(id, before, outcome).await.map_err(|(error, _)| error)
     }
 
@@ -773,43 +775,56 @@ impl Runtime {
         id: ConversationId,
         before: Before<'_>,
         outcome: Outcome,
-    ) -> Result<Option<String>, (Error, Outcome)> {
-        let replaces = match before {
+    ) -> Result<Option<String>, (Error, Progress)> {
+        let lineage = match before {
             Before::Nothing => None,
-            Before::WriteOutcome(record) => Some(record.revision()),
-            Before::InMemory(revision) => revision,
+            Before::Saved(record) => Some(record.lineage()),
+            Before::InMemory(lineage) => lineage,
         };
-        match outcome {
-            Outcome::Waits(conversation) => match conversation.transient() {
+        let replaces = lineage.map(|lineage| lineage.revision());
+        match outcome.progress {
+            Progress::Waits(conversation) => match conversation.transient() {
                 Some(component) => {
-                    let revision = match self.supersede(id, before, component).await {
-                        Ok(revision) => revision.or(replaces),
-                        Err(error) => return Err((error, Outcome::Waits(conversation))),
+                    let superseded = match self.supersede(id, before, component).await {
+                        Ok(superseded) => superseded.or(lineage),
+                        Err(error) => return Err((error, Progress::Waits(conversation))),
                     };
                     self.awake().insert(id, ());
-                    self.memory_only().insert(id, InMemory { conversation, revision });
+                    self.memory_only().insert(id, InMemory { conversation, lineage: superseded });
                     self.changed(id);
                     Ok(None)
                 }
                 None => {
-                    let next = replaces.map_or(Revision::FIRST, Revision::next);
-                    let saved = match Record::encode_for(self.inner.readers, &conversation, next) {
+                    let progress = Progress::Waits(conversation);
+                    let saved = match self.encode(&progress, lineage) {
                         Ok(record) => self.save(record, replaces).await,
-                        Err(error) => Err(Error::new(id, ErrorKind::NotSavable(error.to_string()))),
+                        Err(error) => Err(error),
                     };
-                    saved.map(|()| None).map_err(|error| (error, Outcome::Waits(conversation)))
+                    saved.map(|()| None).map_err(|error| (error, progress))
                 }
             },
-            Outcome::Ended(ended) => {
+            Progress::Ended(ended) => {
                 // Encoded here: an answer may not be shared between threads, and the future may move to another one.
-                let next = replaces.map_or(Revision::FIRST, Revision::next);
-                let committed = match Record::encode_ended(&ended, next) {
+                let progress = Progress::Ended(ended);
+                let committed = match self.encode(&progress, lineage) {
                     Ok(record) => self.commit_ended(id, replaces, record).await,
-                    Err(error) => Err(Error::new(id, ErrorKind::NotSavable(error.to_string()))),
+                    Err(error) => Err(error),
                 };
-                committed.map(Some).map_err(|error| (error, Outcome::Ended(ended)))
+                committed.map(Some).map_err(|error| (error, progress))
             }
         }
+    }
+
+    /// The record of a state, as the successor of `before`.
+    fn encode(&self, progress: &Progress, before: Option<Lineage>) -> Result<Record, Error> {
+        let id = match progress {
+            Progress::Waits(conversation) => conversation.id,
+            Progress::Ended(ended) => ended.id,
+        };
+        let nonce = new_nonce()?;
+        let lineage = before.map_or_else(|| Lineage::first(nonce), |before| before.next(nonce));
+        Record::encode_for(self.inner.write_for, progress, lineage)
+            .map_err(|error| Error::new(id, ErrorKind::NotSavable(error)))
     }
 
     async fn commit_ended(
@@ -820,12 +835,12 @@ impl Runtime {
     ) -> Result<String, Error> {
         let next = record.revision();
         // The result is durable before anybody hears of it, and before anything is deleted.
-        let Ok(Stored::Ended(result)) = record.decode() else {
+        let Ok(Stored::Ended(ended)) = record.decode() else {
             unreachable!("BUG: the record of an ended conversation holds its result");
         };
         self.save(record, replaces).await?;
         self.delete_ended(id, next).await;
-        Ok(result)
+        Ok(ended.json)
     }
 
     /// Deletes the record of a conversation whose result has been saved, unless it is to be kept.
@@ -844,7 +859,7 @@ impl Runtime {
         id: ConversationId,
         before: Before<'_>,
         component: &str,
-    ) -> Result<Option<Revision>, Error> {
+    ) -> Result<Option<Lineage>, Error> {
         if let Before::InMemory(_) = before {
             return Ok(None);
         }
@@ -853,36 +868,32 @@ impl Runtime {
             component,
             "not saved: the component is transient, and the conversation goes on in memory until it is gone"
         );
-        let Before::WriteOutcome(before) = before else { return Ok(None) };
-        let marked = before
-            .superseded_in_memory(component)
-            .map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
-        let revision = marked.revision();
+        let Before::Saved(before) = before else { return Ok(None) };
+        let marked = before.superseded_in_memory(component, new_nonce()?);
+        let marked = marked.map_err(|error| Error::new(id, ErrorKind::NotSavable(error)))?;
+        let lineage = marked.lineage();
         self.save(marked, Some(before.revision())).await?;
-        Ok(Some(revision))
+        Ok(Some(lineage))
     }
 
-    fn decode_unsettled(&self, record: &Record) -> Result<Stored, Error> {
-        record.decode().map_err(|reason| {
+    fn decode_record(&self, record: &Record) -> Result<(Stored, RecordStatus), Error> {
+        record.decode_with_status().map_err(|reason| {
             if let Reason::SupersededInMemory(_) = reason {
                 tracing::debug!(conversation = %record.id(), "an older state is not served");
             }
-            Error::new(record.id(), ErrorKind::Unreadable(reason.to_string()))
+            Error::new(record.id(), ErrorKind::Unreadable(reason))
         })
     }
 
     fn decode(&self, record: &Record) -> Result<Stored, Error> {
         let id = record.id();
-        match self.decode_unsettled(record)? {
-            Stored::Conversation(conversation) if !conversation.is_settled() => {
-                match kernel::apply_upgrades(conversation, self.now())
-                    .map_err(|rejected| rejected_start(id, rejected))?
-                {
-                    Outcome::Waits(conversation) => Ok(Stored::Conversation(conversation)),
-                    Outcome::Ended(ended) => {
-                        let record = Record::encode_ended(&ended, record.revision().next());
-                        let record =
-                            record.map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
+        match self.decode_record(record)?.0 {
+            Stored::Conversation(conversation) if !conversation.is_upgraded() => {
+                let upgraded = kernel::apply_upgrades(conversation, self.now());
+                match upgraded.map_err(|rejected| rejected_start(id, rejected))?.progress {
+                    Progress::Waits(conversation) => Ok(Stored::Conversation(conversation)),
+                    ended @ Progress::Ended(_) => {
+                        let record = self.encode(&ended, Some(record.lineage()))?;
                         self.decode(&record)
                     }
                 }
@@ -947,12 +958,8 @@ enum Stepped {
     Reply(Reply),
 }
 
-fn show(conversation: &Conversation, now: Timestamp) -> Result<Vec<Question>, Error> {
-    let show = |instance: &Instance| {
-        let view = kernel::view(conversation, instance, now).map_err(|cause| failed(conversation.id(), cause))?;
-        Ok(Question { turn: instance.turn(), component: instance.name().to_owned(), view })
-    };
-    conversation.in_front().into_iter().map(show).collect()
+fn show(conversation: &Conversation, now: Timestamp) -> Result<RenderedInstance, Error> {
+    kernel::render(conversation, now).map_err(|cause| failed(conversation.id(), cause))
 }
 
 fn reply_to(id: ConversationId, cause: Cause) -> Result<Reply, Error> {
@@ -981,6 +988,21 @@ fn failed(id: ConversationId, cause: Cause) -> Error {
         Cause::Repeated | Cause::Stale => ("?", None, Failure::message("the question is not open any more")),
     };
     Error::new(id, ErrorKind::Failed { component: component.to_owned(), instance, failure })
+}
+
+/// Runs the `stop` hooks of a conversation that ends.
+fn stop(id: ConversationId, conversation: Conversation, now: Timestamp) -> Result<(), Error> {
+    let stopped = kernel::apply(conversation, Input::end(), now);
+    stopped.map(|_| ()).map_err(|rejected| rejected_start(id, rejected))
+}
+
+/// The random part of a new revision.
+#[allow(clippy::disallowed_methods, reason = "nonces are drawn at random")]
+pub(crate) fn new_nonce() -> Result<RevisionNonce, Error> {
+    let mut bits = [0; 5];
+    let drawn = getrandom::fill(&mut bits);
+    drawn.map_err(|error| Error::general(ErrorKind::Store(error.to_string().into())))?;
+    Ok(RevisionNonce::from_bits(bits))
 }
 
 #[allow(clippy::disallowed_methods, reason = "ids are drawn at random")]

@@ -20,27 +20,21 @@
 use std::time::Duration;
 
 use crate::component::registry;
-use crate::component::{Answer, AnyAnswer, Component};
+use crate::component::{Answer, Component};
 use crate::kernel::conversation::{Conversation, Instance};
-use crate::kernel::{self, Cause, Outcome, Rejected};
+use crate::kernel::{self, Cause, Input, Outcome, Progress};
 use crate::model::id::ConversationId;
 use crate::model::timestamp::Timestamp;
 use crate::model::view::{Event, View};
-use crate::record::{Ended, Reason, Record, Revision, Stored};
+use crate::record::{Lineage, Reason, Record, RevisionNonce, Stored};
 
 /// A conversation without a runtime. Every method panics with a clear message where a test would fail anyway.
 #[derive(Debug)]
 pub struct TestConversation {
     now: Timestamp,
-    phase: Phase,
+    phase: Progress,
     /// The last state that was saved, and where a failed event goes back to.
     record: Record,
-}
-
-#[derive(Debug)]
-enum Phase {
-    Waits(Conversation),
-    Ended(Ended),
 }
 
 /// The time at which every test conversation starts, unless set: the beginning of 2026.
@@ -68,8 +62,8 @@ impl TestConversation {
             panic!("{twice}");
         }
         let id = ConversationId::from_bits([0; 16]);
-        let outcome = kernel::start(id, Box::new(root), now).unwrap_or_else(|rejected| fail(&rejected.cause));
-        let (phase, record) = commit(outcome, Revision::FIRST);
+        let outcome = kernel::start(id, Box::new(root), None, now).unwrap_or_else(|rejected| fail(&rejected.cause));
+        let (phase, record) = commit(outcome, Lineage::first(RevisionNonce::ZERO));
         Self { now, phase, record }
     }
 
@@ -88,10 +82,7 @@ impl TestConversation {
         let now = record.header().touched;
         let Stored::Conversation(conversation) = record.decode()? else { panic!("the conversation has ended") };
         let settled = kernel::apply_upgrades(conversation, now).unwrap_or_else(|rejected| fail(&rejected.cause));
-        let phase = match settled {
-            Outcome::Waits(conversation) => Phase::Waits(conversation),
-            Outcome::Ended(ended) => Phase::Ended(ended),
-        };
+        let phase = settled.progress;
         Ok(Self { now, phase, record })
     }
 
@@ -103,16 +94,16 @@ impl TestConversation {
     /// The instance in front; `None` once the conversation has ended.
     pub fn front(&self) -> Option<&Instance> {
         match &self.phase {
-            Phase::Waits(conversation) => Some(conversation.front()),
-            Phase::Ended(_) => None,
+            Progress::Waits(conversation) => Some(conversation.front()),
+            Progress::Ended(_) => None,
         }
     }
 
     /// The conversation; `None` once it has ended.
     pub fn conversation(&self) -> Option<&Conversation> {
         match &self.phase {
-            Phase::Waits(conversation) => Some(conversation),
-            Phase::Ended(_) => None,
+            Progress::Waits(conversation) => Some(conversation),
+            Progress::Ended(_) => None,
         }
     }
 
@@ -133,13 +124,15 @@ impl TestConversation {
     ///
     /// The conversation does not wait for a `C`, author code fails, or the new state cannot be saved.
     #[track_caller]
-    pub fn answer<C: Component>(&mut self, value: C::Answer) {
+    pub fn answer<C: Component>(&mut self, value: C::Answer)
+    where
+        C::Answer: Clone,
+    {
         let front = self.going_on().front();
         let asked = std::any::type_name::<C>();
         assert!(front.get::<C>().is_some(), "the conversation waits for `{}`, not for a `{asked}`", front.name());
         let turn = front.turn();
-        let answer = AnyAnswer::new(value);
-        if let Err(cause) = self.step(|conversation, now| kernel::answer(conversation, turn, answer, now)) {
+        if let Err(cause) = self.apply(Input::answer(turn, value)) {
             fail(&cause);
         }
     }
@@ -168,7 +161,7 @@ impl TestConversation {
     #[track_caller]
     pub fn try_send(&mut self, event: Event) -> Result<(), Cause> {
         let turn = self.going_on().front().turn();
-        self.step(|conversation, now| kernel::dispatch(conversation, turn, event, now))
+        self.apply(Input::event(turn, event))
     }
 
     /// Goes through the saved bytes and back: what a restart of the program does.
@@ -178,8 +171,8 @@ impl TestConversation {
     /// The saved bytes cannot be read.
     #[track_caller]
     pub fn reload(&mut self) {
-        if let Phase::Waits(_) = self.phase {
-            self.phase = Phase::Waits(decode(&self.record));
+        if let Progress::Waits(_) = self.phase {
+            self.phase = Progress::Waits(decode(&self.record));
         }
     }
 
@@ -206,16 +199,16 @@ impl TestConversation {
     pub fn result<T: Answer>(self) -> T {
         let asked = std::any::type_name::<T>();
         match self.phase {
-            Phase::Waits(conversation) => {
+            Progress::Waits(conversation) => {
                 panic!("the conversation goes on and waits for `{}`", conversation.front().name())
             }
-            Phase::Ended(ended) => ended.result().unwrap_or_else(|| panic!("the result is not a `{asked}`")),
+            Progress::Ended(ended) => ended.result().unwrap_or_else(|| panic!("the result is not a `{asked}`")),
         }
     }
 
     /// Whether the conversation has ended.
     pub fn has_ended(&self) -> bool {
-        matches!(self.phase, Phase::Ended(_))
+        matches!(self.phase, Progress::Ended(_))
     }
 
     /// The time that the next event happens at.
@@ -238,32 +231,30 @@ impl TestConversation {
         self.conversation().expect("the conversation has ended")
     }
 
+    /// Applies an input to the conversation. If that is refused or fails, the conversation stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing changed.
+    ///
+    /// # Panics
+    ///
+    /// The conversation has ended, or the new state cannot be saved.
     #[track_caller]
-    fn step(&mut self, step: impl FnOnce(Conversation, Timestamp) -> Result<Outcome, Rejected>) -> Result<(), Cause> {
-        let before = std::mem::replace(&mut self.phase, Phase::Waits(decode(&self.record)));
-        let Phase::Waits(conversation) = before else { panic!("the conversation has ended") };
-        match step(conversation, self.now) {
-            Ok(outcome) => {
-                (self.phase, self.record) = commit(outcome, self.record.revision().next());
-                Ok(())
-            }
-            Err(rejected) => Err(rejected.cause),
-        }
+    pub fn apply(&mut self, input: Input) -> Result<(), Cause> {
+        let before = std::mem::replace(&mut self.phase, Progress::Waits(decode(&self.record)));
+        let Progress::Waits(conversation) = before else { panic!("the conversation has ended") };
+        let outcome = kernel::apply(conversation, input, self.now).map_err(|rejected| rejected.cause)?;
+        (self.phase, self.record) = commit(outcome, self.record.lineage().next(RevisionNonce::ZERO));
+        Ok(())
     }
 }
 
 #[track_caller]
-fn commit(outcome: Outcome, revision: Revision) -> (Phase, Record) {
-    let encoded = match &outcome {
-        Outcome::Waits(conversation) => Record::encode(conversation, revision),
-        Outcome::Ended(ended) => Record::encode_ended(ended, revision),
-    };
-    let record = encoded.unwrap_or_else(|error| panic!("the conversation cannot be saved: {error}"));
-    let phase = match outcome {
-        Outcome::Waits(conversation) => Phase::Waits(conversation),
-        Outcome::Ended(ended) => Phase::Ended(ended),
-    };
-    (phase, record)
+fn commit(outcome: Outcome, lineage: Lineage) -> (Progress, Record) {
+    let record = Record::encode(&outcome.progress, lineage);
+    let record = record.unwrap_or_else(|error| panic!("the conversation cannot be saved: {error}"));
+    (outcome.progress, record)
 }
 
 #[track_caller]

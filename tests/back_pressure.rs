@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{Counter, open};
 use pressure::{begin, goes_on, may_try_again, send_at_once};
-use stube::error::BoxError;
+use stube::BoxError;
 use stube::record::{Record, Revision};
 use stube::runtime::{Reply, Runtime};
 use stube::store::{BoxFuture, LoadError, Visitor, WriteOutcome};
@@ -98,7 +98,7 @@ async fn of_too_many_events_those_beyond_the_limit_are_told_at_once() {
     let refused = tokio::time::timeout(LONG, runtime.dispatch(to[0].0, to[0].1, Event::new("up"))).await;
     let refused = refused.expect("it is told at once").expect_err("there is no room");
     assert!(matches!(refused.kind, ErrorKind::Busy) && refused.is_retryable(), "{refused}");
-    assert!(matches!(runtime.questions(to[1].0).await.expect_err("no room").kind, ErrorKind::Busy));
+    assert!(matches!(runtime.render(to[1].0).await.expect_err("no room").kind, ErrorKind::Busy));
     assert!(matches!(runtime.start(Counter::new()).await.expect_err("no room").kind, ErrorKind::Busy));
     store.stuck.send_replace(Stuck::Nowhere);
     let applied = waiting.await.expect("no panic").into_iter().filter(|reply| matches!(reply, Ok(Reply::Applied)));
@@ -138,7 +138,7 @@ async fn what_cannot_be_read_in_time_is_an_error_that_may_be_tried_again() {
     let runtime = Runtime::builder().timeout(SHORT).open(Arc::clone(&store)).expect("it opens");
     let (id, _) = begin(&runtime, 1).await[0];
     store.stuck.send_replace(Stuck::BeforeItsWork);
-    let error = runtime.questions(id).await.expect_err("it does not answer");
+    let error = runtime.render(id).await.expect_err("it does not answer");
     assert!(matches!(error.kind, ErrorKind::Store(_)) && error.is_retryable(), "{error}");
     let error = runtime.end(id).await.expect_err("it does not answer");
     assert!(matches!(error.kind, ErrorKind::Store(_)), "{error}");

@@ -9,10 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use stube::component::AnyAnswer;
 use stube::kernel::conversation::Conversation;
-use stube::kernel::{self, Outcome};
-use stube::record::{EncodeError, Reason, Record, Revision, Stored};
+use stube::kernel::{self, Input, Progress};
+use stube::record::{EncodeError, Lineage, Reason, Record, Stored};
 use stube::testing::TestConversation;
 use stube::{Component, Confirm, ConversationId, Info, Timestamp, component, flow};
 
@@ -29,14 +28,16 @@ macro_rules! holds {
 
 fn conversation(root: impl Component) -> Conversation {
     let id = ConversationId::from_bits([5; 16]);
-    match kernel::start(id, Box::new(root), Timestamp::from_millis(1_767_225_600_000)) {
-        Ok(Outcome::Waits(conversation)) => conversation,
+    match kernel::start(id, Box::new(root), None, Timestamp::from_millis(1_767_225_600_000))
+        .map(|outcome| outcome.progress)
+    {
+        Ok(Progress::Waits(conversation)) => conversation,
         other => panic!("it waits: {other:?}"),
     }
 }
 
 fn encode(root: impl Component) -> Result<Record, EncodeError> {
-    Record::encode(&conversation(root), Revision::FIRST)
+    Record::encode(&conversation(root), Lineage::for_test(1))
 }
 
 fn decode(bytes: &[u8]) -> Result<Conversation, Reason> {
@@ -51,7 +52,7 @@ fn saved<C: Component + Clone>(value: &C) -> (String, C) {
     let record = encode(value.clone()).unwrap_or_else(|error| panic!("it can be saved: {error}"));
     let back = decode(record.bytes()).unwrap_or_else(|reason| panic!("it can be loaded: {reason}: {}", record.body()));
     let (_, state) = record.body().split_once("\"state\":").expect("a state");
-    let state = state.strip_suffix("}]}").expect("the state is last").to_owned();
+    let state = state.strip_suffix("}]}}").expect("the state is last").to_owned();
     (state, back.front().get::<C>().expect("the same component").clone())
 }
 
@@ -649,9 +650,9 @@ proptest! {
 fn old(name: &str, state: &str) -> Result<Conversation, Reason> {
     let id = ConversationId::from_bits([5; 16]);
     let content = format!(
-        "{{\"format\":1,\"id\":\"{id}\",\"revision\":1,\"flow\":\"{name}\",\"waits_for\":\"{name}\",\
+        "{{\"format\":1,\"id\":\"{id}\",\"revision\":1,\"nonce\":\"00000000\",\"flow\":\"{name}\",\"awaits\":[{{\"turn\":\"i1.0\",\"component\":\"{name}\"}}],\
          \"created\":\"2026-01-01T00:00:00.000Z\",\"touched\":\"2026-01-01T00:00:00.000Z\",\"body\":{{\"next\":2,\
-         \"root\":[{{\"id\":\"i1\",\"type\":\"{name}\",\"crate\":\"exact\",\"state\":{state}}}]}}"
+         \"root\":{{\"stack\":[{{\"id\":\"i1\",\"type\":\"{name}\",\"crate\":\"exact\",\"state\":{state}}}]}}}}"
     );
     let sum = HEXLOWER.encode(&Sha256::digest(&content));
     decode(format!("{content},\"sum\":\"{sum}\"}}\n").as_bytes())
@@ -693,7 +694,7 @@ fn a_mark_where_none_can_be_is_an_error() {
         ("marked_keys", "{\"mark\":{\"$stube:some\":null},\"value\":[{},{},{},{},{\"007\":1},{},{}]}"),
     ] {
         let found = old(name, state);
-        assert!(matches!(&found, Err(Reason::ChangedShape { .. })), "{name} of {state}: {found:?}");
+        assert!(matches!(&found, Err(Reason::ChangedSchema { .. })), "{name} of {state}: {found:?}");
     }
 }
 
@@ -791,7 +792,7 @@ async fn what_cannot_be_carried_is_refused_and_the_question_stays_open() {
     let store = std::sync::Arc::new(stube::MemoryStore::new());
     let runtime = stube::Runtime::open(store).expect("it opens");
     let id = runtime.start(keeps(String::new())).await.expect("it starts").id;
-    let ask = async || runtime.questions(id).await.expect("it is there").waiting().expect("it waits")[0].turn;
+    let ask = async || runtime.render(id).await.expect("it is there").waiting().expect("it waits")[0].turn;
     let turn = ask().await;
     let error = runtime.answer::<stube::Prompt>(id, turn, "a".into()).await.expect_err("it would become a letter");
     assert!(error.to_string().contains("a value of `keeps` came back as another one"), "{error}");
@@ -826,11 +827,11 @@ fn a_result_that_would_come_back_as_another_is_refused() {
     ] {
         let answer = |conversation: Conversation, yes: bool| {
             let turn = conversation.front().turn();
-            kernel::answer(conversation, turn, AnyAnswer::new(yes), Timestamp::EPOCH).expect("it goes on")
+            kernel::apply(conversation, Input::answer(turn, yes), Timestamp::EPOCH).expect("it goes on").progress
         };
-        let Outcome::Waits(asked) = answer(conversation(ends_with()), small) else { panic!("it goes on") };
-        let Outcome::Ended(ended) = answer(asked, wide) else { panic!("it ends") };
-        match (Record::encode_ended(&ended, Revision::FIRST), form) {
+        let Progress::Waits(asked) = answer(conversation(ends_with()), small) else { panic!("it goes on") };
+        let Progress::Ended(ended) = answer(asked, wide) else { panic!("it ends") };
+        match (Record::encode(&ended, Lineage::for_test(1)), form) {
             (Ok(record), Some(form)) => assert_eq!(record.decode().ok().and_then(result).as_deref(), Some(form)),
             (Err(error), None) => assert!(error.to_string().contains("`ends_with` came back as another"), "{error}"),
             (found, _) => panic!("{found:?}"),
@@ -840,7 +841,7 @@ fn a_result_that_would_come_back_as_another_is_refused() {
 
 fn result(stored: Stored) -> Option<String> {
     match stored {
-        Stored::Ended(json) => Some(json),
+        Stored::Ended(ended) => Some(ended.json),
         Stored::Conversation(_) => None,
     }
 }

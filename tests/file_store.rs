@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stube::kernel::{self, Outcome};
-use stube::record::{MAX_BYTES, Reason, Record, Revision, Unreadable};
+use stube::kernel::{self, Progress};
+use stube::record::{Lineage, MAX_BYTES, Reason, Record, Revision, Unreadable};
 use stube::store::file::OpenError;
 use stube::store::{LoadError, WriteOutcome};
 use stube::{Confirm, ConversationId, FileStore, Store, Timestamp};
@@ -22,17 +22,18 @@ use stube::{Confirm, ConversationId, FileStore, Store, Timestamp};
 fn record(number: u8, revision: u64) -> Record {
     let id = ConversationId::from_bits([number; 16]);
     let question = Confirm::new(format!("Is this change {revision} of conversation {number}?"));
-    match kernel::start(id, Box::new(question), Timestamp::from_millis(revision)) {
-        Ok(Outcome::Waits(conversation)) => {
-            Record::encode(&conversation, number_of(revision)).expect("a question can be saved")
+    match kernel::start(id, Box::new(question), None, Timestamp::from_millis(revision)).map(|outcome| outcome.progress)
+    {
+        Ok(Progress::Waits(conversation)) => {
+            Record::encode(&conversation, Lineage::for_test(revision)).expect("a question can be saved")
         }
-        Ok(Outcome::Ended(_)) => panic!("a question does not end by itself"),
+        Ok(Progress::Ended(_)) => panic!("a question does not end by itself"),
         Err(rejected) => panic!("a question can be asked: {:?}", rejected.cause),
     }
 }
 
 fn number_of(revision: u64) -> Revision {
-    (1..revision).fold(Revision::FIRST, |revision, _| revision.next())
+    Revision::for_test(revision)
 }
 
 fn scratch() -> tempfile::TempDir {
@@ -93,7 +94,7 @@ async fn what_was_saved_is_loaded_by_the_next_process_byte_for_byte() {
     applied(store.save(&one, None).await);
     applied(store.save(&two, None).await);
     let next = record(1, 2);
-    applied(store.save(&next, Some(Revision::FIRST)).await);
+    applied(store.save(&next, Some(Revision::for_test(1))).await);
     assert_eq!(store.load(one.id()).await.expect("it can be read"), Some(next.clone()));
     drop(store);
 
@@ -108,13 +109,13 @@ async fn a_save_that_names_another_revision_changes_nothing() {
     let dir = scratch();
     let store = open(dir.path());
     let id = record(1, 1).id();
-    conflict(store.save(&record(1, 2), Some(Revision::FIRST)).await, None);
+    conflict(store.save(&record(1, 2), Some(Revision::for_test(1))).await, None);
     applied(store.save(&record(1, 1), None).await);
-    conflict(store.save(&record(1, 1), None).await, Some(Revision::FIRST));
-    applied(store.save(&record(1, 2), Some(Revision::FIRST)).await);
-    conflict(store.save(&record(1, 2), Some(Revision::FIRST)).await, Some(number_of(2)));
+    conflict(store.save(&record(1, 1), None).await, Some(Revision::for_test(1)));
+    applied(store.save(&record(1, 2), Some(Revision::for_test(1))).await);
+    conflict(store.save(&record(1, 2), Some(Revision::for_test(1))).await, Some(number_of(2)));
     conflict(store.save(&record(1, 4), Some(number_of(3))).await, Some(number_of(2)));
-    conflict(store.delete(id, Revision::FIRST).await, Some(number_of(2)));
+    conflict(store.delete(id, Revision::for_test(1)).await, Some(number_of(2)));
     assert_eq!(store.load(id).await.expect("it can be read"), Some(record(1, 2)));
 }
 
@@ -124,11 +125,11 @@ async fn the_revision_is_checked_without_a_load_before() {
     applied(open(dir.path()).save(&record(1, 1), None).await);
 
     let store = open(dir.path());
-    conflict(store.save(&record(1, 1), None).await, Some(Revision::FIRST));
-    conflict(store.save(&record(1, 3), Some(number_of(2))).await, Some(Revision::FIRST));
-    applied(store.save(&record(1, 2), Some(Revision::FIRST)).await);
+    conflict(store.save(&record(1, 1), None).await, Some(Revision::for_test(1)));
+    conflict(store.save(&record(1, 3), Some(number_of(2))).await, Some(Revision::for_test(1)));
+    applied(store.save(&record(1, 2), Some(Revision::for_test(1))).await);
     drop(store);
-    conflict(open(dir.path()).delete(record(1, 1).id(), Revision::FIRST).await, Some(number_of(2)));
+    conflict(open(dir.path()).delete(record(1, 1).id(), Revision::for_test(1)).await, Some(number_of(2)));
 }
 
 #[tokio::test]
@@ -136,10 +137,10 @@ async fn deleting_twice_is_deleting_once() {
     let dir = scratch();
     let store = open(dir.path());
     let id = record(1, 1).id();
-    applied(store.delete(id, Revision::FIRST).await);
+    applied(store.delete(id, Revision::for_test(1)).await);
     applied(store.save(&record(1, 1), None).await);
-    applied(store.delete(id, Revision::FIRST).await);
-    applied(store.delete(id, Revision::FIRST).await);
+    applied(store.delete(id, Revision::for_test(1)).await);
+    applied(store.delete(id, Revision::for_test(1)).await);
     assert_eq!(store.load(id).await.expect("nothing is no error"), None);
     assert_eq!(names(dir.path()), Vec::<String>::new());
     applied(store.save(&record(1, 1), None).await);
@@ -179,7 +180,7 @@ async fn many_conversations_are_saved_at_once() {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
                 applied(store.save(&record(number, 1), None).await);
-                applied(store.save(&record(number, 2), Some(Revision::FIRST)).await);
+                applied(store.save(&record(number, 2), Some(Revision::for_test(1))).await);
             })
         })
         .collect();
@@ -291,8 +292,8 @@ async fn a_foreign_edit_is_never_overwritten_or_removed() {
     fs::write(file(dir.path(), &ours), theirs.bytes()).expect("the file is ours");
 
     for _ in 0..2 {
-        conflict(store.save(&record(1, 2), Some(Revision::FIRST)).await, Some(number_of(50)));
-        conflict(store.delete(ours.id(), Revision::FIRST).await, Some(number_of(50)));
+        conflict(store.save(&record(1, 2), Some(Revision::for_test(1))).await, Some(number_of(50)));
+        conflict(store.delete(ours.id(), Revision::for_test(1)).await, Some(number_of(50)));
     }
     assert_eq!(fs::read(file(dir.path(), &ours)).expect("it is there"), theirs.bytes());
     assert_eq!(names(dir.path()).len(), 1, "nothing is left behind");
@@ -312,7 +313,7 @@ async fn a_foreign_edit_that_keeps_the_revision_is_noticed() {
     fs::write(&copy, ours.bytes()).expect("the directory is writable");
     fs::rename(&copy, file(dir.path(), &ours)).expect("the directory is writable");
     for _ in 0..2 {
-        conflict(store.save(&record(1, 2), Some(Revision::FIRST)).await, Some(Revision::FIRST));
+        conflict(store.save(&record(1, 2), Some(Revision::for_test(1))).await, Some(Revision::for_test(1)));
     }
 }
 
@@ -322,8 +323,8 @@ async fn a_record_that_somebody_else_removed_is_not_made_again() {
     let store = open(dir.path());
     applied(store.save(&record(1, 1), None).await);
     fs::remove_file(file(dir.path(), &record(1, 1))).expect("the file is ours");
-    conflict(store.save(&record(1, 2), Some(Revision::FIRST)).await, None);
-    applied(store.delete(record(1, 1).id(), Revision::FIRST).await);
+    conflict(store.save(&record(1, 2), Some(Revision::for_test(1))).await, None);
+    applied(store.delete(record(1, 1).id(), Revision::for_test(1)).await);
     assert_eq!(names(dir.path()), Vec::<String>::new());
 }
 
@@ -334,8 +335,8 @@ async fn a_first_save_does_not_replace_what_cannot_be_read() {
     let path = file(dir.path(), &record(1, 1));
     fs::write(&path, "not a record").expect("the directory is writable");
     conflict(store.save(&record(1, 1), None).await, None);
-    conflict(store.save(&record(1, 2), Some(Revision::FIRST)).await, None);
-    conflict(store.delete(record(1, 1).id(), Revision::FIRST).await, None);
+    conflict(store.save(&record(1, 2), Some(Revision::for_test(1))).await, None);
+    conflict(store.delete(record(1, 1).id(), Revision::for_test(1)).await, None);
     assert_eq!(fs::read(&path).expect("it is there"), b"not a record");
     assert_eq!(names(dir.path()).len(), 1);
 }
@@ -445,11 +446,11 @@ async fn every_entry_that_is_no_record_is_reported_and_left_alone() {
             Err(LoadError::Store(error)) => panic!("{error}"),
             Ok(record) => panic!("{record:?}"),
         }
-        conflict(store.delete(id, Revision::FIRST).await, None);
+        conflict(store.delete(id, Revision::for_test(1)).await, None);
     }
     for number in 2..12 {
         conflict(store.save(&record(number, 1), None).await, None);
-        conflict(store.save(&record(number, 2), Some(Revision::FIRST)).await, None);
+        conflict(store.save(&record(number, 2), Some(Revision::for_test(1))).await, None);
     }
     assert_eq!(listing(dir.path()), before);
 }

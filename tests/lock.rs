@@ -9,7 +9,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use stube::evolution::lock::{Compatibility, Lock, Mode, Report, compare};
-use stube::record::{Record, Revision, WriteFor};
+use stube::record::{Lineage, Record, WriteFor};
 use stube::testing::TestConversation;
 use stube::{Component, Confirm, Prompt, component, flow};
 use tempfile::TempDir;
@@ -273,7 +273,8 @@ stube::__private::inventory::submit! { stube::evolution::lock::Embedded(ROLLED) 
 fn for_both(size: &str) -> String {
     let mut here = TestConversation::start(rolled("ada".into()));
     here.answer::<Prompt>(size.into());
-    let record = Record::encode_for(WriteFor::PreviousRelease, here.conversation().unwrap(), Revision::FIRST).unwrap();
+    let record =
+        Record::encode_for(WriteFor::PreviousRelease, here.conversation().unwrap(), Lineage::for_test(1)).unwrap();
     String::from_utf8(record.bytes().to_vec()).unwrap()
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use common::{Counter, Fault, Faulty, note, open, send};
-use stube::error::BoxError;
+use stube::BoxError;
 use stube::runtime::Runtime;
 use stube::{Event, FileStore, Prompt, Store, Value};
 use tracing::field::{Field, Visit};
@@ -68,7 +68,7 @@ async fn nothing_that_was_typed_is_traced_or_told_by_an_error() {
         writeln!(told, "{:?}", send(&runtime, id, note(CANARY)).await).expect("text");
     }
     let id = runtime.start(Prompt::new("Your password?")).await.expect("it starts").id;
-    let turn = runtime.questions(id).await.expect("it is there").waiting().expect("it waits")[0].turn;
+    let turn = runtime.render(id).await.expect("it is there").waiting().expect("it waits")[0].turn;
     let typed = Event::new("ok").with("text", Value::Text(CANARY.to_owned()));
     assert!(runtime.dispatch(id, turn, typed).await.is_ok());
     writeln!(told, "{runtime:?} {store:?}").expect("text");
@@ -87,7 +87,7 @@ async fn nothing_that_was_typed_is_traced_or_told_by_an_error() {
     for damaged in [&bytes[..bytes.len() - 3], b"hunter2-canary", &[bytes.as_slice(), b"x"].concat()] {
         std::fs::write(&file, damaged).expect("it is written");
         let runtime = Runtime::open(FileStore::open(&path).expect("a store")).expect("it opens");
-        writeln!(told, "{:?} {:?}", runtime.scan().await, runtime.questions(id).await).expect("text");
+        writeln!(told, "{:?} {:?}", runtime.scan().await, runtime.render(id).await).expect("text");
     }
     let traced = all.0.lock().expect("no panic").clone();
     assert!(traced.contains("conversation=") && traced.contains("left a record alone"), "it does trace: {traced}");

@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 use common::Counter;
 use proxy::Proxy;
 use server::Server;
-use stube::error::ErrorKind;
+use stube::ErrorKind;
 use stube::runtime::{Prepared, Reply, Retention, Runtime};
 use stube::store::Query;
 use stube::store::postgres::tokio_postgres::{Client, Config};
@@ -224,7 +224,7 @@ impl Load {
     async fn person(self: Arc<Self>, runtime: usize, conversation: usize) {
         let (runtime, id) = (&self.runtimes[runtime], self.ids[conversation]);
         while !self.stops.load(Ordering::SeqCst) {
-            let Ok(shown) = runtime.questions(id).await else { continue };
+            let Ok(shown) = runtime.render(id).await else { continue };
             let turn = shown.waiting().expect("it goes on")[0].turn;
             loop {
                 match runtime.dispatch(id, turn, Event::new("up")).await {
@@ -430,7 +430,7 @@ async fn a_server_that_hangs_is_not_waited_for_without_end_and_when_it_goes_on_s
 /// As whoever tries again does.
 async fn until_it_answers(runtime: &Runtime, id: ConversationId) {
     let began = Instant::now();
-    while let Err(error) = runtime.questions(id).await {
+    while let Err(error) = runtime.render(id).await {
         assert!(error.is_retryable() && began.elapsed() < Duration::from_secs(30), "{error}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -450,7 +450,7 @@ async fn a_database_that_was_put_back_from_a_copy_is_reported_by_whoever_has_see
     }
     let restore = "DELETE FROM stube_conversation; INSERT INTO stube_conversation TABLE copy";
     client.batch_execute(restore).await.expect("it is put back");
-    for error in [runtime.dispatch(id, turn, Event::new("up")).await.map(drop), runtime.questions(id).await.map(drop)] {
+    for error in [runtime.dispatch(id, turn, Event::new("up")).await.map(drop), runtime.render(id).await.map(drop)] {
         let error = error.expect_err("it has gone back");
         assert!(matches!(error.kind, ErrorKind::WentBack { .. }) && !error.is_retryable(), "{error}");
     }

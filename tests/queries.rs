@@ -57,7 +57,7 @@ async fn offer(at: u64) -> String {
 struct Plain(MemoryStore);
 
 impl Store for Plain {
-    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), stube::error::BoxError>> {
+    fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), stube::BoxError>> {
         self.0.load_all(each)
     }
 

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use stube::kernel::conversation::Conversation;
-use stube::kernel::{self, Outcome};
-use stube::record::{EncodeError, MAX_BYTES, MAX_DEPTH, Reason, Record, Revision, Stored};
+use stube::kernel::{self, Progress};
+use stube::record::{EncodeError, Lineage, MAX_BYTES, MAX_DEPTH, Reason, Record, Stored};
 use stube::{Component, ConversationId, Timestamp, component};
 
 /// Holds one of everything that JSON makes hard.
@@ -46,14 +46,16 @@ impl Component for Keys {}
 
 fn conversation(root: impl Component) -> Conversation {
     let id = ConversationId::from_bits([5; 16]);
-    match kernel::start(id, Box::new(root), Timestamp::from_millis(1_767_225_600_000)) {
-        Ok(Outcome::Waits(conversation)) => conversation,
+    match kernel::start(id, Box::new(root), None, Timestamp::from_millis(1_767_225_600_000))
+        .map(|outcome| outcome.progress)
+    {
+        Ok(Progress::Waits(conversation)) => conversation,
         other => panic!("it waits: {other:?}"),
     }
 }
 
 fn encode(root: impl Component) -> Result<Record, EncodeError> {
-    Record::encode(&conversation(root), Revision::FIRST)
+    Record::encode(&conversation(root), Lineage::for_test(1))
 }
 
 fn decode(record: &Record) -> Result<Conversation, Reason> {
@@ -197,7 +199,7 @@ fn a_body_that_does_not_fit_is_told_by_its_class() {
     assert!(matches!(&twice, Err(Reason::Corrupt(text)) if text.contains("two instances are called i1")), "{twice:?}");
     // The type of another component, whose fields do not fit.
     let other = decoded("\"type\":\"raw\"", "\"type\":\"keys\"");
-    assert!(matches!(other, Err(Reason::ChangedShape { name, .. }) if name == "keys"));
+    assert!(matches!(other, Err(Reason::ChangedSchema { name, .. }) if name == "keys"));
     let unknown = decoded("\"type\":\"raw\"", "\"type\":\"gone\",\"crate\":\"elsewhere\"");
     assert!(matches!(unknown, Err(Reason::UnknownType { name, krate }) if name == "gone" && krate == "elsewhere"));
     for value in ["1e400", "\"\\ud800\"", &"[".repeat(200)] {

@@ -10,7 +10,7 @@ use common::{Clock, Counter, Fault, Faulty, all, bytes, note, open, send};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use stube::record::{Reason, Record};
-use stube::runtime::{Reply, Retention, Runtime, Shown};
+use stube::runtime::{Rendered, Reply, Retention, Runtime};
 use stube::store::WriteOutcome;
 use stube::{Confirm, ConversationId, ErrorKind, Event, FileStore, MemoryStore, Store};
 
@@ -105,7 +105,7 @@ async fn a_store_that_was_put_back_from_a_copy_is_reported_and_nothing_is_answer
     // From what it remembers or from what it reads: an answer, a look, an end.
     for error in [
         runtime.dispatch(back, turn, Event::new("up")).await.map(drop),
-        runtime.questions(back).await.map(drop),
+        runtime.render(back).await.map(drop),
         runtime.end(back).await,
     ] {
         let error = error.expect_err("it has gone back");
@@ -118,7 +118,7 @@ async fn a_store_that_was_put_back_from_a_copy_is_reported_and_nothing_is_answer
 
     // Others go on, and one that is gone is only gone.
     runtime.end(gone).await.expect("it ends");
-    assert!(matches!(runtime.questions(gone).await.expect_err("gone").kind, ErrorKind::NotFound));
+    assert!(matches!(runtime.render(gone).await.expect_err("gone").kind, ErrorKind::NotFound));
     let restarted = Runtime::open(store).expect("it opens");
     assert_eq!(restarted.dispatch(back, turn, Event::new("up")).await.expect("it goes on"), Reply::Applied);
 }
@@ -168,7 +168,7 @@ async fn an_error_or_a_panic_in_author_code_leaves_the_conversation_as_it_was() 
     assert_eq!(bytes(&store, id).await, before);
     assert_eq!(send(&runtime, id, Event::new("up")).await.expect("the next event works"), Reply::Applied);
     assert_eq!(send(&runtime, id, note("unshowable")).await.expect("it is saved"), Reply::Applied);
-    let error = runtime.questions(id).await.expect_err("it cannot be shown");
+    let error = runtime.render(id).await.expect_err("it cannot be shown");
     assert!(error.to_string().contains("`counter` failed: it panicked: cannot be shown"), "{error}");
 }
 
@@ -247,16 +247,16 @@ async fn a_result_is_durable_before_it_is_handed_out_and_kept_as_long_as_the_hos
         assert_eq!(bytes(&store, id).await.is_some(), kept);
         if kept {
             assert_eq!(runtime.result(id).await.expect("it is there"), Some("1".to_owned()));
-            assert_eq!(runtime.questions(id).await.expect("it is there"), Shown::Ended("1".to_owned()));
+            assert_eq!(runtime.render(id).await.expect("it is there"), Rendered::Ended("1".to_owned()));
             let restarted = clock.builder().retention(retention).open(Arc::clone(&store)).expect("it opens");
-            assert_eq!(all(&restarted).await[0].waits_for, None, "a crash does not lose the result");
+            assert_eq!(all(&restarted).await[0].waits_for(), None, "a crash does not lose the result");
         }
         clock.set(clock.millis() + 61_000);
         let gone = runtime.reap(Duration::from_secs(3600)).await.expect("it reaps");
         assert_eq!(gone.len(), usize::from(matches!(retention, Retention::For(_))));
         runtime.forget(id).await.expect("it is forgotten");
         assert!(bytes(&store, id).await.is_none());
-        assert!(matches!(runtime.questions(id).await.expect_err("gone").kind, ErrorKind::NotFound));
+        assert!(matches!(runtime.render(id).await.expect_err("gone").kind, ErrorKind::NotFound));
     }
 }
 
@@ -378,7 +378,7 @@ async fn what_cannot_be_read_is_listed_with_the_reason_and_left_alone() {
     let reason = |id| &scan.unreadable.iter().find(|found| found.id == Some(id)).expect("it is listed").reason;
     assert_eq!(*reason(ids[0].0), Reason::UnknownType { name: "gone".to_owned(), krate: "hotel_widgets".to_owned() });
     assert!(reason(ids[0].0).to_string().contains("`use hotel_widgets as _;`"));
-    assert!(matches!(reason(ids[1].0), Reason::ChangedShape { name, .. } if name == "counter"));
+    assert!(matches!(reason(ids[1].0), Reason::ChangedSchema { name, .. } if name == "counter"));
     for (id, record) in &ids {
         let turn = "i1.0".parse().expect("a turn");
         let error = restarted.dispatch(*id, turn, Event::new("up")).await.expect_err("it cannot be read");
@@ -399,7 +399,7 @@ async fn an_id_that_was_never_given_is_not_found() {
     let runtime = Runtime::in_memory().expect("it opens");
     let id = ConversationId::from_bits([3; 16]);
     let turn = "i1.0".parse().expect("a turn");
-    assert!(matches!(runtime.questions(id).await.expect_err("no").kind, ErrorKind::NotFound));
+    assert!(matches!(runtime.render(id).await.expect_err("no").kind, ErrorKind::NotFound));
     assert!(matches!(runtime.dispatch(id, turn, Event::new("up")).await.expect_err("no").kind, ErrorKind::NotFound));
     runtime.forget(id).await.expect("there is nothing to forget");
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use common::{Counter, all, send};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use stube::error::BoxError;
+use stube::BoxError;
 use stube::record::{MAX_BYTES, Reason, Record};
 use stube::store::contract::{self, Harness};
 use stube::store::encrypted::{Encrypted, InvalidKeyName, Keys};
@@ -165,7 +165,7 @@ async fn every_edit_is_found() {
     };
     put(&inner, &plain).await;
     assert_eq!(refused(&store, id).await, "it is not sealed, as it should be");
-    let error = runtime.questions(id).await.expect_err("it does not open");
+    let error = runtime.render(id).await.expect_err("it does not open");
     assert!(matches!(error.kind, ErrorKind::Unreadable(_)), "{error}");
     let scan = runtime.scan().await.expect("the store can be read");
     assert_eq!(scan.unreadable.iter().map(|left| left.id).collect::<Vec<_>>(), [Some(id)], "others are served");

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use processes::{Log, Process, answers, contestant, contestants, listen, role, say};
-use stube::error::{BoxError, ErrorKind};
-use stube::kernel::{self, Outcome};
-use stube::record::{MAX_BYTES, Reason, Record, Revision, Unreadable};
+use stube::kernel::{self, Progress};
+use stube::record::{Lineage, MAX_BYTES, Reason, Record, Revision, Unreadable};
 use stube::runtime::{Prepared, Reply, Runtime};
 use stube::store::contract::{self, Harness, Promise};
 use stube::store::sqlite::rusqlite::{self, Connection, TransactionBehavior};
 use stube::store::sqlite::{OpenError, SaveInError};
 use stube::store::{LoadError, Query, WriteOutcome};
+use stube::{BoxError, ErrorKind};
 use stube::{Confirm, ConversationId, Event, SqliteStore, Store, Timestamp, Turn, flow};
 use tempfile::TempDir;
 
@@ -34,15 +34,19 @@ fn id(number: u8) -> ConversationId {
 }
 
 fn revision(number: u64) -> Revision {
-    Revision::from_number(number).expect("there is such a revision")
+    Revision::for_test(number)
 }
 
 /// A conversation that asks something, as its change number `number`.
 fn record(conversation: u8, number: u64) -> Record {
     let question = Confirm::new(format!("Is this change {number} of conversation {conversation}?"));
-    match kernel::start(id(conversation), Box::new(question), Timestamp::from_millis(number)) {
-        Ok(Outcome::Waits(conversation)) => Record::encode(&conversation, revision(number)).expect("it can be saved"),
-        Ok(Outcome::Ended(_)) | Err(_) => panic!("a question waits"),
+    match kernel::start(id(conversation), Box::new(question), None, Timestamp::from_millis(number))
+        .map(|outcome| outcome.progress)
+    {
+        Ok(Progress::Waits(conversation)) => {
+            Record::encode(&conversation, Lineage::for_test(number)).expect("it can be saved")
+        }
+        Ok(Progress::Ended(_)) | Err(_) => panic!("a question waits"),
     }
 }
 
@@ -451,7 +455,7 @@ async fn count() -> u64 {
 }
 
 async fn question(runtime: &Runtime, id: ConversationId) -> (Turn, u64) {
-    let questions = runtime.questions(id).await.expect("it is there").waiting().expect("it waits");
+    let questions = runtime.render(id).await.expect("it is there").waiting().expect("it waits");
     let stube::View::Form(form) = &questions[0].view else { panic!("a form") };
     let text = format!("{form:?}");
     let digits: String = text.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
@@ -688,7 +692,7 @@ async fn a_conversation_begins_and_ends_in_transactions_of_the_hosts() {
     transaction.commit().expect("it is committed");
     assert_eq!(change.committed().await, Reply::Applied);
 
-    let turn = runtime.questions(id).await.expect("it is there").waiting().expect("it waits")[0].turn;
+    let turn = runtime.render(id).await.expect("it is there").waiting().expect("it waits")[0].turn;
     let Ok(Prepared::Commit(change)) = runtime.prepare(id, turn, Event::new("yes")).await else { panic!("a change") };
     let transaction = host.transaction().expect("it begins");
     store.save_in(&transaction, change.record(), change.replaces()).expect("it is carried");

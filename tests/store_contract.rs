@@ -7,7 +7,7 @@ mod store_contract {
 use std::collections::BTreeSet;
 
 use store_contract::remote::{Flaw, Site};
-use stube::error::BoxError;
+use stube::BoxError;
 use stube::record::{Record, Revision};
 use stube::store::contract;
 use stube::store::contract::Promise::{self, *};

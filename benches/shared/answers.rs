@@ -102,7 +102,7 @@ impl Conversations {
 }
 
 pub(crate) async fn turn(runtime: &Runtime, id: ConversationId) -> Turn {
-    runtime.questions(id).await.expect("it is there").waiting().expect("it waits")[0].turn
+    runtime.render(id).await.expect("it is there").waiting().expect("it waits")[0].turn
 }
 
 /// The next question is a new instance, and these are numbered, so nobody need be asked.

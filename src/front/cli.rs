@@ -38,7 +38,8 @@ use std::sync::Arc;
 use clap::{CommandFactory, Parser};
 
 use crate::component::registry;
-use crate::model::error::{BoxError, Error};
+use crate::model::error::BoxError;
+use crate::runtime::error::Error;
 use crate::store::Store;
 
 use args::{Args, Verb};

@@ -25,10 +25,10 @@
 use std::io::{self, BufRead, Write};
 
 use crate::component::{Answer, Component};
-use crate::model::error::{Error, ErrorKind};
 use crate::model::id::ConversationId;
 use crate::model::view::{Action, Event, Form, Input, InputKind, View};
 use crate::record;
+use crate::runtime::error::{Error, ErrorKind};
 use crate::runtime::{Question, Reply, Retention, Runtime};
 use crate::store::{Query, Store};
 
@@ -116,7 +116,7 @@ impl<I: BufRead, O: Write> Talk<I, O> {
             None => self.runtime.start(root()).await?.id,
         };
         loop {
-            let shown = match self.runtime.questions(id).await {
+            let shown = match self.runtime.render(id).await {
                 Err(error) if matches!(error.kind, ErrorKind::Unreadable(_)) => {
                     self.terminal.show(&error.view())?;
                     return Ok(Outcome::Parked(id));
@@ -149,7 +149,7 @@ impl<I: BufRead, O: Write> Talk<I, O> {
         let Some(found) = all.into_iter().max_by_key(|known| known.touched) else {
             return Ok(None);
         };
-        let waits_for = match &found.waits_for {
+        let waits_for = match found.waits_for() {
             Some(waits_for) => format!("waits for `{waits_for}` since {}", found.touched),
             None => format!("ended at {}", found.touched),
         };

@@ -2,8 +2,9 @@
 //!
 //! A [`ConversationId`] is 128 random bits, so that no two processes, and no two lives of one process, ever give the
 //! same one. An [`InstanceId`] is a number that is unique within its conversation for ever. A [`Turn`] is what an
-//! answer names: the instance that asked and how many events it had handled by then. A [`Revision`] numbers the committed
-//! states of a conversation. An [`Owner`] is whatever the host calls the one a conversation belongs to.
+//! answer names: the instance that asked and how many events it had handled by then.
+//! An [`Owner`] is the host's name for whom a conversation belongs to. What names a committed state is in
+//! [`revision`](crate::model::revision).
 //! Nothing here draws randomness; the bits are handed in.
 
 use std::fmt;
@@ -153,13 +154,25 @@ impl FromStr for Turn {
     }
 }
 
+impl Serialize for Turn {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Turn {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        parse(deserializer)
+    }
+}
+
 /// A decimal number in its one spelling: no sign, no leading zero.
-fn number(text: &str) -> Option<u64> {
+pub(super) fn number(text: &str) -> Option<u64> {
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if plain { text.parse().ok() } else { None }
 }
 
-fn parse<'de, D: Deserializer<'de>, T: FromStr<Err = InvalidId>>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn parse<'de, D: Deserializer<'de>, T: FromStr<Err = InvalidId>>(deserializer: D) -> Result<T, D::Error> {
     struct Visitor<T>(std::marker::PhantomData<T>);
     impl<T: FromStr<Err = InvalidId>> de::Visitor<'_> for Visitor<T> {
         type Value = T;
@@ -173,77 +186,6 @@ fn parse<'de, D: Deserializer<'de>, T: FromStr<Err = InvalidId>>(deserializer: D
         }
     }
     deserializer.deserialize_str(Visitor(std::marker::PhantomData))
-}
-
-/// The number of committed changes of a conversation. The first save is revision 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Revision(u64);
-
-impl Revision {
-    /// The revision of a conversation's first save.
-    pub const FIRST: Self = Self(1);
-
-    /// The one after.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-
-    /// As a number.
-    pub const fn number(self) -> u64 {
-        self.0
-    }
-
-    /// The one of this number, for a store that keeps it as one; `None` for 0 and beyond 2^53.
-    pub const fn from_number(number: u64) -> Option<Self> {
-        if number == 0 || number > LAST_REVISION { None } else { Some(Self(number)) }
-    }
-}
-
-impl fmt::Display for Revision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Revisions go up to 2^53, so that every JSON reader keeps them exactly.
-const LAST_REVISION: u64 = 1 << 53;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_conversation_id_has_one_spelling() {
-        let id = ConversationId::from_bits([0xa5; 16]);
-        let text = id.to_string();
-        assert_eq!(text.len(), 29);
-        assert_eq!(text.parse(), Ok(id));
-        for other in [
-            text.to_uppercase(),
-            text.replace("cv-", ""),
-            format!("{text}0"),
-            text[..28].to_owned(),
-            format!("{}/", &text[..28]),
-            format!("{}\u{e9}", &text[..27]),
-            // The last character holds three bits: the two that are left over must be zero.
-            format!("{}v", &text[..28]),
-            String::new(),
-        ] {
-            assert_eq!(other.parse::<ConversationId>(), Err(InvalidId), "{other}");
-        }
-    }
-
-    #[test]
-    fn a_turn_has_one_spelling() {
-        let turn = Turn { instance: InstanceId::new(12), number: 0 };
-        assert_eq!(turn.to_string(), "i12.0");
-        assert_eq!("i12.0".parse(), Ok(turn));
-        for other in ["", "i12", "i012.0", "i12.00", "i12.+1", "12.0", "i.0", "i1.", "i99999999999999999999.0"] {
-            assert_eq!(other.parse::<Turn>(), Err(InvalidId), "{other}");
-        }
-    }
 }
 
 /// Whom a conversation belongs to, in the host's own words: an account, or the checksum of a session's secret.
@@ -288,5 +230,41 @@ impl fmt::Debug for Owner {
 impl<'de> Deserialize<'de> for Owner {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::new(String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_id_has_one_spelling() {
+        let id = ConversationId::from_bits([0xa5; 16]);
+        let text = id.to_string();
+        assert_eq!(text.len(), 29);
+        assert_eq!(text.parse(), Ok(id));
+        for other in [
+            text.to_uppercase(),
+            text.replace("cv-", ""),
+            format!("{text}0"),
+            text[..28].to_owned(),
+            format!("{}/", &text[..28]),
+            format!("{}\u{e9}", &text[..27]),
+            // The last character holds three bits: the two that are left over must be zero.
+            format!("{}v", &text[..28]),
+            String::new(),
+        ] {
+            assert_eq!(other.parse::<ConversationId>(), Err(InvalidId), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_turn_has_one_spelling() {
+        let turn = Turn { instance: InstanceId::new(12), number: 0 };
+        assert_eq!(turn.to_string(), "i12.0");
+        assert_eq!("i12.0".parse(), Ok(turn));
+        for other in ["", "i12", "i012.0", "i12.00", "i12.+1", "12.0", "i.0", "i1.", "i99999999999999999999.0"] {
+            assert_eq!(other.parse::<Turn>(), Err(InvalidId), "{other}");
+        }
     }
 }

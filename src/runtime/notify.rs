@@ -109,7 +109,7 @@ mod tests {
         let mut changes = runtime.subscribe();
         let id = runtime.start(Confirm::new("Order it?")).await.expect("it starts").id;
         assert_eq!(changes.next().await, Some(Invalidation::Changed(id)));
-        let questions = runtime.questions(id).await.expect("it can be read").waiting().expect("it waits");
+        let questions = runtime.render(id).await.expect("it can be read").waiting().expect("it waits");
         let _ = runtime.dispatch(id, questions[0].turn, Event::new("yes")).await.expect("it is saved");
         // The result is saved, and then deleted.
         assert_eq!(changes.next().await, Some(Invalidation::Changed(id)));

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use crate::model::error::{BoxError, Error, ErrorKind};
-use crate::model::id::{ConversationId, Revision};
-use crate::record::Record;
+use crate::model::error::BoxError;
+use crate::model::id::ConversationId;
+use crate::record::{Ancestry, Record, Revision};
 use crate::runtime::Runtime;
+use crate::runtime::error::{Error, ErrorKind};
 use crate::runtime::timeout::with_timeout;
 use crate::store::{Invalidation, LoadError, WriteOutcome};
 
@@ -43,10 +44,10 @@ impl Runtime {
         let (id, header) = (record.id(), record.header());
         tracing::debug!(
             conversation = %id,
-            revision = header.revision.number(),
+            revision = record.revision().number(),
             flow = %header.flow,
             state = header.state.as_deref(),
-            waits_for = header.waits_for.as_deref(),
+            waits_for = header.waits_for(),
             bytes = record.bytes().len(),
             "saved"
         );
@@ -96,7 +97,7 @@ impl Runtime {
                 Some(kind) => kind,
             },
             Some(Ok(None)) => ErrorKind::NotFound,
-            Some(Err(LoadError::Unreadable(unreadable))) => ErrorKind::Unreadable(unreadable.reason.to_string()),
+            Some(Err(LoadError::Unreadable(unreadable))) => ErrorKind::Unreadable(unreadable.reason),
             Some(Err(LoadError::Store(error))) => ErrorKind::Store(error),
             None => ErrorKind::Store(late()),
         };
@@ -109,13 +110,16 @@ impl Runtime {
         let (id, stored) = (record.id(), record.revision());
         let mut revisions = self.seen();
         match revisions.get(id).copied() {
-            Some(seen) if seen > stored => {
+            Some(seen) if record.lineage().relation_to(seen) == Ancestry::WentBack => {
                 drop(revisions);
                 let numbers = (seen.number(), stored.number());
                 tracing::error!(conversation = %id, seen = numbers.0, stored = numbers.1, "the store has gone back");
                 Some(ErrorKind::WentBack { seen, stored })
             }
-            Some(_) | None => {
+            known => {
+                if known.is_some_and(|seen| record.lineage().relation_to(seen) == Ancestry::Unconfirmed) {
+                    tracing::warn!(conversation = %id, "too many changes since it was last seen to confirm its history");
+                }
                 revisions.insert(id, stored);
                 None
             }

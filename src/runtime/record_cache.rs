@@ -54,16 +54,14 @@ impl RecordCache {
 mod tests {
     use super::*;
     use crate::component::Component;
-    use crate::kernel::{self, Outcome};
-    use crate::record::Revision;
+    use crate::kernel;
+    use crate::record::Lineage;
     use crate::{Info, Timestamp};
 
     fn record(n: u8, root: impl Component) -> Arc<Record> {
         let id = ConversationId::from_bits([n; 16]);
-        let Ok(Outcome::Waits(conversation)) = kernel::start(id, Box::new(root), Timestamp::EPOCH) else {
-            panic!("it waits")
-        };
-        Arc::new(Record::encode(&conversation, Revision::FIRST).expect("it can be saved"))
+        let outcome = kernel::start(id, Box::new(root), None, Timestamp::EPOCH).expect("it waits");
+        Arc::new(Record::encode(&outcome.progress, Lineage::for_test(1)).expect("it can be saved"))
     }
 
     #[test]

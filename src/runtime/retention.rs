@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use crate::kernel;
-use crate::model::error::{Error, ErrorKind};
 use crate::model::id::ConversationId;
 use crate::model::timestamp::Timestamp;
 use crate::record::Stored;
-use crate::runtime::{Retention, Runtime};
+use crate::runtime::error::{Error, ErrorKind};
+use crate::runtime::{Retention, Runtime, stop};
 use crate::store::{Query, Summary};
 
 /// How many conversations the reaper looks at in one page.
@@ -76,7 +75,7 @@ impl Runtime {
             return false;
         }
         match self.decode(&record) {
-            Ok(Stored::Conversation(conversation)) => drop(kernel::end(conversation, self.now())),
+            Ok(Stored::Conversation(conversation)) => drop(stop(id, conversation, self.now())),
             Ok(Stored::Ended(_)) => {}
             // It is not this program's to remove.
             Err(_) => return false,
@@ -105,5 +104,5 @@ fn last_change(age: Duration, now: Timestamp) -> Option<Timestamp> {
 fn is_over(summary: &Summary, age: Duration, now: Timestamp) -> bool {
     let is = now.since(summary.touched);
     // What goes on in this very moment is not idle, and a clock that was set back shows everything in its future.
-    is >= age && (summary.waits_for.is_none() || is > Duration::ZERO)
+    is >= age && (summary.has_ended() || is > Duration::ZERO)
 }

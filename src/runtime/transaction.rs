@@ -5,11 +5,11 @@
 //! transaction, which a store offers, commits, and then says so.
 
 use crate::component::Component;
-use crate::kernel::{self, Outcome};
-use crate::model::error::{Error, ErrorKind};
+use crate::kernel::{self, Input, Outcome, Progress};
 use crate::model::id::{ConversationId, Owner, Turn};
 use crate::model::view::Event;
-use crate::record::{Record, Revision, Stored};
+use crate::record::{Lineage, Record, Revision, Stored};
+use crate::runtime::error::{Error, ErrorKind};
 use crate::runtime::locks::Guard;
 use crate::runtime::persist::settled;
 use crate::runtime::{Reply, Runtime, Stepped, new_id, rejected_start};
@@ -53,7 +53,7 @@ impl Runtime {
     /// # let scratch = tempfile::tempdir()?;
     /// # let path = scratch.path().join("shop.db");
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn run(path: std::path::PathBuf) -> Result<(), stube::error::BoxError> {
+    /// # async fn run(path: std::path::PathBuf) -> Result<(), stube::BoxError> {
     /// # use stube::{Confirm, flow};
     /// # #[flow]
     /// # async fn buy() -> bool { Confirm::new("Order it?").await }
@@ -66,7 +66,7 @@ impl Runtime {
     /// let mut shop = store.connect()?;
     /// shop.execute_batch("CREATE TABLE shop_order (conversation TEXT PRIMARY KEY)")?;
     /// # let id = runtime.start(buy()).await?.id;
-    /// # let turn = runtime.questions(id).await?.waiting().expect("it waits")[0].turn;
+    /// # let turn = runtime.render(id).await?.waiting().expect("it waits")[0].turn;
     ///
     /// if let Prepared::Commit(change) = runtime.prepare(id, turn, Event::new("yes")).await? {
     ///     let transaction = shop.transaction_with_behavior(Immediate)?;
@@ -86,7 +86,7 @@ impl Runtime {
     /// # }
     /// # run(path)?;
     /// # }
-    /// # Ok::<(), stube::error::BoxError>(())
+    /// # Ok::<(), stube::BoxError>(())
     /// ```
     ///
     /// # Errors
@@ -97,15 +97,15 @@ impl Runtime {
         self.accepting()?;
         let lock = self.enter(id).await?;
         self.accepting()?;
-        if self.memory_only().contains_key(&id) {
-            return Err(in_memory(id));
+        let transient = self.memory_only().get(&id).and_then(|in_memory| in_memory.conversation.transient());
+        if let Some(component) = transient {
+            return Err(in_memory(id, component));
         }
         let record = self.load(id).await?;
-        let stepped =
-            self.step(id, &record, &mut |conversation, now| kernel::dispatch(conversation, turn, event.clone(), now))?;
+        let stepped = self.step(id, &record, &mut Input::event(turn, event))?;
         match stepped {
             Stepped::Reply(reply) => Ok(Prepared::Reply(reply)),
-            Stepped::Outcome(outcome) => self.change(id, lock, Some(record.revision()), outcome).map(Prepared::Commit),
+            Stepped::Outcome(outcome) => self.change(id, lock, Some(record.lineage()), outcome).map(Prepared::Commit),
         }
     }
 
@@ -120,26 +120,26 @@ impl Runtime {
         let id = new_id()?;
         let lock = self.enter(id).await?;
         self.accepting()?;
-        let outcome = kernel::start(id, Box::new(root), self.now()).map_err(|rejected| rejected_start(id, rejected))?;
-        self.change(id, lock, None, outcome.of_owner(owner))
+        let outcome = kernel::start(id, Box::new(root), owner, self.now());
+        self.change(id, lock, None, outcome.map_err(|rejected| rejected_start(id, rejected))?)
     }
 
     fn change<'a>(
         &'a self,
         id: ConversationId,
         lock: Guard<'a>,
-        replaces: Option<Revision>,
+        before: Option<Lineage>,
         outcome: Outcome,
     ) -> Result<PendingCommit<'a>, Error> {
-        let next = replaces.map_or(Revision::FIRST, Revision::next);
-        let encoded = match &outcome {
-            Outcome::Waits(conversation) if conversation.transient().is_some() => return Err(in_memory(id)),
-            Outcome::Waits(conversation) => Record::encode_for(self.inner.readers, conversation, next),
-            Outcome::Ended(ended) => Record::encode_ended(ended, next),
-        };
-        let record = encoded.map_err(|error| Error::new(id, ErrorKind::NotSavable(error.to_string())))?;
+        if let Progress::Waits(conversation) = &outcome.progress
+            && let Some(component) = conversation.transient()
+        {
+            return Err(in_memory(id, component));
+        }
+        let record = self.encode(&outcome.progress, before)?;
+        let replaces = before.map(|before| before.revision());
         let result = match record.has_ended().then(|| record.decode()) {
-            Some(Ok(Stored::Ended(result))) => Some(result),
+            Some(Ok(Stored::Ended(ended))) => Some(ended.json),
             Some(_) => unreachable!("BUG: the record of an ended conversation holds its result"),
             None => None,
         };
@@ -199,7 +199,7 @@ impl PendingCommit<'_> {
     }
 }
 
-fn in_memory(id: ConversationId) -> Error {
-    let why = "a component cannot be saved, so the conversation goes on in memory, where no transaction reaches it";
-    Error::new(id, ErrorKind::NotSavable(why.to_owned()))
+fn in_memory(id: ConversationId, component: &str) -> Error {
+    let what = "no transaction reaches it there";
+    Error::new(id, ErrorKind::InMemoryOnly { component: component.to_owned(), what })
 }

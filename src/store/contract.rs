@@ -21,7 +21,7 @@
 //! ```
 //! # #[cfg(unix)] {
 //! use stube::FileStore;
-//! use stube::error::BoxError;
+//! use stube::BoxError;
 //! use stube::store::contract::Harness;
 //!
 //! struct Files(tempfile::TempDir);

@@ -50,31 +50,46 @@
 //! |---|---|---|
 //! | `id` | text, the key | the conversation, for example `cv-0c9nq1vg2t0m7k0s6l0f3u8h1k` |
 //! | `revision` | bigint | how many changes have been committed, from 1 |
+//! | `nonce` | bigint | the random part of the revision |
 //! | `flow` | text | the component or flow that it was started with |
 //! | `state` | text or null | the await at which that flow is |
-//! | `waits_for` | text or null | the component that it waits for; null once it has ended |
+//! | `ended` | boolean | whether it has ended |
 //! | `owner` | bytea or null | whom it belongs to, in UTF-8 |
 //! | `due` | timestamptz or null | when it is due |
 //! | `touched` | timestamptz | when it last changed, by the clock of the process that changed it |
-//! | `changed` | timestamptz | the same by the server's clock, for [`Store::idle`] |
+//! | `changed` | timestamptz | the same by the server's clock, for [`Store::older_than`] |
 //! | `record` | bytea | the whole record with its checksum, JSON in UTF-8 |
 //!
 //! The record is `bytea` because `jsonb` orders and rewrites what it is given.
 //!
+//! `stube_open_await` has a row for each thing that a conversation waits for, of widgets that it embeds too. The rows are
+//! written in the transaction that writes the record:
+//!
+//! | Column | Type | Holds |
+//! |---|---|---|
+//! | `id`, `position` | text, integer, the key | the conversation, and the place among its open awaits, the outermost first |
+//! | `turn` | text | what an answer names, for example `i5.0` |
+//! | `component` | text | the component that waits |
+//! | `state` | text or null | the state of the flow that takes the answer |
+//! | `kind` | text | `question` |
+//! | `due` | timestamptz or null | when it is due |
+//!
 //! ```sql
 //! -- Who is waiting at payment, and since when?
-//! SELECT id, convert_from(owner, 'UTF8'), touched FROM stube_conversation WHERE waits_for = 'payment';
+//! SELECT id, convert_from(owner, 'UTF8'), touched FROM stube_conversation
+//!     WHERE id IN (SELECT id FROM stube_open_await WHERE component = 'payment');
 //! -- What does it hold?
 //! SELECT convert_from(record, 'UTF8')::json -> 'body' FROM stube_conversation WHERE id = 'cv-…';
 //! ```
 //!
-//! `stube_store` has one row: the `version` of these tables, which is 2. Opening an older version brings it to this one
+//! `stube_store` has one row: the `version` of these tables, which is 1. Opening an older version brings it to this one
 //! in one transaction, under an advisory lock; a newer one is refused.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the store that talks to a server")]
 
 mod connect;
 mod notify;
+mod open_awaits;
 mod rows;
 mod schema;
 mod writer;

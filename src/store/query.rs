@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::kernel::OpenAwait;
 use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
 use crate::record::{Record, Revision};
@@ -21,7 +22,7 @@ pub struct Query {
     pub flow: Option<String>,
     /// At this await of that flow.
     pub state: Option<String>,
-    /// Waiting for this component.
+    /// Waiting for this component, in front or embedded.
     pub waits_for: Option<String>,
     /// Belonging to this owner.
     pub owner: Option<Owner>,
@@ -53,7 +54,7 @@ impl Query {
         self
     }
 
-    /// Those that wait for this component.
+    /// Those that wait for this component: one of their open awaits is of it, also of a widget that is embedded.
     #[must_use]
     pub fn waits_for(mut self, name: impl Into<String>) -> Self {
         self.waits_for = Some(name.into());
@@ -98,11 +99,11 @@ impl Query {
         };
         is(self.flow.as_ref(), Some(&summary.flow))
             && is(self.state.as_ref(), summary.state.as_ref())
-            && is(self.waits_for.as_ref(), summary.waits_for.as_ref())
+            && self.waits_for.as_ref().is_none_or(|name| summary.awaits.iter().any(|open| open.component == *name))
             && is(self.owner.as_ref(), summary.owner.as_ref())
-            && before(self.due_before, summary.due)
+            && before(self.due_before, summary.due())
             && before(self.touched_before, Some(summary.touched))
-            && self.ended.is_none_or(|ended| ended == summary.waits_for.is_none())
+            && self.ended.is_none_or(|ended| ended == summary.has_ended())
     }
 }
 
@@ -112,18 +113,16 @@ impl Query {
 pub struct Summary {
     /// The conversation.
     pub id: ConversationId,
-    /// How many changes have been committed.
+    /// Which committed state it is.
     pub revision: Revision,
     /// The component or flow that it was started with.
     pub flow: String,
     /// The await at which that flow is.
     pub state: Option<String>,
-    /// What it waits for; `None` once it has ended.
-    pub waits_for: Option<String>,
+    /// What it waits for, the outermost first. Empty once it has ended.
+    pub awaits: Vec<OpenAwait>,
     /// Whom it belongs to.
     pub owner: Option<Owner>,
-    /// The earliest time at which a component in front is [due](crate::Component::due).
-    pub due: Option<Timestamp>,
     /// When it last changed.
     pub touched: Timestamp,
 }
@@ -134,14 +133,28 @@ impl Summary {
         let header = record.header();
         Self {
             id: header.id,
-            revision: header.revision,
+            revision: record.revision(),
             flow: header.flow.clone(),
             state: header.state.clone(),
-            waits_for: header.waits_for.clone(),
+            awaits: header.awaits.clone(),
             owner: header.owner.clone(),
-            due: header.due,
             touched: header.touched,
         }
+    }
+
+    /// Whether the conversation has ended.
+    pub fn has_ended(&self) -> bool {
+        self.awaits.is_empty()
+    }
+
+    /// The component in front of the root slot; `None` once the conversation has ended.
+    pub fn waits_for(&self) -> Option<&str> {
+        self.awaits.first().map(|open| open.component.as_str())
+    }
+
+    /// The earliest time at which anything open is [due](crate::Component::due).
+    pub fn due(&self) -> Option<Timestamp> {
+        self.awaits.iter().filter_map(|open| open.due).min()
     }
 }
 

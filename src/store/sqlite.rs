@@ -33,17 +33,31 @@
 //! |---|---|---|
 //! | `id` | text, the key | the conversation, for example `cv-0c9nq1vg2t0m7k0s6l0f3u8h1k` |
 //! | `revision` | integer | how many changes have been committed, from 1 |
+//! | `nonce` | integer | the random part of the revision |
 //! | `flow` | text | the component or flow that it was started with |
 //! | `state` | text or null | the await at which that flow is |
-//! | `waits_for` | text or null | the component that it waits for; null once it has ended |
+//! | `ended` | integer | 1 once it has ended, else 0 |
 //! | `owner` | text or null | whom it belongs to |
 //! | `due` | integer or null | when it is due, in milliseconds since 1970 |
 //! | `touched` | integer | when it last changed, in milliseconds since 1970 |
 //! | `record` | blob | the whole record with its checksum, JSON in UTF-8 |
 //!
+//! `stube_open_await` has a row for each thing that a conversation waits for, of widgets that it embeds too. The rows are
+//! written in the transaction that writes the record:
+//!
+//! | Column | Type | Holds |
+//! |---|---|---|
+//! | `id`, `position` | text, integer, the key | the conversation, and the place among its open awaits, the outermost first |
+//! | `turn` | text | what an answer names, for example `i5.0` |
+//! | `component` | text | the component that waits |
+//! | `state` | text or null | the state of the flow that takes the answer |
+//! | `kind` | text | `question` |
+//! | `due` | integer or null | when it is due, in milliseconds since 1970 |
+//!
 //! ```sql
 //! -- Who is waiting at payment, and since when?
-//! SELECT id, owner, datetime(touched / 1000, 'unixepoch') FROM stube_conversation WHERE waits_for = 'payment';
+//! SELECT id, owner, datetime(touched / 1000, 'unixepoch') FROM stube_conversation
+//!     WHERE id IN (SELECT id FROM stube_open_await WHERE component = 'payment');
 //! -- What does it hold?
 //! SELECT json_extract(CAST(record AS TEXT), '$.body') FROM stube_conversation WHERE id = 'cv-…';
 //! ```
@@ -60,6 +74,7 @@
 )]
 
 mod open;
+mod open_awaits;
 mod queue;
 mod reader;
 mod rows;

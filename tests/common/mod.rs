@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
-use stube::error::BoxError;
+use stube::BoxError;
 use stube::record::{Record, Revision};
 use stube::runtime::{Builder, Reply, Runtime};
 use stube::store::{BoxFuture, LoadError, Query, Summary, Visitor, WriteOutcome};
@@ -181,7 +181,7 @@ pub(crate) async fn all(runtime: &Runtime) -> Vec<Summary> {
 
 /// The turn that is open, and the text that is shown with it.
 pub(crate) async fn open(runtime: &Runtime, id: ConversationId) -> (Turn, String) {
-    let questions = runtime.questions(id).await.expect("it can be read").waiting().expect("it goes on");
+    let questions = runtime.render(id).await.expect("it can be read").waiting().expect("it goes on");
     let text = questions[0].view.form().expect("a form").text.join(" ");
     (questions[0].turn, text)
 }

@@ -149,7 +149,7 @@ fn answer(name: &str) -> Event {
 
 /// The turn that is open, and what has been applied.
 async fn open(runtime: &Runtime, id: ConversationId) -> Result<(Turn, Vec<String>), stube::Error> {
-    let questions = runtime.questions(id).await?.waiting().expect("it goes on");
+    let questions = runtime.render(id).await?.waiting().expect("it goes on");
     let text = questions[0].view.form().expect("a form").text.join(" ");
     Ok((questions[0].turn, text.split_whitespace().map(str::to_owned).collect()))
 }

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::io::{IoSlice, Write};
 
-use stube::error::BoxError;
-use stube::kernel::{self, Outcome};
-use stube::record::{Record, Revision};
+use stube::BoxError;
+use stube::kernel::{self, Progress};
+use stube::record::{Lineage, Record, Revision};
 use stube::store::WriteOutcome;
 use stube::store::sqlite::rusqlite::Connection;
 use stube::{Confirm, ConversationId, FileStore, SqliteStore, Store, Timestamp};
@@ -51,17 +51,19 @@ fn conversations() -> [ConversationId; 3] {
 /// What a conversation becomes next.
 fn next(state: State) -> State {
     match state {
-        None => Some(Revision::FIRST),
-        Some(revision) if revision.number() < 4 => Some(revision.next()),
+        None => Some(Revision::for_test(1)),
+        Some(revision) if revision.number() < 4 => Some(Revision::for_test(revision.number() + 1)),
         Some(_) => None,
     }
 }
 
 fn record(id: ConversationId, revision: Revision) -> Record {
     let question = Confirm::new(format!("Is this change {revision} of {id}?"));
-    match kernel::start(id, Box::new(question), Timestamp::EPOCH) {
-        Ok(Outcome::Waits(conversation)) => Record::encode(&conversation, revision).expect("a question can be saved"),
-        Ok(Outcome::Ended(_)) => panic!("a question does not end by itself"),
+    match kernel::start(id, Box::new(question), None, Timestamp::EPOCH).map(|outcome| outcome.progress) {
+        Ok(Progress::Waits(conversation)) => {
+            Record::encode(&conversation, Lineage::for_test(revision.number())).expect("a question can be saved")
+        }
+        Ok(Progress::Ended(_)) => panic!("a question does not end by itself"),
         Err(rejected) => panic!("a question can be asked: {:?}", rejected.cause),
     }
 }

@@ -49,7 +49,7 @@ async fn runtime(dir: &str) -> Runtime {
 
 /// At which turn a conversation waits, and how many answers it has counted.
 async fn question(runtime: &Runtime, id: ConversationId) -> (Turn, u64) {
-    let questions = runtime.questions(id).await.expect("it is there").waiting().expect("it waits");
+    let questions = runtime.render(id).await.expect("it is there").waiting().expect("it waits");
     let View::Form(form) = &questions[0].view else { panic!("it shows a form") };
     let text = format!("{form:?}");
     let digits: String = text.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();

@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use stube::error::BoxError;
-use stube::kernel::{self, Outcome};
-use stube::record::{Record, Revision, Unreadable};
+use stube::BoxError;
+use stube::kernel::{self, Progress};
+use stube::record::{Lineage, Record, Revision, Unreadable};
 use stube::store::{BoxFuture, LoadError, Visitor, WriteOutcome};
 use stube::{Confirm, ConversationId, FileStore, SqliteStore, Store, Timestamp};
 use tokio::runtime::Runtime;
@@ -32,9 +32,13 @@ fn record(number: u8, revision: Revision) -> Record {
     let id = ConversationId::from_bits([number.wrapping_mul(37); 16]);
     let long = if number.is_multiple_of(10) { 9000 } else { usize::from(number) * 7 };
     let question = Confirm::new(format!("Is this change {revision} of {number}? {}", "?".repeat(long)));
-    match kernel::start(id, Box::new(question), Timestamp::from_millis(1_700_000_000_000)) {
-        Ok(Outcome::Waits(conversation)) => Record::encode(&conversation, revision).expect("a question can be saved"),
-        Ok(Outcome::Ended(_)) | Err(_) => panic!("a question waits"),
+    match kernel::start(id, Box::new(question), None, Timestamp::from_millis(1_700_000_000_000))
+        .map(|outcome| outcome.progress)
+    {
+        Ok(Progress::Waits(conversation)) => {
+            Record::encode(&conversation, Lineage::for_test(revision.number())).expect("a question can be saved")
+        }
+        Ok(Progress::Ended(_)) | Err(_) => panic!("a question waits"),
     }
 }
 
@@ -248,7 +252,7 @@ async fn examine(store: &dyn Store, saved: &Records) -> (Read, Compatibility) {
 
 /// Damages one file of the file store. Only that conversation may be concerned, by its id, and it is left as it is.
 fn files<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool) -> (String, Compatibility) + 'a {
-    let saved = all(Revision::FIRST);
+    let saved = all(Revision::for_test(1));
     runtime.block_on(async {
         let store = FileStore::open(dir).expect("an empty directory");
         for record in saved.values() {
@@ -257,13 +261,13 @@ fn files<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool
     });
     move |random, quiet| {
         let number = random.below(u64::from(RECORDS)) as u8;
-        let id = record(number, Revision::FIRST).id();
+        let id = record(number, Revision::for_test(1)).id();
         let path = format!("{dir}/{id}.json");
         let good = fs::read(&path).expect("the record is there");
         let mut bad = good.clone();
         let mut what = damage(&mut bad, random);
         if random.below(16) == 0 {
-            let other = record((number + 1) % RECORDS, Revision::FIRST).id();
+            let other = record((number + 1) % RECORDS, Revision::for_test(1)).id();
             bad = fs::read(format!("{dir}/{other}.json")).expect("the record is there");
             what = format!("that of {other} is in its place");
         }
@@ -285,15 +289,15 @@ fn files<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool
                 verdict.violations.push(format!("{reported:?} are reported"));
             }
             if bad != good {
-                let next = record(number, Revision::FIRST.next());
-                for replaces in [None, Some(Revision::FIRST)] {
+                let next = record(number, Revision::for_test(2));
+                for replaces in [None, Some(Revision::for_test(1))] {
                     let again = if replaces.is_none() { &saved[&id] } else { &next };
                     let change = store.save(again, replaces).await;
                     if !matches!(change, WriteOutcome::Conflict { stored: None }) {
                         verdict.violations.push(format!("a save is answered by {change:?}"));
                     }
                 }
-                if !matches!(store.delete(id, Revision::FIRST).await, WriteOutcome::Conflict { stored: None }) {
+                if !matches!(store.delete(id, Revision::for_test(1)).await, WriteOutcome::Conflict { stored: None }) {
                     verdict.violations.push("it could be deleted".to_owned());
                 }
             }
@@ -311,7 +315,7 @@ fn files<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool
 fn sqlite<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool) -> (String, Compatibility) + 'a {
     let file = changes::file(dir);
     let log = format!("{file}-wal");
-    let saved = all(Revision::FIRST);
+    let saved = all(Revision::for_test(1));
     let file_alone = runtime.block_on(async {
         let store = SqliteStore::open(&file).expect("an empty directory");
         for record in saved.values() {
@@ -326,8 +330,8 @@ fn sqlite<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, boo
     let with_log = runtime.block_on(async {
         let store = SqliteStore::open(&file).expect("it was just there");
         for number in 0..RECORDS {
-            let next = record(number, Revision::FIRST.next());
-            assert!(matches!(store.save(&next, Some(Revision::FIRST)).await, WriteOutcome::Applied));
+            let next = record(number, Revision::for_test(2));
+            assert!(matches!(store.save(&next, Some(Revision::for_test(1))).await, WriteOutcome::Applied));
             let mut state = states.last().expect("there is one").clone();
             state.insert(next.id(), next);
             states.push(state);

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use stube::error::BoxError;
-use stube::runtime::{Reply, Runtime, Shown};
+use stube::BoxError;
+use stube::runtime::{Reply, Runtime};
 use stube::store::Query;
 use stube::{ConversationId, Error, ErrorKind, Event, FileStore, SqliteStore};
 use tokio::task::JoinSet;
@@ -111,11 +111,11 @@ async fn person(runtime: Runtime, id: ConversationId, tally: Arc<Tally>, log: Ar
         say("ack", id);
     };
     while !tally.stops.load(Ordering::SeqCst) {
-        let Some(shown) = tally.timed(runtime.questions(id)).await else {
+        let Some(shown) = tally.timed(runtime.render(id)).await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let Shown::Questions(questions) = shown else { panic!("it goes on") };
+        let Some(questions) = shown.waiting() else { panic!("it goes on") };
         if early {
             acknowledge();
         }

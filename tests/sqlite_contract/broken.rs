@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use stube::error::BoxError;
+use stube::BoxError;
 use stube::record::{Record, Revision};
 use stube::store::{BoxFuture, Count, Visitor, LoadError, Page, Query, WriteOutcome};
 use stube::{ConversationId, SqliteStore, Store};

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use stube::ConversationId;
-use stube::error::BoxError;
+use stube::BoxError;
 use stube::store::contract::Promise::{self, *};
 use stube::store::contract::{self, Fault, Harness, Report};
 use stube::store::sqlite::rusqlite::Connection;

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stube::kernel::{self, Outcome};
-use stube::record::{Record, Revision};
+use stube::kernel::{self, Progress};
+use stube::record::{Lineage, Record, Revision};
 use stube::store::contract::Fault;
 use stube::store::{LoadError, Query, WriteOutcome};
 use stube::{Confirm, ConversationId, SqliteStore, Store, Timestamp};
@@ -20,15 +20,15 @@ fn id(number: u8) -> ConversationId {
 }
 
 fn revision(number: u64) -> Revision {
-    Revision::from_number(number).expect("there is such a revision")
+    Revision::for_test(number)
 }
 
 /// A conversation that asks something, as its change number `number`.
 fn record(conversation: u8, number: u64) -> Record {
     let question = Confirm::new(format!("Is this change {number} of conversation {conversation}?"));
-    match kernel::start(id(conversation), Box::new(question), Timestamp::from_millis(number)) {
-        Ok(Outcome::Waits(conversation)) => Record::encode(&conversation, revision(number)).expect("it can be saved"),
-        Ok(Outcome::Ended(_)) | Err(_) => panic!("a question waits"),
+    match kernel::start(id(conversation), Box::new(question), None, Timestamp::from_millis(number)).map(|outcome| outcome.progress) {
+        Ok(Progress::Waits(conversation)) => Record::encode(&conversation, Lineage::for_test(number)).expect("it can be saved"),
+        Ok(Progress::Ended(_)) | Err(_) => panic!("a question waits"),
     }
 }
 
@@ -49,7 +49,7 @@ async fn change(store: &Subject, steps: &[(u8, u64, u64)], possible: &mut Possib
         }
         let saved = match new {
             0 => store.delete(id(conversation), revision(old)).await,
-            _ => store.save(&record(conversation, new), Revision::from_number(old)).await,
+            _ => store.save(&record(conversation, new), (old > 0).then(|| Revision::for_test(old))).await,
         };
         match saved {
             WriteOutcome::Applied => possible.insert(conversation, [new].into()),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use stube::error::BoxError;
+use stube::BoxError;
 use stube::record::{Reason, Record, Revision, Unreadable};
 use stube::store::contract::{Fault, Harness};
 use stube::store::{BoxFuture, Count, LoadError, Page, Query, Store, Summary, Visitor, WriteOutcome};

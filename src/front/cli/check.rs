@@ -10,10 +10,10 @@ use crate::evolution::lock::{ComponentSchema, Lock};
 use crate::front::cli::inspect::println_all;
 use crate::front::cli::output::{Output, progress};
 use crate::front::cli::{Done, Stopped, failed, has_flows, needs_flows};
-use crate::model::error::ErrorKind;
 use crate::model::id::ConversationId;
 use crate::record::{Record, RecordStatus, Unreadable};
 use crate::runtime::Runtime;
+use crate::runtime::error::ErrorKind;
 use crate::store::Store;
 
 /// How many conversations are in one flow, one state, and one case.
@@ -80,10 +80,10 @@ pub(super) async fn check(store: &Arc<dyn Store>, lock: Option<&Path>, output: &
 }
 
 fn of_program(record: &Record) -> String {
-    match record.fits() {
-        Ok(RecordStatus::Same) => SAME.to_owned(),
-        Ok(RecordStatus::Changed) => CHANGED.to_owned(),
-        Ok(RecordStatus::Ends) => ENDS.to_owned(),
+    match record.status() {
+        Ok(RecordStatus::Current) => SAME.to_owned(),
+        Ok(RecordStatus::Upgradable) => CHANGED.to_owned(),
+        Ok(RecordStatus::Ending) => ENDS.to_owned(),
         Err(reason) => format!("breaking: {reason}"),
     }
 }
@@ -91,8 +91,12 @@ fn of_program(record: &Record) -> String {
 /// What is needed of a body to compare shapes.
 #[derive(Deserialize)]
 struct Body {
-    #[serde(default)]
-    root: Vec<Instance>,
+    root: Slot,
+}
+
+#[derive(Deserialize)]
+struct Slot {
+    stack: Vec<Instance>,
 }
 
 #[derive(Deserialize)]
@@ -100,10 +104,10 @@ struct Instance {
     #[serde(rename = "type")]
     name: String,
     #[serde(default)]
-    shape: String,
+    schema: String,
     state: serde_json::Value,
     #[serde(default)]
-    slots: BTreeMap<String, Vec<Instance>>,
+    slots: BTreeMap<String, Slot>,
 }
 
 fn of_lock(lock: &Lock, record: &Record) -> String {
@@ -117,11 +121,11 @@ fn of_lock(lock: &Lock, record: &Record) -> String {
 }
 
 /// The worst verdict on the instances of a slot.
-fn worst(lock: &Lock, slot: &[Instance]) -> String {
+fn worst(lock: &Lock, slot: &Slot) -> String {
     let mut verdict = SAME.to_owned();
-    for instance in slot {
+    for instance in &slot.stack {
         let state = instance.state.as_object().and_then(|state| state.keys().next()).map_or("", String::as_str);
-        match lock.knows(&instance.name, state, &instance.shape) {
+        match lock.knows(&instance.name, state, &instance.schema) {
             ComponentSchema::Now => {}
             ComponentSchema::Before => verdict = "of a version before that the file has".to_owned(),
             ComponentSchema::Not if state.is_empty() => {
@@ -153,8 +157,8 @@ pub(super) async fn migrate(store: Arc<dyn Store>, apply: bool, output: &mut Out
     let mut each = |entry: Result<Record, Unreadable>| {
         bar.inc(1);
         let Ok(record) = entry else { return };
-        match record.fits() {
-            Ok(RecordStatus::Same) => {}
+        match record.status() {
+            Ok(RecordStatus::Current) => {}
             Ok(_) if apply => todo.push(record.id()),
             Ok(_) => counts.add(&record, &format!("would be written: {}", of_program(&record))),
             Err(_) => {
@@ -171,7 +175,7 @@ pub(super) async fn migrate(store: Arc<dyn Store>, apply: bool, output: &mut Out
         bar.inc(1);
         let Some(record) = store.load(id).await.map_err(failed)? else { continue };
         match runtime.migrate(id).await {
-            Ok(RecordStatus::Same) => counts.add(&record, "written by somebody else meanwhile"),
+            Ok(RecordStatus::Current) => counts.add(&record, "written by somebody else meanwhile"),
             Ok(_) => counts.add(&record, "written"),
             Err(error) if matches!(error.kind, ErrorKind::NotFound) => {}
             Err(error) if error.is_retryable() => return Err(error.into()),

@@ -41,11 +41,11 @@ pub(super) async fn ls(
         for found in page {
             output.row(&[
                 ("id", found.id.to_string().into()),
-                ("flow", found.flow.into()),
-                ("state", found.state.into()),
-                ("waits_for", found.waits_for.into()),
+                ("flow", found.flow.clone().into()),
+                ("state", found.state.clone().into()),
+                ("waits_for", found.waits_for().map(str::to_owned).into()),
                 ("touched", found.touched.to_string().into()),
-                ("due", found.due.map(|due| due.to_string()).into()),
+                ("due", found.due().map(|due| due.to_string()).into()),
                 ("owner", found.owner.map(|owner| owner.as_str().to_owned()).into()),
                 ("revision", found.revision.number().into()),
             ])?;
@@ -74,17 +74,17 @@ pub(super) async fn show(store: &Arc<dyn Store>, id: ConversationId, output: &mu
         return Ok(true);
     }
     let header = record.header();
-    writeln!(out, "{id}, revision {}", header.revision)?;
+    writeln!(out, "{id}, revision {}", record.revision())?;
     writeln!(out, "  started as  {}, {}", header.flow, header.created)?;
     let touched = header.touched;
-    match (&header.state, &header.waits_for) {
+    match (&header.state, header.waits_for()) {
         (Some(state), Some(waits_for)) => writeln!(out, "  waits       in {state}, for {waits_for}, since {touched}")?,
         (None, Some(waits_for)) => writeln!(out, "  waits       for {waits_for}, since {touched}")?,
         (_, None) => writeln!(out, "  ended       {touched}")?,
     }
     for (name, value) in [
         ("owner", header.owner.as_ref().map(|owner| owner.as_str().to_owned())),
-        ("due", header.due.map(|due| due.to_string())),
+        ("due", header.due().map(|due| due.to_string())),
         ("older than", header.superseded_by.as_ref().map(|by| format!("what went on in memory with {by}"))),
     ] {
         if let Some(value) = value {
@@ -92,15 +92,15 @@ pub(super) async fn show(store: &Arc<dyn Store>, id: ConversationId, output: &mu
         }
     }
     if has_flows() {
-        let fits = match record.fits() {
-            Ok(RecordStatus::Same) => "goes on".to_owned(),
-            Ok(RecordStatus::Changed) => "goes on, and is written anew with the next answer".to_owned(),
-            Ok(RecordStatus::Ends) => "ends, or is handed on".to_owned(),
+        let fits = match record.status() {
+            Ok(RecordStatus::Current) => "goes on".to_owned(),
+            Ok(RecordStatus::Upgradable) => "goes on, and is written anew with the next answer".to_owned(),
+            Ok(RecordStatus::Ending) => "ends, or is handed on".to_owned(),
             Err(reason) => format!("is left alone: {reason}"),
         };
         writeln!(out, "  in this program it {fits}")?;
     }
-    for instance in whole["body"]["root"].as_array().into_iter().flatten() {
+    for instance in whole["body"]["root"]["stack"].as_array().into_iter().flatten() {
         let state = serde_json::to_string_pretty(&instance["state"]).unwrap_or_default();
         let state: String = state.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
         writeln!(out, "\n{} {}", text(&instance["id"]), text(&instance["type"]))?;

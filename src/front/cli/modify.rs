@@ -12,9 +12,10 @@ use serde_json::Value;
 use crate::front::cli::inspect::{load, println_all};
 use crate::front::cli::output::progress;
 use crate::front::cli::{Done, Stopped, failed, has_flows, needs_flows, refused};
+use crate::kernel::Progress;
 use crate::model::id::ConversationId;
-use crate::record::{MAX_BYTES, Record, Revision, Stored, Unreadable};
-use crate::runtime::{Runtime, new_id};
+use crate::record::{Lineage, MAX_BYTES, Record, Stored, Unreadable};
+use crate::runtime::{Runtime, new_id, new_nonce};
 use crate::store::{LoadError, Query, Store, Summary, WriteOutcome};
 
 /// What became of a change, in words.
@@ -99,8 +100,9 @@ fn written(record: &Record, body: &str) -> Result<Record, String> {
         serde_json::from_str(body).map_err(|error| format!("this is no JSON: {error}"))?;
     let draft = Record::assemble(record.header().clone(), body.get()).map_err(|error| error.to_string())?;
     match draft.decode().map_err(|reason| reason.to_string())? {
-        Stored::Conversation(conversation) if conversation.is_settled() => {
-            Record::encode(&conversation, record.revision().next()).map_err(|error| error.to_string())
+        Stored::Conversation(conversation) if conversation.is_upgraded() => {
+            let lineage = record.lineage().next(new_nonce().map_err(|error| error.to_string())?);
+            Record::encode(&Progress::Waits(conversation), lineage).map_err(|error| error.to_string())
         }
         Stored::Conversation(_) | Stored::Ended(_) => Err("with this it would end; `stube end` does that".to_owned()),
     }
@@ -122,7 +124,7 @@ pub(super) async fn fork(store: &Arc<dyn Store>, id: ConversationId) -> Done {
     let new = new_id()?;
     let mut header = record.header().clone();
     header.id = new;
-    header.revision = Revision::FIRST;
+    header.set_lineage(Lineage::first(new_nonce()?));
     let copy = Record::assemble(header, record.body()).map_err(|error| Stopped::Refused(error.to_string()))?;
     applied(new, store.save(&copy, None).await)?;
     println_all(&new.to_string())?;
@@ -147,7 +149,7 @@ pub(super) async fn rm(store: &Arc<dyn Store>, ids: &[ConversationId], yes: bool
             if !io::stdin().is_terminal() {
                 return refused("nobody is there to be asked: write `--yes`");
             }
-            let waits_for = summary.waits_for.unwrap_or_else(|| "nothing".to_owned());
+            let waits_for = summary.waits_for().unwrap_or("nothing");
             eprint!("Delete {id}, a `{}` that waits for {waits_for}, since {}? [y/N] ", summary.flow, summary.touched);
             let mut said = String::new();
             io::stdin().read_line(&mut said)?;

@@ -12,7 +12,7 @@ use tokio::task::{JoinSet, yield_now};
 
 use crate::record::{Record, Revision, Unreadable};
 use crate::store::contract::assertions::{delete, holds, load, loads, name, page, save, text};
-use crate::store::contract::records::{id, record, revision};
+use crate::store::contract::records::{id, next_revision, record, revision};
 use crate::store::contract::report::{Checked, Stop, must};
 use crate::store::{BoxFuture, Query, Store, WriteOutcome};
 
@@ -140,7 +140,7 @@ async fn live(store: &impl Store, caller: u64) -> Result<Option<Record>, Stop> {
 }
 
 pub(super) async fn load_all_meanwhile(store: &impl Store) -> Checked {
-    let quiet: Vec<_> = (0..100).map(|number| record(id(number), Revision::FIRST)).collect();
+    let quiet: Vec<_> = (0..100).map(|number| record(id(number), revision(1))).collect();
     for record in &quiet {
         save(store, record, None).await?;
     }
@@ -200,7 +200,7 @@ async fn read_quiet(store: &impl Store, quiet: &[Record]) -> Result<(), Stop> {
 pub(super) async fn given_up(store: &impl Store) -> Checked {
     let mut last: Option<Revision> = None;
     for patience in 0..12 {
-        let next = record(id(0), last.map_or(Revision::FIRST, Revision::next));
+        let next = record(id(0), next_revision(last));
         give_up(store.save(&next, last), patience).await?;
         last = Some(go_on(store, last, Some(next.revision())).await?);
         if let Some(stored) = last.filter(|_| patience % 2 == 1) {
@@ -235,7 +235,7 @@ async fn go_on(store: &impl Store, old: Option<Revision>, new: Option<Revision>)
         if let Some(found) = &found {
             must(*found == record(id(0), found.revision()), || format!("{} has other bytes", name(found)))?;
         }
-        let next = record(id(0), old.max(new).map_or(Revision::FIRST, Revision::next));
+        let next = record(id(0), next_revision(old.into_iter().chain(new).max_by_key(|revision| revision.number())));
         match store.save(&next, stored).await {
             WriteOutcome::Applied => {
                 loads(store, id(0), Some(&next)).await?;

@@ -4,14 +4,14 @@
 //! [`Caller`] carries a sequence out and keeps book of what may be there afterwards: what was answered is certain, and
 //! what was not may be old or new.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use crate::model::id::ConversationId;
 use crate::record::{MAX_BYTES, Record, Revision};
 use crate::store::contract::assertions::{
     delete, delete_conflicts, holds, load, load_all, loads, save, save_conflicts, text,
 };
-use crate::store::contract::records::{Draft, id, record, revision};
+use crate::store::contract::records::{Draft, id, next_revision, record, revision};
 use crate::store::contract::report::{Checked, Stop, must};
 use crate::store::contract::{Fault, Harness, Suite};
 use crate::store::{LoadError, Store, WriteOutcome};
@@ -21,13 +21,13 @@ impl<H: Harness> Suite<H> {
 
     pub(super) async fn reopened(&mut self) -> Checked {
         let store = self.fresh().await?;
-        let large = Draft::new(id(0), Revision::FIRST).largest().seal();
-        let (first, second) = (record(id(1), Revision::FIRST), record(id(1), revision(2)));
+        let large = Draft::new(id(0), revision(1)).largest().seal();
+        let (first, second) = (record(id(1), revision(1)), record(id(1), revision(2)));
         save(&store, &large, None).await?;
         save(&store, &first, None).await?;
-        save(&store, &second, Some(Revision::FIRST)).await?;
-        save(&store, &record(id(2), Revision::FIRST), None).await?;
-        delete(&store, id(2), Revision::FIRST).await?;
+        save(&store, &second, Some(revision(1))).await?;
+        save(&store, &record(id(2), revision(1)), None).await?;
+        delete(&store, id(2), revision(1)).await?;
         drop(store);
         for _ in 0..2 {
             let store = self.reopen().await?;
@@ -36,7 +36,7 @@ impl<H: Harness> Suite<H> {
         let store = self.reopen().await?;
         let third = record(id(1), revision(3));
         save(&store, &third, Some(revision(2))).await?;
-        delete(&store, id(0), Revision::FIRST).await?;
+        delete(&store, id(0), revision(1)).await?;
         drop(store);
         holds(&self.reopen().await?, [&third]).await?;
         Ok(4)
@@ -44,15 +44,15 @@ impl<H: Harness> Suite<H> {
 
     pub(super) async fn revisions_reopened(&mut self) -> Checked {
         let store = self.fresh().await?;
-        save(&store, &record(id(0), Revision::FIRST), None).await?;
-        save(&store, &record(id(0), revision(2)), Some(Revision::FIRST)).await?;
+        save(&store, &record(id(0), revision(1)), None).await?;
+        save(&store, &record(id(0), revision(2)), Some(revision(1))).await?;
         drop(store);
         let stored = Some(revision(2));
         // A store of its own for each, so that nothing is known from the one before.
-        save_conflicts(&self.reopen().await?, &record(id(0), Revision::FIRST), None, stored).await?;
-        save_conflicts(&self.reopen().await?, &record(id(0), revision(2)), Some(Revision::FIRST), stored).await?;
-        delete_conflicts(&self.reopen().await?, id(0), Revision::FIRST, stored).await?;
-        save_conflicts(&self.reopen().await?, &record(id(1), revision(2)), Some(Revision::FIRST), None).await?;
+        save_conflicts(&self.reopen().await?, &record(id(0), revision(1)), None, stored).await?;
+        save_conflicts(&self.reopen().await?, &record(id(0), revision(2)), Some(revision(1)), stored).await?;
+        delete_conflicts(&self.reopen().await?, id(0), revision(1), stored).await?;
+        save_conflicts(&self.reopen().await?, &record(id(1), revision(2)), Some(revision(1)), None).await?;
         save(&self.reopen().await?, &record(id(0), revision(3)), stored).await?;
         delete(&self.reopen().await?, id(0), revision(3)).await?;
         holds(&self.reopen().await?, []).await?;
@@ -64,7 +64,7 @@ impl<H: Harness> Suite<H> {
     /// Says nothing of a list, which may be made from what a store keeps beside the bytes.
     pub(super) async fn unreadable(&mut self) -> Checked {
         let store = self.fresh().await?;
-        let (whole, other) = (record(id(0), Revision::FIRST), record(id(1), Revision::FIRST));
+        let (whole, other) = (record(id(0), revision(1)), record(id(1), revision(1)));
         save(&store, &whole, None).await?;
         save(&store, &other, None).await?;
         let damages = damages(&whole, &other);
@@ -319,10 +319,10 @@ async fn left_alone(store: &impl Store, other: &Record) -> Result<(), Stop> {
         let ids: Vec<_> = held.unreadable.iter().map(|unreadable| unreadable.id).collect();
         must(ids == [Some(id(0))], || format!("loading all told of {ids:?}"))?;
         loads(store, other.id(), Some(other)).await?;
-        save(store, &record(id(2), Revision::FIRST), None).await?;
-        delete(store, id(2), Revision::FIRST).await?;
+        save(store, &record(id(2), revision(1)), None).await?;
+        delete(store, id(2), revision(1)).await?;
         if round == 0 {
-            let saved = store.save(&record(id(0), Revision::FIRST), None).await;
+            let saved = store.save(&record(id(0), revision(1)), None).await;
             must(matches!(saved, WriteOutcome::Conflict { .. }), || format!("a first save over it gave {saved:?}"))?;
             let deleted = store.delete(id(0), revision(2)).await;
             must(matches!(deleted, WriteOutcome::Conflict { .. }), || {
@@ -362,12 +362,12 @@ fn sequences(length: usize) -> Vec<Vec<Step>> {
 
 /// For each conversation, what may be there: these revisions, of which `None` is no record.
 #[derive(Debug, Clone)]
-struct Book(BTreeMap<ConversationId, BTreeSet<Option<Revision>>>);
+struct Book(BTreeMap<ConversationId, HashSet<Option<Revision>>>);
 
 impl Book {
     fn certain(&self, id: ConversationId) -> Option<Option<Revision>> {
         let possible = &self.0[&id];
-        possible.first().copied().filter(|_| possible.len() == 1)
+        possible.iter().next().copied().filter(|_| possible.len() == 1)
     }
 
     fn set<const N: usize>(&mut self, id: ConversationId, possible: [Option<Revision>; N]) {
@@ -426,7 +426,7 @@ struct Caller<'a, S> {
 
 impl<'a, S: Store> Caller<'a, S> {
     fn new(store: &'a S) -> Self {
-        let book = (0..CONVERSATIONS).map(|number| (id(number), BTreeSet::from([None]))).collect();
+        let book = (0..CONVERSATIONS).map(|number| (id(number), HashSet::from([None]))).collect();
         Self { store, book: Book(book), unknown: 0 }
     }
 
@@ -449,13 +449,13 @@ impl<'a, S: Store> Caller<'a, S> {
                 },
             };
             let new = match step {
-                Step::Save(_) => Some(old.map_or(Revision::FIRST, Revision::next)),
+                Step::Save(_) => Some(next_revision(old)),
                 Step::Delete(_) => None,
             };
             self.book.set(id, [old, new]);
             let saved = match new {
                 Some(new) => self.store.save(&record(id, new), old).await,
-                None => self.store.delete(id, old.unwrap_or(Revision::FIRST)).await,
+                None => self.store.delete(id, old.unwrap_or(revision(1))).await,
             };
             match saved {
                 WriteOutcome::Applied => self.book.set(id, [new]),
@@ -482,7 +482,7 @@ impl<'a, S: Store> Caller<'a, S> {
     async fn must_work(&mut self, number: u64) -> Result<(), Stop> {
         let id = id(number);
         let old = load(self.store, id).await?.map(|found| found.revision());
-        let new = old.map_or(Revision::FIRST, Revision::next);
+        let new = next_revision(old);
         save(self.store, &record(id, new), old).await?;
         loads(self.store, id, Some(&record(id, new))).await?;
         delete(self.store, id, new).await?;

@@ -35,7 +35,7 @@ promises! {
     2 Largest "The largest record that there can be is kept whole."
     3 Ids "No id is special, and two that differ in one bit are two."
     4 Revisions "A save that names another revision than the stored one changes nothing, and says which is stored."
-    5 LargeRevisions "Every revision is kept exactly, up to 2^53."
+    5 LargeRevisions "Every revision is kept exactly, its number up to 2^53 and its nonce."
     6 DeleteNamesRevision "A delete that names another revision than the stored one changes nothing, and says which is stored."
     7 DeleteTwice "Deleting what is not there is applied, and changes nothing."
     8 DeletedIsGone "What was deleted is not loaded, listed or counted, and no late save brings it back; it may begin again."

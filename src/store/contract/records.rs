@@ -1,8 +1,11 @@
 //! The records that the suite saves. Made by hand: a store needs no conversation to keep a record.
 
+use std::time::Duration;
+
+use crate::kernel::OpenAwait;
 use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
-use crate::record::{FORMAT, Header, MAX_BYTES, MAX_DEPTH, Record, Revision};
+use crate::record::{Header, Lineage, MAX_BYTES, MAX_DEPTH, Record, Revision, RevisionNonce};
 
 /// The ids that the suite uses are these. They are in another order than their numbers.
 pub(super) fn id(number: u64) -> ConversationId {
@@ -11,8 +14,25 @@ pub(super) fn id(number: u64) -> ConversationId {
     ConversationId::from_bits((u128::from(number) + 1).wrapping_mul(spread).to_be_bytes())
 }
 
+/// The revisions that the suite uses are these, each with a nonce of its own.
 pub(super) fn revision(number: u64) -> Revision {
-    Revision::from_number(number).expect("BUG: the suite uses revisions that there are")
+    Revision::from_parts(number, nonce(number)).expect("BUG: the suite uses revisions that there are")
+}
+
+fn nonce(number: u64) -> RevisionNonce {
+    let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24;
+    RevisionNonce::from_number(spread).expect("BUG: 40 bits are left")
+}
+
+/// The revision of the same number that another history has.
+pub(super) fn other_revision(number: u64) -> Revision {
+    let nonce = RevisionNonce::from_number(nonce(number).number() ^ 1).expect("BUG: 40 bits are left");
+    Revision::from_parts(number, nonce).expect("BUG: the suite uses revisions that there are")
+}
+
+/// The revision after this one; the first after none.
+pub(super) fn next_revision(last: Option<Revision>) -> Revision {
+    revision(last.map_or(1, |last| last.number() + 1))
 }
 
 /// A record of which each revision has other bytes.
@@ -30,21 +50,16 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn new(id: ConversationId, revision: Revision) -> Self {
+        let lineage = Lineage::at(revision, nonce);
+        let created = Timestamp::from_millis(1_795_425_000_123);
+        let turn = "i1.0".parse().expect("BUG: it is a turn");
         let header = Header {
-            format: FORMAT,
-            id,
-            revision,
-            flow: "booking".to_owned(),
             state: Some("Room".to_owned()),
-            waits_for: Some("pick_room".to_owned()),
-            created: Timestamp::from_millis(1_795_425_000_123),
-            touched: Timestamp::from_millis(1_795_425_000_123 + revision.number()),
-            owner: None,
-            due: None,
-            answered: None,
-            superseded_by: None,
+            awaits: vec![OpenAwait::question(turn, "pick_room")],
+            touched: created.after(Duration::from_millis(revision.number())),
+            ..Header::new(id, lineage, "booking", created)
         };
-        Self { header, state: format!(r#"{{"change":{revision},"of":"{id}"}}"#) }
+        Self { header, state: format!(r#"{{"change":"{revision}","of":"{id}"}}"#) }
     }
 
     /// A newer format or a body that is too large makes a record that a store must not take for one.
@@ -59,10 +74,10 @@ impl Draft {
 
     fn body(&self) -> String {
         let Self { header, state } = self;
-        if header.waits_for.is_none() {
+        if header.has_ended() {
             return format!(r#"{{"result":{state}}}"#);
         }
-        format!(r#"{{"next":2,"root":[{{"id":"i1","type":"pick_room","state":{state}}}]}}"#)
+        format!(r#"{{"next":2,"root":{{"stack":[{{"id":"i1","type":"pick_room","state":{state}}}]}}}}"#)
     }
 
     /// With a state that makes the record as large as one may be.

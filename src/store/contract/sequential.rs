@@ -3,23 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::kernel::OpenAwait;
 use crate::model::id::ConversationId;
 use crate::model::timestamp::Timestamp;
 use crate::record::{Record, Revision};
 use crate::store::contract::assertions::{
     delete, delete_conflicts, holds, list, load_all as held, loads, page, save, save_conflicts,
 };
-use crate::store::contract::records::{Draft, NAMES, id, owners, record, revision, values};
+use crate::store::contract::records::{Draft, NAMES, id, other_revision, owners, record, revision, values};
 use crate::store::contract::report::{Checked, Stop, must};
 use crate::store::{Count, Query, Store, Summary};
 
 pub(super) async fn bytes(store: &impl Store) -> Checked {
     let mut kept = Vec::new();
     for (number, draft) in (0..).zip(drafts()) {
-        let first = record(id(number), Revision::FIRST);
+        let first = record(id(number), revision(1));
         let second = draft(id(number), revision(2)).seal();
         save(store, &first, None).await?;
-        save(store, &second, Some(Revision::FIRST)).await?;
+        save(store, &second, Some(revision(1))).await?;
         loads(store, second.id(), Some(&second)).await?;
         kept.push(second);
     }
@@ -40,7 +41,7 @@ fn drafts() -> Vec<Make> {
             let mut draft = Draft::new(id, revision);
             draft.header.flow = name.to_owned();
             draft.header.state = Some(name.to_owned());
-            draft.header.waits_for = Some(name.to_owned());
+            draft.header.awaits = vec![open(1, name, None)];
             draft
         }));
     }
@@ -55,34 +56,34 @@ fn drafts() -> Vec<Make> {
         drafts.push(Box::new(move |id, revision| {
             let mut draft = Draft::new(id, revision);
             let time = Timestamp::from_millis(millis);
-            (draft.header.created, draft.header.touched, draft.header.due) = (time, time, Some(time));
+            (draft.header.created, draft.header.touched) = (time, time);
+            draft.header.awaits = vec![open(1, "pick_room", Some(time))];
             draft
         }));
     }
     drafts.push(Box::new(|id, revision| {
         let mut draft = Draft::new(id, revision);
         // It has ended.
-        (draft.header.state, draft.header.waits_for) = (None, None);
+        (draft.header.state, draft.header.awaits) = (None, Vec::new());
         draft
     }));
     drafts.push(Box::new(|id, revision| {
         let mut draft = Draft::new(id, revision);
         draft.header.superseded_by = Some("camera".to_owned());
-        draft.header.answered = serde_json::from_str("\"i4.0:4be1c0de2f3a9b10\"").ok();
         draft
     }));
     drafts
 }
 
 pub(super) async fn largest(store: &impl Store) -> Checked {
-    let first = Draft::new(id(0), Revision::FIRST).largest();
+    let first = Draft::new(id(0), revision(1)).largest();
     let mut larger = first.clone();
     larger.state.insert(1, 'x');
     must(larger.bytes().is_none(), || "a record can be made that is larger than the largest".to_owned())?;
     let (first, second) = (first.seal(), Draft::new(id(0), revision(2)).largest().seal());
     save(store, &first, None).await?;
     holds(store, [&first]).await?;
-    save(store, &second, Some(Revision::FIRST)).await?;
+    save(store, &second, Some(revision(1))).await?;
     holds(store, [&second]).await?;
     let small = record(id(0), revision(3));
     save(store, &small, Some(revision(2))).await?;
@@ -94,14 +95,14 @@ pub(super) async fn ids(store: &impl Store) -> Checked {
     let near = |from: u128| (0..128).map(move |bit| from ^ (1 << bit)).chain([from]);
     let bits: BTreeSet<u128> = near(0).chain(near(u128::MAX)).chain(near(u128::MAX / 3)).collect();
     let ids = bits.into_iter().map(|bits| ConversationId::from_bits(bits.to_be_bytes()));
-    let records: Vec<_> = ids.map(|id| record(id, Revision::FIRST)).collect();
+    let records: Vec<_> = ids.map(|id| record(id, revision(1))).collect();
     for record in &records {
         save(store, record, None).await?;
     }
     holds(store, &records).await?;
     let (gone, kept) = records.split_at(records.len() / 2);
     for record in gone {
-        delete(store, record.id(), Revision::FIRST).await?;
+        delete(store, record.id(), revision(1)).await?;
     }
     holds(store, kept).await?;
     Ok(records.len())
@@ -132,7 +133,8 @@ pub(super) async fn large_revisions(store: &impl Store) -> Checked {
         let record = record(id(0), now);
         save(store, &record, before).await?;
         holds(store, [&record]).await?;
-        for &other in steps.iter().filter(|&&other| other != now) {
+        let others = steps.iter().copied().filter(|&other| other != now);
+        for other in others.chain([other_revision(now.number())]) {
             save_conflicts(store, &record, Some(other), Some(now)).await?;
         }
         let listed = page(store, &Query::all(), None, 1).await?;
@@ -144,37 +146,37 @@ pub(super) async fn large_revisions(store: &impl Store) -> Checked {
 
 pub(super) async fn delete_names_revision(store: &impl Store) -> Checked {
     let second = record(id(0), revision(2));
-    save(store, &record(id(0), Revision::FIRST), None).await?;
-    save(store, &second, Some(Revision::FIRST)).await?;
-    for other in [1, 3, 1 << 32, (1 << 32) + 2] {
-        delete_conflicts(store, id(0), revision(other), Some(revision(2))).await?;
+    save(store, &record(id(0), revision(1)), None).await?;
+    save(store, &second, Some(revision(1))).await?;
+    for other in [revision(1), revision(3), other_revision(2), revision(1 << 32), revision((1 << 32) + 2)] {
+        delete_conflicts(store, id(0), other, Some(revision(2))).await?;
         holds(store, [&second]).await?;
     }
     delete(store, id(0), revision(2)).await?;
     holds(store, []).await?;
-    Ok(4)
+    Ok(5)
 }
 
 pub(super) async fn delete_twice(store: &impl Store) -> Checked {
-    let other = record(id(1), Revision::FIRST);
+    let other = record(id(1), revision(1));
     save(store, &other, None).await?;
-    delete(store, id(0), Revision::FIRST).await?;
-    save(store, &record(id(0), Revision::FIRST), None).await?;
-    delete(store, id(0), Revision::FIRST).await?;
-    delete(store, id(0), Revision::FIRST).await?;
+    delete(store, id(0), revision(1)).await?;
+    save(store, &record(id(0), revision(1)), None).await?;
+    delete(store, id(0), revision(1)).await?;
+    delete(store, id(0), revision(1)).await?;
     delete(store, id(0), revision(7)).await?;
     holds(store, [&other]).await?;
     Ok(3)
 }
 
 pub(super) async fn deleted_is_gone(store: &impl Store) -> Checked {
-    let (first, second) = (record(id(0), Revision::FIRST), record(id(0), revision(2)));
+    let (first, second) = (record(id(0), revision(1)), record(id(0), revision(2)));
     for _ in 0..2 {
         save(store, &first, None).await?;
-        save(store, &second, Some(Revision::FIRST)).await?;
+        save(store, &second, Some(revision(1))).await?;
         delete(store, id(0), revision(2)).await?;
         holds(store, []).await?;
-        save_conflicts(store, &second, Some(Revision::FIRST), None).await?;
+        save_conflicts(store, &second, Some(revision(1)), None).await?;
         save_conflicts(store, &record(id(0), revision(3)), Some(revision(2)), None).await?;
         holds(store, []).await?;
         let listed = list(store, &Query::all(), 1).await?;
@@ -192,14 +194,14 @@ pub(super) async fn nothing(store: &impl Store) -> Checked {
     must(listed.is_empty(), || format!("an empty store lists {listed:?}"))?;
     let counted = count(store, &Query::all()).await?;
     must(counted.is_empty(), || format!("an empty store counts {counted:?}"))?;
-    save(store, &record(id(1), Revision::FIRST), None).await?;
+    save(store, &record(id(1), revision(1)), None).await?;
     loads(store, id(0), None).await?;
     Ok(5)
 }
 
 pub(super) async fn load_all(store: &impl Store) -> Checked {
     // More than a store is likely to take at once.
-    let records: Vec<_> = (0..300).map(|number| record(id(number), Revision::FIRST)).collect();
+    let records: Vec<_> = (0..300).map(|number| record(id(number), revision(1))).collect();
     for record in &records {
         save(store, record, None).await?;
     }
@@ -220,9 +222,14 @@ fn crowd() -> Vec<Record> {
         let header = &mut draft.header;
         header.flow = NAMES[index % NAMES.len()].to_owned();
         header.state = (index % 5 > 0).then(|| NAMES[index / 3 % NAMES.len()].to_owned());
-        header.waits_for = (index % 7 > 0).then(|| NAMES[index / 5 % NAMES.len()].to_owned());
+        // Some have ended, some wait for one thing, and some for several.
+        let due = (index % 3 > 0).then(|| Timestamp::from_millis(1_000 * (number % 10)));
+        let awaits = (0..index % 7 % 4).map(|at| {
+            let (name, due) = (NAMES[(index / 5 + 3 * at) % NAMES.len()], due.filter(|_| at != 1));
+            open(1 + at as u64, name, due.map(|due| due.after(Duration::from_secs(at as u64))))
+        });
+        header.awaits = awaits.collect();
         header.owner = (index % 4 > 0).then(|| owners[index % owners.len()].clone());
-        header.due = (index % 3 > 0).then(|| Timestamp::from_millis(1_000 * (number % 10)));
         header.touched = Timestamp::from_millis(500 * (number % 11));
         crowd.push(draft.seal());
     }
@@ -319,7 +326,7 @@ pub(super) async fn pages_go_on(store: &impl Store) -> Checked {
             changed.insert(gone.id);
             delete(store, gone.id, gone.revision).await?;
         }
-        let new = record(id(1_000 + round), Revision::FIRST);
+        let new = record(id(1_000 + round), revision(1));
         changed.insert(new.id());
         save(store, &new, None).await?;
     }
@@ -353,6 +360,14 @@ async fn count(store: &impl Store, query: &Query) -> Result<Vec<Count>, Stop> {
     store.count(query).await.map_err(Stop::failed("counting"))
 }
 
+/// An open await of the instance of this number.
+fn open(instance: u64, component: &str, due: Option<Timestamp>) -> OpenAwait {
+    let turn = format!("i{instance}.0").parse().expect("BUG: it is a turn");
+    let mut open = OpenAwait::question(turn, component);
+    (open.state, open.due) = ((instance > 1).then(|| format!("State {component}")), due);
+    open
+}
+
 // ---- Age ----------------------------------------------------------------------------------------------------------
 
 pub(super) async fn idle(store: &impl Store) -> Checked {
@@ -363,14 +378,14 @@ pub(super) async fn idle(store: &impl Store) -> Checked {
         let mut draft = Draft::new(id(number), revision);
         draft.header.touched = touched(number);
         // One in three has ended.
-        draft.header.waits_for = draft.header.waits_for.filter(|_| !number.is_multiple_of(3));
+        draft.header.awaits.retain(|_| !number.is_multiple_of(3));
         draft.seal()
     };
     let mut crowd = Vec::new();
     for number in 0..12 {
-        save(store, &at(number, Revision::FIRST), None).await?;
+        save(store, &at(number, revision(1)), None).await?;
         let last = at(number, revision(2));
-        save(store, &last, Some(Revision::FIRST)).await?;
+        save(store, &last, Some(revision(1))).await?;
         crowd.push(last);
     }
     let mut summaries: Vec<_> = crowd.iter().map(Summary::of).collect();

@@ -46,8 +46,13 @@ fn ids() -> [ConversationId; 2] {
 /// Made by hand: a store needs no conversation to keep a record.
 fn record(id: ConversationId, revision: Revision) -> Record {
     let time = Timestamp::EPOCH;
+    let (number, nonce) = (revision.number(), revision.nonce());
+    let ancestors = match number.min(9) {
+        1 => String::new(),
+        many => format!(",\"ancestors\":\"{}\"", "0".repeat(8 * (many as usize - 1))),
+    };
     let content = format!(
-        r#"{{"format":1,"id":"{id}","revision":{revision},"flow":"confirm","waits_for":"confirm","created":"{time}","touched":"{time}","body":{{"next":2,"root":[{{"id":"i1","type":"confirm","state":{{"question":"Is this change {revision}?"}}}}]}}"#
+        r#"{{"format":1,"id":"{id}","revision":{number},"nonce":"{nonce}"{ancestors},"flow":"confirm","awaits":[{{"turn":"i1.0","component":"confirm"}}],"created":"{time}","touched":"{time}","body":{{"next":2,"root":{{"stack":[{{"id":"i1","type":"confirm","state":{{"question":"Is this change {revision}?"}}}}]}}}}"#
     );
     let sum = HEXLOWER.encode(&Sha256::digest(content.as_bytes()));
     Record::parse(format!("{content},\"sum\":\"{sum}\"}}\n").into_bytes()).expect("this is what a record looks like")
@@ -60,10 +65,10 @@ impl Records {
     fn new() -> Self {
         let mut records = BTreeMap::new();
         for id in ids() {
-            let mut revision = Revision::FIRST;
+            let mut revision = Revision::for_test(1);
             for _ in 0..8 {
                 records.insert((id, revision), record(id, revision));
-                revision = revision.next();
+                revision = Revision::for_test(revision.number() + 1);
             }
         }
         Self(records)
@@ -109,7 +114,7 @@ impl<'a> Driver<'a> {
     fn sure(&mut self, id: ConversationId) -> Result<Option<Option<Revision>>, String> {
         let possible = self.possible[&id].clone();
         if possible.len() == 1 {
-            return Ok(possible.first().copied());
+            return Ok(possible.iter().next().copied());
         }
         match self.subject.load(id) {
             Ok(record) => {
@@ -137,14 +142,14 @@ impl<'a> Driver<'a> {
         // While the store does not know, its caller does nothing.
         let Some(old) = self.sure(id)? else { return Ok(()) };
         let new = match step {
-            Step::Save(_) => Some(old.map_or(Revision::FIRST, Revision::next)),
+            Step::Save(_) => Some(old.map_or(Revision::for_test(1), |last| Revision::for_test(last.number() + 1))),
             Step::Delete(_) => None,
         };
         self.may_be(id, [old, new]);
         let faults = self.model.faults().len();
         let saved = match new {
             Some(revision) => self.subject.save(self.records.get(id, revision), old),
-            None => self.subject.delete(id, old.unwrap_or(Revision::FIRST)),
+            None => self.subject.delete(id, old.unwrap_or(Revision::for_test(1))),
         };
         let faults = &self.model.faults()[faults..];
         let undecidable = [Call::SyncDir, Call::Rename, Call::RenameNew, Call::Unlink];
@@ -368,7 +373,7 @@ fn with_faults(
 fn two_writers(records: &Records, flaw: Flaw) -> Checked {
     let driver = Driver::new(records, flaw);
     let subject = &driver.subject;
-    let (one, two) = (Revision::FIRST, Revision::FIRST.next());
+    let (one, two) = (Revision::for_test(1), Revision::for_test(2));
     let saves = [
         (subject.save(records.get(id(0), one), None), None),
         (subject.save(records.get(id(0), one), None), Some(one)),
@@ -452,7 +457,7 @@ fn a_signal_makes_no_call_fail_but_fsync() {
 #[test]
 fn a_save_is_unknown_only_after_two_whole_tries_and_is_settled_by_a_load() {
     let records = Records::new();
-    let (saved, next) = (records.get(id(0), Revision::FIRST), records.get(id(0), Revision::FIRST.next()));
+    let (saved, next) = (records.get(id(0), Revision::for_test(1)), records.get(id(0), Revision::for_test(2)));
     for failing in 0..6 {
         let driver = Driver::new(&records, Flaw::Nothing);
         let (store, mut syncs) = (&driver.subject, 0);
@@ -471,11 +476,11 @@ fn a_save_is_unknown_only_after_two_whole_tries_and_is_settled_by_a_load() {
             match left % 3 {
                 0 => assert!(matches!(store.load(id(0)), Err(LoadError::Store(_))), "{failing} failing"),
                 1 => assert!(
-                    matches!(store.delete(id(0), Revision::FIRST), WriteOutcome::NotApplied(_)),
+                    matches!(store.delete(id(0), Revision::for_test(1)), WriteOutcome::NotApplied(_)),
                     "{failing} failing"
                 ),
                 _ => {
-                    let answer = store.save(next, Some(Revision::FIRST));
+                    let answer = store.save(next, Some(Revision::for_test(1)));
                     assert!(matches!(answer, WriteOutcome::NotApplied(_)), "{failing} failing: {answer:?}");
                 }
             }
@@ -483,7 +488,7 @@ fn a_save_is_unknown_only_after_two_whole_tries_and_is_settled_by_a_load() {
         let found = store.load(id(0)).unwrap_or_else(|error| panic!("{failing} failing: {error}"));
         assert_eq!(found.as_ref(), Some(saved));
         assert!(!driver.model.disk().has_forgotten());
-        assert!(matches!(store.save(next, Some(Revision::FIRST)), WriteOutcome::Applied), "{failing} failing");
+        assert!(matches!(store.save(next, Some(Revision::for_test(1))), WriteOutcome::Applied), "{failing} failing");
     }
 }
 
@@ -592,7 +597,7 @@ async fn no_more_calls_than_there_is_room_for_wait_on_threads_and_what_waits_wit
         waiting.push(call.await);
     }
     for number in 0..100 {
-        let record = record(id(number), Revision::FIRST);
+        let record = record(id(number), Revision::for_test(1));
         let mut save = store.save(&record, None);
         let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(save.as_mut().poll(cx).is_pending())).await;
         assert!(polled, "there is no room");
@@ -604,7 +609,7 @@ async fn no_more_calls_than_there_is_room_for_wait_on_threads_and_what_waits_wit
         call.await.expect("no panic").expect_err("nobody sends anything");
     }
     assert_eq!(load.await.expect("it can be read"), None, "what was given up was never begun");
-    let last = record(id(7), Revision::FIRST);
+    let last = record(id(7), Revision::for_test(1));
     assert!(matches!(store.save(&last, None).await, WriteOutcome::Applied));
     assert_eq!(store.load(id(7)).await.expect("it can be read"), Some(last));
 }

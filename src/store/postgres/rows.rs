@@ -10,8 +10,9 @@ use tokio_postgres::{Error, GenericClient, Row, Statement};
 
 use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
-use crate::record::{Reason, Record, Revision, Unreadable};
+use crate::record::{Header, Reason, Record, Revision, RevisionNonce, Unreadable};
 use crate::store::postgres::PostgresError;
+use crate::store::postgres::open_awaits::{self, replace_open_awaits};
 use crate::store::{Count, Page, Query, Summary, WriteOutcome};
 
 /// A change of one conversation.
@@ -31,18 +32,35 @@ macro_rules! whole {
     };
 }
 
-const INSERT: &str = "
-    INSERT INTO stube_conversation (id, revision, flow, state, waits_for, owner, due, touched, record)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING
-";
-
-const UPDATE: &str = concat!(
-    "UPDATE stube_conversation AS row SET revision = $2, flow = $3, state = $4, waits_for = $5, owner = $6, due = $7, ",
-    "touched = $8, record = $9, changed = clock_timestamp() WHERE id = $1 AND revision = $10 AND ",
-    whole!()
+const INSERT: &str = concat!(
+    "WITH applied AS (
+        INSERT INTO stube_conversation (id, revision, nonce, flow, state, ended, owner, due, touched, record)
+        VALUES ($8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT (id) DO NOTHING RETURNING id
+    ),",
+    replace_open_awaits!("1", "2", "3", "4", "5", "6", "7"),
+    "SELECT id FROM applied"
 );
 
-const DELETE: &str = concat!("DELETE FROM stube_conversation AS row WHERE id = $1 AND revision = $2 AND ", whole!());
+const UPDATE: &str = concat!(
+    "WITH applied AS (
+        UPDATE stube_conversation AS row SET revision = $9, nonce = $10, flow = $11, state = $12, ended = $13,
+            owner = $14, due = $15, touched = $16, record = $17, changed = clock_timestamp()
+        WHERE id = $8 AND revision = $18 AND nonce = $19 AND ",
+    whole!(),
+    " RETURNING id
+    ),",
+    replace_open_awaits!("1", "2", "3", "4", "5", "6", "7"),
+    "SELECT id FROM applied"
+);
+
+const DELETE: &str = concat!(
+    "WITH applied AS (
+        DELETE FROM stube_conversation AS row WHERE id = $1 AND revision = $2 AND nonce = $3 AND ",
+    whole!(),
+    " RETURNING id
+    ), closed AS (DELETE FROM stube_open_await AS old USING applied WHERE old.id = applied.id)
+    SELECT id FROM applied"
+);
 
 /// The statement that makes a change by itself.
 pub(super) fn statement(change: &WriteRequest) -> &'static str {
@@ -59,21 +77,29 @@ pub(super) async fn change_one<C: GenericClient>(
     statement: &Statement,
     change: &WriteRequest,
 ) -> Result<WriteOutcome, Error> {
-    let (id, replaces) = (change.id.to_string(), change.replaces.map(number));
+    let (id, replaces) = (change.id.to_string(), change.replaces.map(parts));
     let changed = match &change.record {
-        None => client.execute(statement, &[&id, &replaces]).await?,
+        None => {
+            let (revision, nonce) = replaces.unzip();
+            client.query(statement, &[&id, &revision, &nonce]).await?
+        }
         Some(record) => {
-            let summary = Summary::of(record);
-            let (revision, owner) = (number(summary.revision), summary.owner.as_ref().map(|it| it.as_str().as_bytes()));
-            let (due, touched) = (summary.due.map(SystemTime::from), SystemTime::from(summary.touched));
-            let bytes = record.bytes();
-            let mut values: Vec<&(dyn ToSql + Sync)> =
-                vec![&id, &revision, &summary.flow, &summary.state, &summary.waits_for, &owner, &due, &touched, &bytes];
-            values.extend(replaces.as_ref().map(|replaces| replaces as &(dyn ToSql + Sync)));
-            client.execute(statement, &values).await?
+            let header = record.header();
+            let (revision, nonce) = parts(record.revision());
+            let owner = header.owner.as_ref().map(|it| it.as_str().as_bytes());
+            let (due, touched) = (header.due().map(SystemTime::from), SystemTime::from(header.touched));
+            let (ended, bytes) = (header.has_ended(), record.bytes());
+            let open = open_awaits::Columns::of([&**record].into_iter());
+            let mut values = open.parameters().to_vec();
+            values.extend([&id as &(dyn ToSql + Sync), &revision, &nonce, &header.flow, &header.state, &ended]);
+            values.extend([&owner as &(dyn ToSql + Sync), &due, &touched, &bytes]);
+            if let Some((revision, nonce)) = &replaces {
+                values.extend([revision as &(dyn ToSql + Sync), nonce]);
+            }
+            client.query(statement, &values).await?
         }
     };
-    if changed == 1 {
+    if changed.len() == 1 {
         return Ok(WriteOutcome::Applied);
     }
     let rows = client.query(LOAD, &[&vec![id]]).await?;
@@ -101,11 +127,13 @@ pub(super) const CHANGE: &str = concat!(
     r#"
     WITH change AS (
         SELECT * FROM unnest(
-            $1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::timestamptz[],
-            $9::timestamptz[], $10::bytea[]
-        ) AS change (id, replaces, revision, flow, state, waits_for, owner, due, touched, record)
+            $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[],
+            $15::boolean[], $16::bytea[], $17::timestamptz[], $18::timestamptz[], $19::bytea[]
+        ) AS change (
+            id, replaces, replaces_nonce, revision, nonce, flow, state, ended, owner, due, touched, record
+        )
     ), locked AS (
-        SELECT id, revision FROM stube_conversation WHERE id = ANY ($1) ORDER BY id FOR UPDATE
+        SELECT id FROM stube_conversation WHERE id = ANY ($8) ORDER BY id FOR UPDATE
     ), whole AS (
         SELECT id FROM locked JOIN stube_conversation AS row USING (id)
         WHERE "#,
@@ -113,24 +141,28 @@ pub(super) const CHANGE: &str = concat!(
     r#"
     ), updated AS (
         UPDATE stube_conversation AS row
-        SET revision = change.revision, flow = change.flow, state = change.state, waits_for = change.waits_for,
-            owner = change.owner, due = change.due, touched = change.touched, record = change.record,
+        SET revision = change.revision, nonce = change.nonce, flow = change.flow, state = change.state,
+            ended = change.ended, owner = change.owner, due = change.due, touched = change.touched, record = change.record,
             changed = clock_timestamp()
         FROM change JOIN whole USING (id)
-        WHERE row.id = change.id AND row.revision = change.replaces AND change.record IS NOT NULL
+        WHERE row.id = change.id AND row.revision = change.replaces AND row.nonce = change.replaces_nonce
+            AND change.record IS NOT NULL
         RETURNING row.id
     ), deleted AS (
         DELETE FROM stube_conversation AS row USING change JOIN whole USING (id)
-        WHERE row.id = change.id AND row.revision = change.replaces AND change.record IS NULL
+        WHERE row.id = change.id AND row.revision = change.replaces AND row.nonce = change.replaces_nonce
+            AND change.record IS NULL
         RETURNING row.id
     ), inserted AS (
-        INSERT INTO stube_conversation (id, revision, flow, state, waits_for, owner, due, touched, record)
-        SELECT id, revision, flow, state, waits_for, owner, due, touched, record FROM change
+        INSERT INTO stube_conversation (id, revision, nonce, flow, state, ended, owner, due, touched, record)
+        SELECT id, revision, nonce, flow, state, ended, owner, due, touched, record FROM change
         WHERE replaces IS NULL ORDER BY id
         ON CONFLICT (id) DO NOTHING RETURNING id
-    )
-    SELECT id FROM updated UNION ALL SELECT id FROM deleted UNION ALL SELECT id FROM inserted
-"#
+    ), applied AS (
+        SELECT id FROM updated UNION ALL SELECT id FROM deleted UNION ALL SELECT id FROM inserted
+    ),"#,
+    replace_open_awaits!("1", "2", "3", "4", "5", "6", "7"),
+    "SELECT id FROM applied"
 );
 
 /// Makes changes of different conversations by [`CHANGE`]. Gives what became of each.
@@ -139,30 +171,31 @@ pub(super) async fn change<C: GenericClient>(
     statement: &Statement,
     changes: &[&WriteRequest],
 ) -> Result<Vec<WriteOutcome>, Error> {
-    let of = |change: &&WriteRequest| change.record.as_deref().map(Summary::of);
-    let summaries: Vec<_> = changes.iter().map(of).collect();
-    let text = |part: fn(&Summary) -> Option<&str>| -> Vec<Option<&str>> {
-        summaries.iter().map(|summary| summary.as_ref().and_then(part)).collect()
+    let headers: Vec<_> = changes.iter().map(|change| change.record.as_deref().map(Record::header)).collect();
+    let text = |part: fn(&Header) -> Option<&str>| -> Vec<Option<&str>> {
+        headers.iter().map(|header| header.and_then(part)).collect()
     };
-    let time = |part: fn(&Summary) -> Option<Timestamp>| -> Vec<Option<SystemTime>> {
-        summaries.iter().map(|summary| summary.as_ref().and_then(part).map(SystemTime::from)).collect()
+    let time = |part: fn(&Header) -> Option<Timestamp>| -> Vec<Option<SystemTime>> {
+        headers.iter().map(|header| header.and_then(part).map(SystemTime::from)).collect()
     };
     let ids: Vec<_> = changes.iter().map(|change| change.id.to_string()).collect();
-    let replaces: Vec<_> = changes.iter().map(|change| change.replaces.map(number)).collect();
-    let revisions: Vec<_> = summaries.iter().map(|summary| summary.as_ref().map(|it| number(it.revision))).collect();
-    let flows = text(|summary| Some(&summary.flow));
-    let states = text(|summary| summary.state.as_deref());
-    let waits_for = text(|summary| summary.waits_for.as_deref());
-    let owners = text(|summary| summary.owner.as_ref().map(Owner::as_str));
+    let columns = |revision: fn(&WriteRequest) -> Option<Revision>| -> (Vec<Option<i64>>, Vec<Option<i64>>) {
+        changes.iter().map(|change| revision(change).map(parts).unzip()).unzip()
+    };
+    let (replaces, replaces_nonces) = columns(|change| change.replaces);
+    let (revisions, nonces) = columns(|change| change.record.as_deref().map(Record::revision));
+    let flows = text(|header| Some(&header.flow));
+    let states = text(|header| header.state.as_deref());
+    let ended: Vec<_> = headers.iter().map(|header| header.map(Header::has_ended)).collect();
+    let owners = text(|header| header.owner.as_ref().map(Owner::as_str));
     let owners: Vec<_> = owners.into_iter().map(|owner| owner.map(str::as_bytes)).collect();
-    let (due, touched) = (time(|summary| summary.due), time(|summary| Some(summary.touched)));
+    let (due, touched) = (time(Header::due), time(|header| Some(header.touched)));
     let records: Vec<_> = changes.iter().map(|change| change.record.as_ref().map(|record| record.bytes())).collect();
-    let applied = client
-        .query(
-            statement,
-            &[&ids, &replaces, &revisions, &flows, &states, &waits_for, &owners, &due, &touched, &records],
-        )
-        .await?;
+    let open = open_awaits::Columns::of(changes.iter().filter_map(|change| change.record.as_deref()));
+    let mut values = open.parameters().to_vec();
+    values.extend([&ids as &(dyn ToSql + Sync), &replaces, &replaces_nonces, &revisions, &nonces, &flows, &states]);
+    values.extend([&ended as &(dyn ToSql + Sync), &owners, &due, &touched, &records]);
+    let applied = client.query(statement, &values).await?;
     let applied: Vec<String> = applied.iter().map(|row| row.get(0)).collect();
     if applied.len() == changes.len() {
         return Ok(changes.iter().map(|_| WriteOutcome::Applied).collect());
@@ -179,7 +212,7 @@ pub(super) async fn change<C: GenericClient>(
     Ok(saved.collect())
 }
 
-const LOAD: &str = "SELECT id, revision, record FROM stube_conversation WHERE id = ANY ($1)";
+const LOAD: &str = "SELECT id, revision, nonce, record FROM stube_conversation WHERE id = ANY ($1)";
 
 /// What there is of these conversations.
 pub(super) async fn load(
@@ -202,14 +235,14 @@ pub(super) async fn page_of_all(
     after: &str,
     limit: i64,
 ) -> Result<Vec<(String, Result<Record, Unreadable>)>, Error> {
-    let sql = "SELECT id, revision, record FROM stube_conversation WHERE id > $1 ORDER BY id LIMIT $2";
+    let sql = "SELECT id, revision, nonce, record FROM stube_conversation WHERE id > $1 ORDER BY id LIMIT $2";
     let statement = client.prepare_cached(sql).await?;
     let rows = client.query(&statement, &[&after, &limit]).await?;
     Ok(rows.iter().map(|row| (row.get(0), entry(row))).collect())
 }
 
 fn entry(row: &Row) -> Result<Record, Unreadable> {
-    let (name, revision, bytes): (String, i64, &[u8]) = (row.get(0), row.get(1), row.get(2));
+    let (name, revision, bytes): (String, (i64, i64), &[u8]) = (row.get(0), (row.get(1), row.get(2)), row.get(3));
     let id = name.parse().ok();
     let unreadable = |reason| Unreadable { id, entry: name.escape_debug().to_string(), reason };
     let Some(id) = id else { return Err(unreadable(Reason::NotARecord("its id is not one".to_owned()))) };
@@ -217,8 +250,9 @@ fn entry(row: &Row) -> Result<Record, Unreadable> {
     if record.id() != id {
         return Err(unreadable(Reason::Corrupt(format!("it is the record of {}", record.id()))));
     }
-    if number(record.revision()) != revision {
-        return Err(unreadable(Reason::Corrupt("its column `revision` is not that of the record".to_owned())));
+    if parts(record.revision()) != revision {
+        let reason = "its columns `revision` and `nonce` are not those of the record";
+        return Err(unreadable(Reason::Corrupt(reason.to_owned())));
     }
     Ok(record)
 }
@@ -236,7 +270,8 @@ pub(super) async fn list(
     conditions.add("id >", after.map(|after| after.to_string()));
     conditions.values.push(Box::new(i64::try_from(limit).unwrap_or(i64::MAX)));
     let sql = format!(
-        "SELECT id, revision, flow, state, waits_for, owner, due, touched FROM stube_conversation {} ORDER BY id LIMIT ${}",
+        "SELECT id, revision, nonce, flow, state, ended, owner, touched, {} FROM stube_conversation {} ORDER BY id LIMIT ${}",
+        open_awaits::AS_JSON,
         conditions.clause(),
         conditions.values.len()
     );
@@ -259,20 +294,20 @@ pub(super) async fn count(client: &ClientWrapper, query: &Query) -> Result<Vec<C
 
 /// What the columns say; `None` if they say what no record can.
 fn summary(row: &Row) -> Option<Summary> {
-    let owner: Option<&[u8]> = row.get(5);
+    let owner: Option<&[u8]> = row.get(6);
     let owner = match owner {
         Some(owner) => Some(Owner::new(std::str::from_utf8(owner).ok()?).ok()?),
         None => None,
     };
-    let due: Option<SystemTime> = row.get(6);
+    let awaits = open_awaits::from_json(row.get(8))?;
+    (awaits.is_empty() == row.get::<_, bool>(5)).then_some(())?;
     Some(Summary {
         id: row.get::<_, &str>(0).parse().ok()?,
-        revision: revision(row.get(1))?,
-        flow: row.get(2),
-        state: row.get(3),
-        waits_for: row.get(4),
+        revision: revision(row.get(1), row.get(2))?,
+        flow: row.get(3),
+        state: row.get(4),
+        awaits,
         owner,
-        due: due.map(Timestamp::from),
         touched: row.get::<_, SystemTime>(7).into(),
     })
 }
@@ -289,11 +324,15 @@ impl Conditions {
         let mut conditions = Self { texts: Vec::new(), values: Vec::new() };
         conditions.add("flow =", flow.clone());
         conditions.add("state =", state.clone());
-        conditions.add("waits_for =", waits_for.clone());
+        if let Some(component) = waits_for {
+            conditions.values.push(Box::new(component.clone()));
+            let parameter = conditions.values.len();
+            conditions.texts.push(format!("id IN (SELECT id FROM stube_open_await WHERE component = ${parameter})"));
+        }
         conditions.add("owner =", owner.as_ref().map(|owner| owner.as_str().as_bytes().to_vec()));
         conditions.add("due <", due_before.map(SystemTime::from));
         conditions.add("touched <", touched_before.map(SystemTime::from));
-        let ended = ended.map(|ended| if ended { "waits_for IS NULL" } else { "waits_for IS NOT NULL" });
+        let ended = ended.map(|ended| if ended { "ended" } else { "NOT ended" });
         conditions.texts.extend(ended.map(str::to_owned));
         conditions
     }
@@ -314,10 +353,14 @@ impl Conditions {
     }
 }
 
-fn number(revision: Revision) -> i64 {
-    i64::try_from(revision.number()).expect("BUG: a revision is at most 2^53")
+/// The columns of a revision.
+fn parts(revision: Revision) -> (i64, i64) {
+    let number =
+        |number: u64| i64::try_from(number).expect("BUG: a revision is at most 2^53, and its nonce below 2^40");
+    (number(revision.number()), number(revision.nonce().number()))
 }
 
-fn revision(number: i64) -> Option<Revision> {
-    Revision::from_number(u64::try_from(number).ok()?)
+fn revision(number: i64, nonce: i64) -> Option<Revision> {
+    let nonce = RevisionNonce::from_number(u64::try_from(nonce).ok()?)?;
+    Revision::from_parts(u64::try_from(number).ok()?, nonce)
 }

@@ -9,21 +9,22 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ffi, named_params}
 
 use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
-use crate::record::{MAX_BYTES, Reason, Record, Revision, Unreadable};
-use crate::store::sqlite::SqliteError;
+use crate::record::{MAX_BYTES, Reason, Record, Revision, RevisionNonce, Unreadable};
+use crate::store::sqlite::open_awaits::number;
+use crate::store::sqlite::{SqliteError, open_awaits};
 use crate::store::{Count, LoadError, Page, Query, Summary, WriteOutcome};
 
 /// A record that is too large to be one is not even read.
-const SELECT: &str = "SELECT rowid, revision, flow, state, waits_for, owner, due, touched, length(record),
+const SELECT: &str = "SELECT rowid, revision, nonce, flow, state, ended, owner, due, touched, length(record),
     CASE WHEN length(record) <= 1048576 THEN record END FROM stube_conversation WHERE id = ?1";
 const _: () = assert!(MAX_BYTES == 1_048_576);
 
 const INSERT: &str = "INSERT INTO stube_conversation
-    (id, revision, flow, state, waits_for, owner, due, touched, record)
-    VALUES (:id, :revision, :flow, :state, :waits_for, :owner, :due, :touched, :record)";
+    (id, revision, nonce, flow, state, ended, owner, due, touched, record)
+    VALUES (:id, :revision, :nonce, :flow, :state, :ended, :owner, :due, :touched, :record)";
 
-const UPDATE: &str = "UPDATE stube_conversation SET revision = :revision, flow = :flow, state = :state,
-    waits_for = :waits_for, owner = :owner, due = :due, touched = :touched, record = :record WHERE rowid = :row";
+const UPDATE: &str = "UPDATE stube_conversation SET revision = :revision, nonce = :nonce, flow = :flow,
+    state = :state, ended = :ended, owner = :owner, due = :due, touched = :touched, record = :record WHERE rowid = :row";
 
 /// What there is of a conversation.
 #[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
@@ -39,28 +40,36 @@ pub(super) fn save(
     record: &Record,
     replaces: Option<Revision>,
 ) -> Result<WriteOutcome, rusqlite::Error> {
-    let row = match (find(connection, record.id())?, replaces) {
+    let old = match (find(connection, record.id())?, replaces) {
         (Found::Nothing, None) => None,
-        (Found::Record(row, stored), Some(revision)) if stored.revision() == revision => Some(row),
+        (Found::Record(row, stored), Some(revision)) if stored.revision() == revision => Some((row, stored)),
         (Found::Record(_, stored), _) => return Ok(WriteOutcome::Conflict { stored: Some(stored.revision()) }),
         (Found::Nothing | Found::Unreadable(_), _) => return Ok(WriteOutcome::Conflict { stored: None }),
     };
-    let header = record.header();
-    let (revision, touched) = (number(header.revision.number()), number(header.touched.as_millis()));
+    let (header, id) = (record.header(), record.id().to_string());
+    let (revision, touched) = (record.revision(), number(header.touched.as_millis()));
+    let (revision, nonce) = (number(revision.number()), number(revision.nonce().number()));
     let owner = header.owner.as_ref().map(Owner::as_str);
-    let due = header.due.map(|due| number(due.as_millis()));
-    match row {
-        Some(row) => connection.prepare_cached(UPDATE)?.execute(named_params! {
-            ":row": row, ":revision": revision, ":flow": header.flow, ":state": header.state,
-            ":waits_for": header.waits_for, ":owner": owner, ":due": due, ":touched": touched,
-            ":record": record.bytes(),
-        })?,
-        None => connection.prepare_cached(INSERT)?.execute(named_params! {
-            ":id": header.id.to_string(), ":revision": revision, ":flow": header.flow, ":state": header.state,
-            ":waits_for": header.waits_for, ":owner": owner, ":due": due, ":touched": touched,
-            ":record": record.bytes(),
-        })?,
+    let due = header.due().map(|due| number(due.as_millis()));
+    let old_awaits = match &old {
+        Some((row, stored)) => {
+            connection.prepare_cached(UPDATE)?.execute(named_params! {
+                ":row": row, ":revision": revision, ":nonce": nonce, ":flow": header.flow, ":state": header.state,
+                ":ended": header.has_ended(), ":owner": owner, ":due": due, ":touched": touched,
+                ":record": record.bytes(),
+            })?;
+            stored.header().awaits.as_slice()
+        }
+        None => {
+            connection.prepare_cached(INSERT)?.execute(named_params! {
+                ":id": id, ":revision": revision, ":nonce": nonce, ":flow": header.flow, ":state": header.state,
+                ":ended": header.has_ended(), ":owner": owner, ":due": due, ":touched": touched,
+                ":record": record.bytes(),
+            })?;
+            &[]
+        }
     };
+    open_awaits::save(connection, &id, old_awaits, &header.awaits)?;
     Ok(WriteOutcome::Applied)
 }
 
@@ -74,6 +83,7 @@ pub(super) fn delete(
         Found::Nothing => Ok(WriteOutcome::Applied),
         Found::Record(row, stored) if stored.revision() == replaces => {
             connection.prepare_cached("DELETE FROM stube_conversation WHERE rowid = ?1")?.execute([row])?;
+            open_awaits::save(connection, &id.to_string(), &stored.header().awaits, &[])?;
             Ok(WriteOutcome::Applied)
         }
         Found::Record(_, stored) => Ok(WriteOutcome::Conflict { stored: Some(stored.revision()) }),
@@ -222,7 +232,8 @@ pub(super) fn list(
     }
     values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
     let sql = format!(
-        "SELECT id, revision, flow, state, waits_for, owner, due, touched FROM stube_conversation {} ORDER BY id LIMIT ?",
+        "SELECT id, revision, nonce, flow, state, ended, owner, touched, {} FROM stube_conversation {} ORDER BY id LIMIT ?",
+        open_awaits::AS_JSON,
         clause(&conditions)
     );
     let mut statement = connection.prepare_cached(&sql)?;
@@ -262,7 +273,7 @@ fn conditions(query: &Query) -> (Vec<&'static str>, Vec<Value>) {
     for (condition, value) in [
         ("flow = ?", text(flow)),
         ("state = ?", text(state)),
-        ("waits_for = ?", text(waits_for)),
+        ("id IN (SELECT id FROM stube_open_await WHERE component = ?)", text(waits_for)),
         ("owner = ?", owner.as_ref().map(|owner| Value::Text(owner.as_str().to_owned()))),
         ("due < ?", time(due_before)),
         ("touched < ?", time(touched_before)),
@@ -272,7 +283,7 @@ fn conditions(query: &Query) -> (Vec<&'static str>, Vec<Value>) {
             values.push(value);
         }
     }
-    conditions.extend(ended.map(|ended| if ended { "waits_for IS NULL" } else { "waits_for IS NOT NULL" }));
+    conditions.extend(ended.map(|ended| if ended { "ended" } else { "NOT ended" }));
     (conditions, values)
 }
 
@@ -283,16 +294,17 @@ fn clause(conditions: &[&str]) -> String {
 /// What the columns say; `None` if they say what no record can.
 fn summary(row: &Row<'_>) -> Option<Summary> {
     let time = |millis: i64| u64::try_from(millis).ok().map(Timestamp::from_millis);
-    let owner: Option<String> = row.get(5).ok()?;
-    let due: Option<i64> = row.get(6).ok()?;
+    let unsigned = |column: usize| u64::try_from(row.get::<_, i64>(column).ok()?).ok();
+    let owner: Option<String> = row.get(6).ok()?;
+    let awaits = open_awaits::from_json(row.get_ref(8).ok()?.as_str().ok()?)?;
+    (awaits.is_empty() == row.get::<_, bool>(5).ok()?).then_some(())?;
     Some(Summary {
         id: row.get_ref(0).ok()?.as_str().ok()?.parse().ok()?,
-        revision: Revision::from_number(u64::try_from(row.get::<_, i64>(1).ok()?).ok()?)?,
-        flow: row.get(2).ok()?,
-        state: row.get(3).ok()?,
-        waits_for: row.get(4).ok()?,
+        revision: Revision::from_parts(unsigned(1)?, RevisionNonce::from_number(unsigned(2)?)?)?,
+        flow: row.get(3).ok()?,
+        state: row.get(4).ok()?,
+        awaits,
         owner: owner.map(Owner::new).transpose().ok()?,
-        due: due.map(|due| time(due).ok_or(())).transpose().ok()?,
         touched: time(row.get(7).ok()?)?,
     })
 }
@@ -315,14 +327,20 @@ fn find(connection: &Connection, id: ConversationId) -> Result<Found, rusqlite::
             Err(reason) => Found::Unreadable(reason),
         })
     });
-    Ok(found.optional()?.unwrap_or(Found::Nothing))
+    match found.optional()? {
+        Some(Found::Record(_, record)) if !open_awaits::are(connection, &id.to_string(), &record.header().awaits)? => {
+            let reason = "its rows in `stube_open_await` say something else than the record";
+            Ok(Found::Unreadable(Reason::Corrupt(reason.to_owned())))
+        }
+        found => Ok(found.unwrap_or(Found::Nothing)),
+    }
 }
 
 /// The record of a row, if it is whole and the columns say what it says.
 fn read(id: ConversationId, row: &Row<'_>) -> Result<Result<Record, Reason>, rusqlite::Error> {
-    let bytes = match row.get_ref(9)? {
+    let bytes = match row.get_ref(10)? {
         ValueRef::Blob(bytes) => bytes.to_vec(),
-        ValueRef::Null => return Ok(Err(Reason::TooLarge(row.get::<_, i64>(8)?.unsigned_abs()))),
+        ValueRef::Null => return Ok(Err(Reason::TooLarge(row.get::<_, i64>(9)?.unsigned_abs()))),
         ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) => {
             return Ok(Err(Reason::NotARecord("its record is no bytes".to_owned())));
         }
@@ -340,13 +358,14 @@ fn read(id: ConversationId, row: &Row<'_>) -> Result<Result<Record, Reason>, rus
     };
     for (column, fits) in [
         ("id", header.id == id),
-        ("revision", is_number(1, Some(header.revision.number()))?),
-        ("flow", is_text(2, Some(&header.flow))?),
-        ("state", is_text(3, header.state.as_deref())?),
-        ("waits_for", is_text(4, header.waits_for.as_deref())?),
-        ("owner", is_text(5, header.owner.as_ref().map(Owner::as_str))?),
-        ("due", is_number(6, header.due.map(Timestamp::as_millis))?),
-        ("touched", is_number(7, Some(header.touched.as_millis()))?),
+        ("revision", is_number(1, Some(record.revision().number()))?),
+        ("nonce", is_number(2, Some(record.revision().nonce().number()))?),
+        ("flow", is_text(3, Some(&header.flow))?),
+        ("state", is_text(4, header.state.as_deref())?),
+        ("ended", is_number(5, Some(header.has_ended().into()))?),
+        ("owner", is_text(6, header.owner.as_ref().map(Owner::as_str))?),
+        ("due", is_number(7, header.due().map(Timestamp::as_millis))?),
+        ("touched", is_number(8, Some(header.touched.as_millis()))?),
     ] {
         if !fits {
             return Ok(Err(Reason::Corrupt(format!("its column `{column}` says something else than the record"))));
@@ -358,9 +377,4 @@ fn read(id: ConversationId, row: &Row<'_>) -> Result<Result<Record, Reason>, rus
 /// Whether the engine found bytes that cannot be.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-}
-
-/// Revisions and times are far below the limit.
-fn number(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -16,14 +16,26 @@ pub(super) const MIGRATIONS: &[&str] = &["
     CREATE TABLE stube_conversation (
         id        TEXT PRIMARY KEY NOT NULL,
         revision  INTEGER NOT NULL CHECK (revision > 0),
+        nonce     INTEGER NOT NULL,
         flow      TEXT NOT NULL,
         state     TEXT,
-        waits_for TEXT,
+        ended     INTEGER NOT NULL,
         owner     TEXT,
         due       INTEGER,
         touched   INTEGER NOT NULL,
         record    BLOB NOT NULL
     ) STRICT;
+    CREATE TABLE stube_open_await (
+        id        TEXT NOT NULL,
+        position  INTEGER NOT NULL,
+        turn      TEXT NOT NULL,
+        component TEXT NOT NULL,
+        state     TEXT,
+        kind      TEXT NOT NULL,
+        due       INTEGER,
+        PRIMARY KEY (id, position)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX stube_open_await_component ON stube_open_await (component, id);
     CREATE INDEX stube_conversation_owner ON stube_conversation (owner, id) WHERE owner IS NOT NULL;
     CREATE INDEX stube_conversation_due ON stube_conversation (due, id) WHERE due IS NOT NULL;
 "];
@@ -94,7 +106,7 @@ mod tests {
         assert_eq!(holds(&connection), Holds::Nothing);
         migrate(&mut connection, MIGRATIONS).expect("version 1");
         assert_eq!(holds(&connection), Holds::Ours(1));
-        let row = "INSERT INTO stube_conversation (id, revision, flow, touched, record) VALUES ('a', 1, 'f', 0, x'00')";
+        let row = "INSERT INTO stube_conversation (id, revision, nonce, flow, ended, touched, record) VALUES ('a', 1, 0, 'f', 0, 0, x'00')";
         connection.execute(row, []).expect("a row");
         migrate(&mut connection, &LATER[..2]).expect("version 2");
         assert_eq!(holds(&connection), Holds::Ours(2));

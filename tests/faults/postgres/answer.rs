@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
-use stube::error::ErrorKind;
+use stube::ErrorKind;
 use stube::record::result;
-use stube::runtime::{Reply, Retention, Runtime, Shown};
+use stube::runtime::{Rendered, Reply, Retention, Runtime};
 use stube::store::Query;
 use stube::{
     Action, Component, Context, ConversationId, Error, Event, Form, Handled, Next, PostgresStore, Turn, Value, View,
@@ -50,8 +50,8 @@ impl Component for Ledger {
 
 /// What a conversation shows: the turn that is open, unless it has ended, and the names.
 pub(crate) async fn look(runtime: &Runtime, id: ConversationId) -> Result<(Option<Turn>, Vec<String>), Error> {
-    match runtime.questions(id).await? {
-        Shown::Ended(json) => Ok((None, result(&json).expect("it ends with names"))),
+    match runtime.render(id).await? {
+        Rendered::Ended(json) => Ok((None, result(&json).expect("it ends with names"))),
         shown => {
             let question = shown.waiting().expect("it goes on").remove(0);
             let text = question.view.form().expect("a form").text.join(" ");
