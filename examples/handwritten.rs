@@ -85,8 +85,8 @@ fn main() {
 /// Prints what is saved of the bottom instance of each.
 fn side_by_side(flow: &TestConversation, task: &TestConversation) {
     let (flow, task) = (flow.record(), task.record());
-    println!("Both wait for `{}`.", flow["waits_for"].as_str().unwrap_or("?"));
-    println!("  flow  {}", flow["body"]["root"][0]["state"]);
-    println!("  task  {}", task["body"]["root"][0]["state"]);
-    println!("        and go on in `{}`\n", task["body"]["root"][1]["resume"].as_str().unwrap_or("?"));
+    println!("Both wait for `{}`.", flow["awaits"][0]["component"].as_str().unwrap_or("?"));
+    println!("  flow  {}", flow["body"]["root"]["stack"][0]["state"]);
+    println!("  task  {}", task["body"]["root"]["stack"][0]["state"]);
+    println!("        and go on in `{}`\n", task["body"]["root"]["stack"][1]["resume"].as_str().unwrap_or("?"));
 }

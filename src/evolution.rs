@@ -1,10 +1,14 @@
-//! Releases: how a conversation that an earlier release saved goes on in this one.
+//! Releases: how a conversation that an earlier release saved continues in this one.
 //!
-//! [`compat`] decides for one saved state whether it fits this program; [`migration`] is what an author writes where it
-//! does not; [`lock`](mod@lock) is the schema lock file, which says at test time what an edit means for conversations
-//! that wait; [`manifest`](mod@manifest) lists what is linked. Nothing here opens a store or reads a record.
+//! - [`compat`] decides whether one saved state fits this program, and converts it.
+//! - [`migration`] has what an author writes where a state does not fit.
+//! - [`lock`](mod@lock) is the schema lock file, whose test says what an edit means for waiting conversations.
+//! - [`manifest`](mod@manifest) lists the flows and components that are linked, and [`diagram`](mod@diagram) draws a flow.
+//!
+//! Nothing here opens a store or reads a record.
 
 pub(crate) mod compat;
+pub mod diagram;
 pub mod lock;
 pub mod manifest;
 pub mod migration;

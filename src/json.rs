@@ -1,10 +1,8 @@
-//! The values of an author to JSON and back, exactly: what JSON has no form for gets one, and nothing else changes.
+//! Lossless JSON for the values of authors.
 //!
-//! [`write`] stands around serde_json's serializer and [`read`] takes the text of one value. Both see a value only
-//! through serde, so what a type leaves out of its own serde form is left out here too. All that is plain JSON is
-//! written as serde_json writes it, byte for byte, and a text without a mark is read by serde_json alone.
-//!
-//! What is marked is an object or a key that begins with [`MARK`]:
+//! [`write`] wraps serde_json's serializer; [`read`] reads the text of one value. A value that JSON can express is
+//! written byte for byte as serde_json writes it, and a text without a marker is read by serde_json alone. Values that
+//! JSON cannot express are written as an object or a map key that begins with [`MARKER`]:
 //!
 //! | Value | Plain serde_json | Here |
 //! |---|---|---|
@@ -12,15 +10,18 @@
 //! | `Some(Some(()))`, `Some(Some(None))` | the same | `{"$stube:some":{"$stube:some":null}}` |
 //! | `f64::NAN`, `INFINITY`, `NEG_INFINITY`, and of `f32` | `null` | `{"$stube:float":"NaN"}`, `"inf"`, `"-inf"` |
 //! | the key `(1, 2)`, `None`, `f64::NAN`, `b"x"`, `Seat { .. }` | an error | the key `"$stube:key [1,2]"`: its JSON |
-//! | the key `"$stube:..."` of the author's own | itself | the key `"$stube:key \"$stube:...\""` |
+//! | the author's own key `"$stube:..."` | itself | the key `"$stube:key \"$stube:...\""` |
 //!
-//! Only the kinds of NaN are not told apart: each comes back as `f64::NAN`. A name of a field or a variant that begins
-//! with the mark is refused.
+//! Limits:
 //!
-//! A value may come back as another one that is written as the same JSON, for instance `Id::Letter('a')` of an
-//! untagged enum that has `Text("a")` too. So both writings of a proof also give a [`TypeFingerprint`], which tells them apart.
+//! - Data that a type leaves out of its serde form is not written.
+//! - Every NaN is read back as `f64::NAN`; its sign and payload are lost.
+//! - A field or variant whose name begins with the marker is refused with an error.
+//! - A value may be read back as a different value with the same JSON: `Id::Letter('a')` of an untagged enum that also
+//!   has `Text("a")`. The round-trip check of a save therefore compares the [`TypeFingerprint`]s of both values too.
+//! - serde does not say that a `RangeInclusive` is exhausted. See [`settle`](crate::flow::iterate::settle).
 //!
-//! A range that has come to its end is the exception: serde does not say so. See [`settle`](crate::flow::iterate::settle).
+//! Pure, except for the process-wide intern table in [`static_str`].
 
 pub(crate) mod canonical;
 pub(crate) mod ordered_map;
@@ -36,26 +37,26 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error as _};
 pub(crate) use read::{read, read_owned};
 pub(crate) use write::{TypeFingerprint, write};
 
-/// What every marked key begins with.
-const MARK: &str = "$stube:";
-/// The only key of an object that stands for `Some` of what would be `null`, or of another such object.
+/// The prefix of every marker.
+const MARKER: &str = "$stube:";
+/// The only key of an object that encodes `Some(x)` where `x` is written as `null` or as another such object.
 const SOME: &str = "$stube:some";
-/// The only key of an object that stands for a float which JSON has no number for.
+/// The only key of an object that encodes a float that is NaN or infinite.
 const FLOAT: &str = "$stube:float";
-/// What a key begins with whose rest is JSON.
+/// The prefix of a map key whose remainder is the JSON of the key.
 const KEY: &str = "$stube:key ";
 
-/// The floats which JSON has no numbers for.
+/// The floats that JSON numbers cannot express.
 const FLOATS: [(&str, f64); 3] = [("NaN", f64::NAN), ("inf", f64::INFINITY), ("-inf", f64::NEG_INFINITY)];
 
-/// As serde_json calls a struct whose only field is JSON text that is to be copied as it is.
-const RAW: &str = "$serde_json::private::RawValue";
+/// The name of serde_json's `RawValue`, a struct whose only field is JSON text that is copied unchanged.
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
-/// What it says of a name that begins with the mark. It names no value, so it may reach a log.
+/// The error for a name or raw JSON that contains the marker. It repeats no value, so it may be logged.
 pub(crate) const RESERVED: &str =
-    "the name of a field or a variant, or raw JSON, holds `$stube:`, which is the mark of our own forms";
+    "a field name, a variant name or raw JSON contains `$stube:`, which is reserved for encoded values";
 
-/// What serde_json has to say, without the values that it quotes.
+/// The error as text, without the values that serde_json quotes in its own message.
 pub(crate) fn describe(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
     if error.to_string() == RESERVED {
@@ -73,19 +74,19 @@ pub(crate) fn describe(error: &serde_json::Error) -> String {
     }
 }
 
-/// A value as JSON.
+/// Serializes a value to JSON.
 pub(crate) fn to_json(value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut json = Vec::with_capacity(128);
     write(value, &mut serde_json::Serializer::new(&mut json), &TypeFingerprint::default())?;
     Ok(json)
 }
 
-/// The value of JSON text.
+/// Deserializes a value from JSON.
 pub(crate) fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, serde_json::Error> {
     read(Seed(PhantomData), serde_json::from_str(json)?)
 }
 
-/// Reads behind a pointer, so that the code for a `T` is the same as where it is part of a state.
+/// Reads a `T` through a trait object, so that `T` is compiled once, here and as part of a state.
 struct Seed<T>(PhantomData<T>);
 
 impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for Seed<T> {

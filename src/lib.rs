@@ -83,7 +83,8 @@ pub use stube_macros::{component, flow};
 
 pub use component::prompts::{Choose, ChooseOrCancel, Confirm, Info, Prompt, PromptOrCancel};
 pub use component::{Component, Context, Handled, Next, Resume, Slots};
-pub use evolution::manifest::{diagram, manifest};
+pub use evolution::diagram::diagram;
+pub use evolution::manifest::manifest;
 pub use flow::Boxed;
 #[cfg(feature = "cli")]
 pub use front::cli;
@@ -112,7 +113,7 @@ pub mod __private {
     pub use {inventory, serde, serde_json, typetag};
 
     pub use crate::component::{AnyAnswer, ComponentDescriptor, Kind};
-    pub use crate::evolution::migration::{MigrationFn, SavedState, earlier};
+    pub use crate::evolution::migration::{MigrationFn, SavedState, deserialize_state as earlier};
     pub use crate::flow::iterate::lend::{
         Steps, again, chain, enumerate, flatten, lent, place, scan, skip, skip_while, step_by, take, take_while, zip,
     };
@@ -143,10 +144,11 @@ pub mod __private {
     pub const TRANSIENT: &str = "a transient component is never saved";
 }
 
-/// Compares `flows.lock` with the code, as a test, and makes it a part of the program. See [`lock`](mod@crate::evolution::lock).
+/// Defines a test that compares the schema lock file with the code, and embeds the file in the program. See
+/// [`lock`](mod@crate::evolution::lock).
 ///
-/// Once in a program, at the top level of a module. The file lies in the folder of the crate, or where the argument says:
-/// `flows_lock!("locks/flows.lock")`.
+/// Write it once in a program, at the top level of a module. The file is `flows.lock` in the folder of the crate, or the
+/// path that the argument gives relative to that folder: `flows_lock!("locks/flows.lock")`.
 #[macro_export]
 macro_rules! flows_lock {
     () => {

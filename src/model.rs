@@ -1,4 +1,4 @@
-//! Values that every other module uses: ids, timestamps, what a person is shown and sends, and errors.
+//! Values that every other module uses: ids, timestamps, views and events, errors.
 //!
 //! Nothing here reads a clock, draws randomness or does I/O.
 

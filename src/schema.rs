@@ -1,11 +1,11 @@
-//! What is saved of a type: not what Rust calls it, but what serde writes of it.
+//! The serde schema of a type: what serde reads and writes, whatever the type is called in Rust.
 //!
-//! A type's own `Deserialize` is asked what it would read; that gives a [`Type`], and the [`Definitions`] that it names.
-//! Two of these are compared as what was saved and what reads it, and a [`Shape`] has a short word, which records carry.
-//! Pure: nothing here knows flows, records or files.
+//! [`probe()`] derives a [`Type`] and the [`Definitions`] it refers to, by running the type's own `Deserialize`.
+//! [`diff_fields`] decides whether data written under one schema can be read under another. A [`Schema`] has a
+//! [fingerprint](Schema::fingerprint), which records carry. Pure: nothing here knows flows, records or files.
 //!
-//! What JSON does not show is left out: a newtype is what it wraps, and a struct is its fields, whatever it is called.
-//! Where serde itself is told nothing (`untagged`, `flatten`, an internal `tag`), nor is this, and the type is `_`.
+//! A schema has only what JSON shows: a newtype is the type that it wraps, and a struct is its fields. Types that serde
+//! reads from any input (`untagged`, `flatten`, an internal `tag`) have the type `_`.
 
 mod diff;
 mod notation;
@@ -18,28 +18,27 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub(crate) use diff::{Both, compare_fields};
-pub use diff::{Change, Difference};
+pub(crate) use diff::{DefinitionPair, diff_fields};
+pub use diff::{DiffEntry, Impact};
 pub(crate) use probe::probe;
 #[doc(hidden)]
 pub use probe::{Probed, probed};
 
-/// What serde reads of a type.
+/// A type of serde's data model.
 ///
-/// Written as Rust writes it: `u32`, `String`, `Option<Dates>`, `Vec<(String, u32)>`, `Map<String, u32>`, and `_` for
-/// what serde decides when it sees the value. A number of machine size is one of 64 bits, a set is a `Vec`, and an array
-/// is a tuple.
+/// Written in Rust's syntax: `u32`, `String`, `Option<Dates>`, `Vec<(String, u32)>`, `Map<String, u32>`, and `_` for a
+/// type that reads any input. `usize` is `u64`, `isize` is `i64`, a set is a `Vec`, and an array is a tuple.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Type {
-    /// What serde decides when it sees the value.
+    /// A type that asks the input what it contains, such as an untagged enum.
     Any,
-    /// A number, a text, a truth value, nothing: by its name in Rust.
-    Plain(Plain),
+    /// A number, a string, a boolean, a unit.
+    Primitive(Primitive),
     /// `Option<T>`.
     Optional(Box<Type>),
-    /// `Vec<T>`, and every other list.
+    /// `Vec<T>` and every other sequence.
     List(Box<Type>),
-    /// Every map.
+    /// A map from keys to values.
     Map(Box<Type>, Box<Type>),
     /// `(A, B)`, a tuple struct, an array.
     Tuple(Vec<Type>),
@@ -47,10 +46,10 @@ pub enum Type {
     Named(String),
 }
 
-/// A type without parts.
-#[expect(missing_docs, reason = "they are called as Rust calls them, but for a `String`")]
+/// A type without type parameters.
+#[expect(missing_docs, reason = "each variant has the name of its Rust type, except that `Text` is `String`")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Plain {
+pub enum Primitive {
     Unit,
     Bool,
     Char,
@@ -70,24 +69,24 @@ pub enum Plain {
     F64,
 }
 
-/// The structs and enums that types name.
+/// The structs and enums that types refer to, by name.
 pub type Definitions = BTreeMap<String, Definition>;
 
 impl Type {
-    /// Adds the names of the definitions that it names.
-    pub(crate) fn names(&self, names: &mut BTreeSet<String>) {
+    /// Adds the names of all definitions that this type refers to directly.
+    pub(crate) fn collect_names(&self, names: &mut BTreeSet<String>) {
         match self {
-            Self::Any | Self::Plain(_) => {}
-            Self::Optional(inner) | Self::List(inner) => inner.names(names),
-            Self::Map(key, value) => [key, value].into_iter().for_each(|ty| ty.names(names)),
-            Self::Tuple(parts) => parts.iter().for_each(|ty| ty.names(names)),
+            Self::Any | Self::Primitive(_) => {}
+            Self::Optional(inner) | Self::List(inner) => inner.collect_names(names),
+            Self::Map(key, value) => [key, value].into_iter().for_each(|ty| ty.collect_names(names)),
+            Self::Tuple(parts) => parts.iter().for_each(|ty| ty.collect_names(names)),
             Self::Named(name) => drop(names.insert(name.clone())),
         }
     }
 }
 
 impl Definition {
-    /// The types in it.
+    /// The types of all fields and variants.
     pub(crate) fn types(&self) -> Vec<&Type> {
         match self {
             Self::Struct(fields) => fields.iter().map(|field| &field.ty).collect(),
@@ -115,26 +114,26 @@ pub enum Definition {
 /// A field of a struct, or a local of a flow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// What it is called on disk.
+    /// Its name on disk.
     pub name: String,
-    /// What else it is read from: `#[serde(alias = "..")]`, `was = ".."`.
+    /// Other names under which it is read: `#[serde(alias = "..")]`, `was = ".."`.
     pub aliases: Vec<String>,
     /// Its type.
     pub ty: Type,
-    /// Whether it is read when nothing of that name was saved.
+    /// Whether it may be missing in saved data, because it has a default or is an `Option`.
     pub optional: bool,
 }
 
 /// A variant of an enum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variant {
-    /// What it is called on disk.
+    /// Its name on disk.
     pub name: String,
-    /// What it holds.
+    /// Its content.
     pub content: Content,
 }
 
-/// What a variant holds.
+/// The content of a variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// `Cash`.
@@ -145,51 +144,51 @@ pub enum Content {
     Fields(Vec<Field>),
 }
 
-/// What a state holds and waits for, or what a component is.
+/// The schema of a saved state of a flow, or of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Shape {
+pub struct Schema {
     /// The locals of the state, or the fields of the component.
     #[serde(with = "notation::fields")]
     pub locals: Vec<Field>,
-    /// What is awaited; empty at the start of a flow, in a component, and where only the running flow knows.
+    /// The awaited component. Empty at the start of a flow, for a component, and for a [`Boxed`](crate::Boxed) await.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub awaits: String,
-    /// What it answers.
+    /// The answer type of the awaited component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Type>,
 }
 
-impl Shape {
-    /// A short word that two shapes share if one is read as the other, field by field: 12 hexadecimal digits of SHA-256
-    /// of what is saved. The order of locals and fields, and what types are called, make no difference.
-    pub fn digest(&self, types: &Definitions) -> String {
+impl Schema {
+    /// The fingerprint of the schema: 12 hexadecimal digits (48 bits) of a SHA-256. It depends on the names and types of
+    /// locals and fields, but not on their order or on the names of structs and enums.
+    pub fn fingerprint(&self, types: &Definitions) -> String {
         let mut text = String::new();
-        let mut spelling = Spelling { types, within: Vec::new() };
-        spelling.fields(&self.locals, &mut text);
+        let mut canonical = CanonicalText { types, enclosing: Vec::new() };
+        canonical.fields(&self.locals, &mut text);
         let _ = write!(text, " {} ", self.awaits);
         if let Some(answer) = &self.answer {
-            spelling.ty(answer, &mut text);
+            canonical.ty(answer, &mut text);
         }
-        digest(&text)
+        fingerprint(&text)
     }
 }
 
-/// 12 hexadecimal digits of SHA-256.
-pub(crate) fn digest(text: &str) -> String {
+/// 12 hexadecimal digits of a SHA-256.
+pub(crate) fn fingerprint(text: &str) -> String {
     HEXLOWER.encode(&Sha256::digest(text)[..6])
 }
 
-/// Spells types out, with their definitions in place of their names.
-struct Spelling<'a> {
+/// Writes types as text with each name replaced by its definition, in an order that does not depend on the source.
+struct CanonicalText<'a> {
     types: &'a Definitions,
-    /// The definitions that are being spelled, for types that hold themselves.
-    within: Vec<&'a str>,
+    /// The definitions that are being written, outermost first, for recursive types.
+    enclosing: Vec<&'a str>,
 }
 
-impl<'a> Spelling<'a> {
+impl<'a> CanonicalText<'a> {
     fn ty(&mut self, ty: &'a Type, text: &mut String) {
         match ty {
-            Type::Any | Type::Plain(_) => *text += &ty.to_string(),
+            Type::Any | Type::Primitive(_) => *text += &ty.to_string(),
             Type::Optional(inner) => {
                 text.push('?');
                 self.ty(inner, text);
@@ -218,18 +217,18 @@ impl<'a> Spelling<'a> {
     }
 
     fn named(&mut self, name: &'a str, text: &mut String) {
-        if let Some(depth) = self.within.iter().rev().position(|within| *within == name) {
+        if let Some(depth) = self.enclosing.iter().rev().position(|enclosing| *enclosing == name) {
             let _ = write!(text, "^{depth}");
             return;
         }
-        self.within.push(name);
+        self.enclosing.push(name);
         match self.types.get(name) {
             Some(Definition::Struct(fields)) => self.fields(fields, text),
             Some(Definition::Enum(variants)) => self.variants(variants, text),
-            // A file that was written by hand may name what it does not define.
+            // A lock file edited by hand may refer to a missing definition.
             None => *text += name,
         }
-        self.within.pop();
+        self.enclosing.pop();
     }
 
     fn fields(&mut self, fields: &'a [Field], text: &mut String) {

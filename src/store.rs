@@ -1,10 +1,36 @@
-//! Where records are kept.
+//! The store: where records are kept.
 //!
-//! A [`Store`] keeps [`Record`]s by their id and knows nothing of what is in them. Three operations make one:
-//! [`load_all`](Store::load_all), [`save`](Store::save) and [`delete`](Store::delete). The others follow from these,
-//! and a store that can do better says how. Every change names the revision that it replaces, so two writers never both
-//! win one, and is answered with what became of it, a [`WriteOutcome`], which is never a guess. `contract`, with the feature
-//! `store-contract`, has all that a store promises as a suite to run on it.
+//! A [`Store`] keeps whole [`Record`]s by conversation id and never looks into a record's body. A store must implement
+//! [`load_all`](Store::load_all), [`save`](Store::save) and [`delete`](Store::delete); the other methods have default
+//! implementations, which a store overrides where it can do better.
+//!
+//! Every write is a compare-and-set: it names the revision that it replaces, so of two concurrent writers at most one
+//! succeeds. Its [`WriteOutcome`] says whether the change was applied, was not applied, conflicted, or is unknown.
+//!
+//! With the feature `store-contract`, the module `contract` has a test suite for every promise of a store.
+//!
+//! ```
+//! use stube::store::Query;
+//! use stube::{MemoryStore, Prompt, Runtime, Store, flow};
+//!
+//! #[flow]
+//! async fn greet() -> String {
+//!     Prompt::new("Who are you?").await
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A clone of the `Arc` sees what the runtime saves.
+//! let store = std::sync::Arc::new(MemoryStore::new());
+//! let id = Runtime::open(store.clone())?.start(greet()).await?.id;
+//!
+//! let record = store.load(id).await?.expect("it was saved");
+//! assert_eq!(record.header().flow, "greet");
+//! let page = store.list(&Query::all().flow("greet"), None, 10).await.map_err(|error| error.to_string())?;
+//! assert_eq!(page[0].revision, record.revision());
+//! # Ok(())
+//! # }
+//! ```
 
 use std::fmt;
 use std::future::Future;
@@ -35,32 +61,33 @@ pub use query::{Count, Page, Query, Summary};
 
 use query::{Collected, Counted};
 
-/// A future that may be sent to another thread.
+/// A boxed future that is `Send`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What became of a save or a delete.
+/// The outcome of a save or a delete.
 #[must_use = "a save that did not succeed must not be acknowledged"]
 #[derive(Debug)]
 pub enum WriteOutcome {
-    /// It is durable: it survives a crash of the program and of the machine, as far as this store promises that.
+    /// The change is durable, as far as this store promises durability: the documentation of the store says whether it
+    /// survives a crash of the process and of the machine.
     Applied,
-    /// Nothing changed. The same call may be made again.
+    /// Nothing changed. The call may be repeated.
     NotApplied(BoxError),
-    /// Nothing changed, because the stored revision is another one.
+    /// Nothing changed, because the stored revision is not the one that the call names.
     Conflict {
         /// The stored revision; `None` if there is no record, or one that cannot be read.
         stored: Option<Revision>,
     },
-    /// It may or may not have become durable. [`Store::load`] settles it: what that returns is durable.
+    /// The change may or may not have become durable. [`Store::load`] resolves it: the record that it returns is durable.
     Unknown(BoxError),
 }
 
-/// Why [`Store::load`] gave no record.
+/// Why [`Store::load`] failed.
 #[derive(Debug)]
 pub enum LoadError {
-    /// There is something, and it cannot be read. It is left as it is.
+    /// An entry exists but cannot be read as a record. It is left as it is.
     Unreadable(Unreadable),
-    /// The store itself failed. The same call may be made again.
+    /// The store itself failed. The call may be repeated.
     Store(BoxError),
 }
 
@@ -75,41 +102,42 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// What [`Store::load_all`] hands each entry to.
+/// The callback of [`Store::load_all`], called once for each entry.
 pub type Visitor<'a> = dyn FnMut(Result<Record, Unreadable>) + Send + 'a;
 
-/// What others may have changed in a store.
+/// A notification that other processes may have changed conversations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Invalidation {
-    /// This conversation.
+    /// This conversation may have changed.
     Changed(ConversationId),
-    /// Any of them: something may not have been heard.
+    /// Any conversation may have changed, because notifications may have been lost.
     Anything,
 }
 
-/// What is to hear [`Invalidation`]s. It must not block, and gives whether it wants to hear more.
+/// A callback for [`Invalidation`]s. It must not block. It returns whether it wants further notifications.
 pub type Listener = Box<dyn Fn(Invalidation) -> bool + Send + Sync>;
 
-/// A place for records.
+/// Keeps records.
 ///
-/// Its methods may be called from many tasks at once. For one id, a caller waits for one change to be answered before
-/// it asks for the next; the runtime does so.
+/// The methods may be called from many tasks concurrently. For one id, a caller must wait for the outcome of a change
+/// before it makes the next one; the runtime does.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
-    /// Hands every record to `each`, in any order, and every entry that cannot be read with the reason. It may be called
-    /// while records are changed, and never holds all of them at once: what `each` does not keep is gone.
+    /// Calls `each` with every record, in any order, and with the reason for every entry that cannot be read. A record
+    /// that does not change during the call is passed exactly once; one that changes may be passed or not. The store never
+    /// holds all records in memory at once.
     ///
     /// # Errors
     ///
-    /// The store itself could not be read. One bad entry is not an error.
+    /// The store failed. An unreadable entry is not an error.
     fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>>;
 
-    /// The record of this id, or `None` if there is none. What it returns is durable.
+    /// The record of this id, or `None` if there is none. The returned record is durable.
     ///
-    /// Unless a store knows better, this reads all records.
+    /// The default implementation reads all records.
     ///
     /// # Errors
     ///
-    /// There is an entry, and it cannot be read, or the store failed.
+    /// The entry of this id cannot be read, or the store failed.
     fn load(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<Record>, LoadError>> {
         Box::pin(async move {
             let mut found = Ok(None);
@@ -123,14 +151,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         })
     }
 
-    /// A page of what matches: at most `limit` records with the lowest ids after `after`. What cannot be read is left
-    /// out.
+    /// A page of the matching records: at most `limit`, in the order of their ids, with ids greater than `after`. Unreadable
+    /// entries are omitted.
     ///
-    /// Unless a store knows better, this reads all records, once for each page.
+    /// The default implementation reads all records for each page.
     ///
     /// # Errors
     ///
-    /// The store could not be read.
+    /// The store failed.
     fn list<'a>(
         &'a self,
         query: &'a Query,
@@ -145,15 +173,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         })
     }
 
-    /// A page, as [`list`](Self::list) gives it, of what matches and was last changed at least `age` ago by a clock that
-    /// all who use the store share, whatever [`touched`](Summary::touched) says. `None` if there is no such clock.
+    /// A page, as [`list`](Self::list) returns it, of the matching records that were last changed at least `age` ago
+    /// according to a clock of the store that all processes share, whatever [`touched`](Summary::touched) says. `None` if
+    /// the store has no such clock.
     ///
-    /// It is what a runtime deletes by, so that no wrong clock of one process ends the conversations of all. Unless a
-    /// store has a clock, there is none.
+    /// The runtime uses it to delete old conversations, so that the wrong clock of one process cannot delete those of all.
+    /// The default implementation returns `None`.
     ///
     /// # Errors
     ///
-    /// The store could not be read.
+    /// The store failed.
     fn older_than<'a>(
         &'a self,
         query: &'a Query,
@@ -165,13 +194,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         Box::pin(async { Ok(None) })
     }
 
-    /// How many records match, by flow and state, in the order of their names. What cannot be read is left out.
+    /// The number of matching records by flow and state, in the order of these names. Unreadable entries are omitted.
     ///
-    /// Unless a store knows better, this reads all records.
+    /// The default implementation reads all records.
     ///
     /// # Errors
     ///
-    /// The store could not be read.
+    /// The store failed.
     fn count<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Count>, BoxError>> {
         Box::pin(async move {
             let mut matching =
@@ -180,34 +209,35 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         })
     }
 
-    /// Puts `record` in place of the one of revision `replaces`; `None` if there must be none yet.
+    /// Replaces the record of revision `replaces` with `record`. With `None`, there must be no record of this id yet.
     fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome>;
 
-    /// Hands hints of what others change to `listener`, from now on: what they [told](Self::tell), and
-    /// [`Anything`](Invalidation::Anything) whenever some of it may not have come. Hints may come late, twice, or not at all.
-    /// Unless a store says how, nothing is ever heard.
+    /// Calls `listener` from now on with what other processes [notify](Self::notify), and with
+    /// [`Anything`](Invalidation::Anything) when notifications may have been lost. Notifications are best-effort: they may be
+    /// late, repeated or lost. The default implementation never calls it.
     fn subscribe(&self, listener: Listener) {
         drop(listener);
     }
 
-    /// Lets the others who [listen](Self::listen) know that a conversation has changed. The runtime calls it after a
-    /// change is durable, and waits for nothing. Unless a store says how, nobody is told.
+    /// Notifies the [subscribers](Self::subscribe) in other processes that a conversation has changed. The runtime calls it
+    /// after the change is durable. It does not block. The default implementation does nothing.
     fn notify(&self, id: ConversationId) {
         let _ = id;
     }
 
-    /// Whether nobody else can change a record while this store is open. Then the runtime may answer from a record that
-    /// it has seen; a change that comes about all the same must be a [`Conflict`](WriteOutcome::Conflict) of the next save.
+    /// Whether this store is the only writer of its records while it is open. Then the runtime may use records that it has
+    /// loaded before. If another program changes a record all the same, the next save must be a
+    /// [`Conflict`](WriteOutcome::Conflict). False by default.
     fn is_exclusive(&self) -> bool {
         false
     }
 
-    /// Deletes the record of this id if it is of revision `replaces`. If there is none, that is
+    /// Deletes the record of this id if its revision is `replaces`. If there is no record, the outcome is
     /// [`Applied`](WriteOutcome::Applied).
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome>;
 }
 
-/// Counts what `choose` makes of all entries.
+/// Counts the summaries that `choose` returns for the entries.
 pub(crate) async fn count_all<S: Store + ?Sized>(
     store: &S,
     choose: &mut (dyn FnMut(Result<Record, Unreadable>) -> Option<Summary> + Send),
@@ -217,7 +247,7 @@ pub(crate) async fn count_all<S: Store + ?Sized>(
     Ok(counted.into_counts())
 }
 
-/// A store behind an [`Arc`](std::sync::Arc) is that store: two runtimes over one of them are what a restart is.
+/// An [`Arc`](std::sync::Arc) of a store is the same store. Two runtimes that share one simulate a restart.
 impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
     fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         (**self).load_all(each)
@@ -266,7 +296,7 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
         (**self).notify(id);
     }
 
-    /// Not even if the store itself is: whoever else holds the `Arc` may change it.
+    /// Always false: another holder of the `Arc` may write to the store.
     fn is_exclusive(&self) -> bool {
         false
     }

@@ -248,23 +248,23 @@ fn show(place: Place) {
 
 fn check_and_migrate(place: Place) {
     place.filled();
-    assert!(place.app(&["check"]).ok().json().iter().all(|row| row["verdict"] == "same"));
+    assert!(place.app(&["check"]).ok().json().iter().all(|row| row["verdict"] == "unchanged"));
     place.bare(&["check"]).fails(1, "needs the flows of your application");
     let lock = place.dir.path().join("flows.lock");
     fs::write(&lock, stube::evolution::lock::Lock::current().to_text()).unwrap();
     let lock = lock.to_str().unwrap();
-    assert!(place.bare(&["check", "--lock", lock]).ok().json().iter().all(|row| row["verdict"] == "same"));
+    assert!(place.bare(&["check", "--lock", lock]).ok().json().iter().all(|row| row["verdict"] == "unchanged"));
     let text = fs::read_to_string(lock).unwrap();
     fs::write(lock, text.replace("\"Size\": {", "\"Gone\": {")).unwrap();
     let rows = place.bare(&["check", "--lock", lock]).fails(1, "").json();
     assert!(
         rows.iter().any(|row| row["state"] == "Size"
             && row["conversations"] == 2
-            && row["verdict"] == "breaking: no such shape of order in Size in the file"),
+            && row["verdict"] == "breaking: no such schema of order in Size in the file"),
         "{rows:?}"
     );
     fs::write(lock, "[]").unwrap();
-    place.bare(&["check", "--lock", lock]).fails(1, "it is not a lock");
+    place.bare(&["check", "--lock", lock]).fails(1, "not a schema lock file");
 
     // One of a version before, which goes on; and later one that ends.
     let changed = place.of_flow("ordering");
@@ -277,7 +277,7 @@ fn check_and_migrate(place: Place) {
     assert_eq!(place.app(&["migrate", "--apply"]).ok().json()[0]["verdict"], "written");
     let after: Value = serde_json::from_slice(&place.bytes(changed)).unwrap();
     assert_eq!((&after["flow"], &after["revision"]), (&"later".into(), &2.into()));
-    assert_eq!(after["body"]["root"][0]["state"]["Size"]["cups"], 1);
+    assert_eq!(after["body"]["root"]["stack"][0]["state"]["Size"]["cups"], 1);
     assert!(place.app(&["migrate", "--apply"]).ok().out.is_empty());
     place.bare(&["migrate"]).fails(1, "needs the flows");
     place.app(&["rm", "--yes", &changed.to_string()]).ok();
@@ -285,7 +285,7 @@ fn check_and_migrate(place: Place) {
     assert!(place.app(&["check"]).ok().json().iter().any(|row| row["verdict"] == "ends, or is handed on"));
     place.app(&["migrate", "--apply"]).ok();
     let after: Value = serde_json::from_slice(&place.bytes(ended)).unwrap();
-    assert_eq!((&after["body"]["result"], after.get("waits_for")), (&"closed".into(), None));
+    assert_eq!((&after["body"]["result"], after.get("awaits")), (&"closed".into(), None));
     place.app(&["rm", "--yes", &ended.to_string()]).ok();
 
     // One that nobody knows is left alone, and said.
@@ -315,7 +315,7 @@ fn edit(place: Place) {
     let run = |script: &str| place.run(&this, &["app"], &["edit", &id], "", &editor(&place, script));
     assert!(run("sed -i 's/\"ada\"/\"Ada Lovelace\"/' \"$1\"").ok().out.contains("saved as revision 2"));
     let text = String::from_utf8(place.bytes(first)).unwrap();
-    assert!(text.contains("Ada Lovelace") && text.contains("\"shape\":"), "{text}");
+    assert!(text.contains("Ada Lovelace") && text.contains("\"schema\":"), "{text}");
     assert!(run("true").ok().out.contains("nothing was changed"));
     assert_eq!(place.bytes(first), text.as_bytes());
     // No legal state: nothing is saved, and what was written is kept.

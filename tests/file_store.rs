@@ -429,7 +429,7 @@ async fn every_entry_that_is_no_record_is_reported_and_left_alone() {
         by_number(7, is_a("it has a second name (a hard link)")),
         by_number(8, Reason::TooLarge(10 << 30)),
         by_number(9, Reason::TooLarge(MAX_BYTES as u64 + 1)),
-        by_number(10, is_a("others may write to it")),
+        by_number(10, is_a("other users may write to it")),
         by_number(11, Reason::Corrupt(format!("it is the record of {}", record(12, 1).id()))),
         by_number(13, Reason::Corrupt("it is cut off".to_owned())),
         by_name("elsewhere"),

@@ -46,7 +46,7 @@ async fn booking(guest: String) -> Result<String, Declined> {
 
 /// The state of the bottom instance, as it is saved.
 fn state(conversation: &TestConversation) -> serde_json::Value {
-    conversation.record()["body"]["root"][0]["state"].clone()
+    conversation.record()["body"]["root"]["stack"][0]["state"].clone()
 }
 
 #[test]
@@ -65,8 +65,8 @@ fn a_state_is_called_as_its_binding_or_as_what_is_awaited_and_holds_what_is_live
     let record = c.record();
     assert_eq!(record["flow"], "booking");
     assert_eq!(record["state"], "Receipt");
-    assert_eq!(record["waits_for"], "confirm");
-    assert_eq!(record["body"]["root"][1]["type"], "pay");
+    assert_eq!(record["awaits"][0]["component"], "confirm");
+    assert_eq!(record["body"]["root"]["stack"][1]["type"], "pay");
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn methods_are_flows() {
     c.reload();
     c.answer::<Confirm>(true);
     c.reload();
-    let stay = c.record()["body"]["root"][1].clone();
+    let stay = c.record()["body"]["root"]["stack"][1].clone();
     assert_eq!(stay["type"], "hotel_stay");
     assert_eq!(stay["state"], serde_json::json!({ "Info": { "self_": { "name": "plaza", "free": [1] } } }));
     c.answer::<Info>(());

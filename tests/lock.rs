@@ -78,7 +78,7 @@ impl Files {
     }
 }
 
-/// In the state `Confirm` of `delivery`, one text for another. A shape that is another one has another short word.
+/// In the state `Confirm` of `delivery`, replaces one text by another, and the fingerprint by that of another schema.
 fn in_confirm<'a>(from: &'a str, to: &'a str) -> impl Fn(&str) -> String + 'a {
     move |lock| {
         let mut lock: serde_json::Value = serde_json::from_str(lock).unwrap();
@@ -86,14 +86,14 @@ fn in_confirm<'a>(from: &'a str, to: &'a str) -> impl Fn(&str) -> String + 'a {
         let text = serde_json::to_string(state).unwrap();
         assert!(text.contains(from), "{text}");
         *state = serde_json::from_str(&text.replace(from, to)).unwrap();
-        state["shape"] = "000000000001".into();
+        state["schema"] = "000000000001".into();
         Lock::parse(&lock.to_string()).unwrap().to_text()
     }
 }
 
-fn verdict(report: &Report, of: &str, state: &str) -> Compatibility {
-    let found = report.found.iter().find(|found| found.of == of && found.state == state);
-    found.unwrap_or_else(|| panic!("{of} {state} is there")).verdict.clone()
+fn compatibility(report: &Report, of: &str, state: &str) -> Compatibility {
+    let found = report.findings.iter().find(|finding| finding.component == of && finding.state == state);
+    found.unwrap_or_else(|| panic!("{of} {state} is there")).compatibility.clone()
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_file_that_is_not_there_is_asked_for_and_written() {
     files.compare(Mode::Update).unwrap();
     let text = files.read();
     let report = files.compare(Mode::Check).unwrap();
-    assert!(report.found.iter().all(|found| found.verdict == Compatibility::Same));
+    assert!(report.findings.iter().all(|finding| finding.compatibility == Compatibility::Unchanged));
     files.compare(Mode::Update).unwrap();
     assert_eq!(files.read(), text);
     assert_eq!(fs::read_dir(files.dir.path()).unwrap().count(), 1);
@@ -129,16 +129,16 @@ fn it_says_what_is_saved_where() {
 fn an_additive_edit_is_named_and_its_old_shape_is_kept() {
     let files = Files::before(in_confirm(",\"tries\":\"u8\"", ""));
     let problem = files.compare(Mode::Check).unwrap_err();
-    assert!(problem.contains("Nobody is stranded"), "{problem}");
+    assert!(problem.contains("No conversation is stranded"), "{problem}");
     assert!(problem.contains("additive: delivery, waiting in Confirm"), "{problem}");
-    assert!(problem.contains("`tries` is new, and its default stands for it: 3"), "{problem}");
+    assert!(problem.contains("`tries` is new and gets its default: 3"), "{problem}");
     let report = files.compare(Mode::Update).unwrap();
-    assert!(matches!(verdict(&report, "delivery", "Confirm"), Compatibility::Additive(_)));
+    assert!(matches!(compatibility(&report, "delivery", "Confirm"), Compatibility::Additive(_)));
     assert_eq!(files.read().matches("000000000001").count(), 1);
     // From now on the old shape is looked at each time, because somebody may still wait in it.
     let report = files.compare(Mode::Check).unwrap();
-    let old = report.found.iter().find(|found| found.shape == "000000000001").unwrap();
-    assert!(matches!(old.verdict, Compatibility::Additive(_)));
+    let old = report.findings.iter().find(|finding| finding.schema == "000000000001").unwrap();
+    assert!(matches!(old.compatibility, Compatibility::Additive(_)));
     files.compare(Mode::Update).unwrap();
     assert_eq!(files.read().matches("000000000001").count(), 1);
 }
@@ -155,7 +155,7 @@ fn a_breaking_edit_names_the_local_the_line_and_what_to_write_and_nothing_is_wri
             "{problem}"
         );
         assert!(
-            problem.contains("`name` is new, and has no default; write `#[default = ..]` on its `let`"),
+            problem.contains("`name` is new and has no default; write `#[default = ..]` on its `let`"),
             "{problem}"
         );
         assert_eq!(files.read(), before);
@@ -170,13 +170,13 @@ fn a_type_that_changed_inside_is_found_in_the_state_that_holds_it() {
         in_confirm("u8", "u8")(lock).replace("\"floor\": \"u8\"", "\"floor\": \"u8\",\n      \"door\": \"String\"")
     });
     let problem = files.compare(Mode::Check).unwrap_err();
-    assert!(problem.contains("`address.door` is gone, and what was saved of it is left out"), "{problem}");
+    assert!(problem.contains("`address.door` was removed; its saved value is dropped"), "{problem}");
     let files = Files::before(|lock| in_confirm("u8", "u8")(lock).replace("\"floor\": \"u8\"", "\"floor\": \"u32\""));
     let problem = files.compare(Mode::Check).unwrap_err();
     assert!(problem.contains("`address.floor` was u32 and is u8"), "{problem}");
     let files = Files::before(|lock| in_confirm("u8", "u8")(lock).replace("\"floor\": \"u8\",", ""));
     let problem = files.compare(Mode::Check).unwrap_err();
-    assert!(problem.contains("`address.floor` is new, and its default stands for it"), "{problem}");
+    assert!(problem.contains("`address.floor` is new and gets its default"), "{problem}");
 }
 
 #[test]
@@ -184,10 +184,10 @@ fn what_is_gone_is_breaking() {
     let files = Files::before(|lock| lock.replace("\"delivery\": {", "\"pickup\": {"));
     let problem = files.compare(Mode::Check).unwrap_err();
     assert!(problem.contains("BREAKING: pickup, waiting in Note"), "{problem}");
-    assert!(problem.contains("write `#[flow(was = \"pickup\")]` on the one that stands for it"), "{problem}");
+    assert!(problem.contains("write `#[flow(was = \"pickup\")]` on the one that replaces it"), "{problem}");
     let files = Files::before(|lock| lock.replace("\"Note\": {", "\"Remark\": {"));
     let problem = files.compare(Mode::Check).unwrap_err();
-    assert!(problem.contains("write `#[at(\"..\", was = \"Remark\")]` on the statement that it is now"), "{problem}");
+    assert!(problem.contains("write `#[at(\"..\", was = \"Remark\")]` on the statement that replaces it"), "{problem}");
     let files = Files::before(|lock| lock.replace("\"ask_address\": {", "\"ask_where\": {"));
     let problem = files.compare(Mode::Check).unwrap_err();
     assert!(problem.contains("write `#[component(was = \"ask_where\")]`"), "{problem}");
@@ -200,7 +200,7 @@ fn what_is_no_lock_is_refused_and_left_alone() {
         files.write(text);
         for mode in [Mode::Check, Mode::Update] {
             let problem = files.compare(mode).unwrap_err();
-            assert!(problem.contains("it is not a lock"), "{problem}");
+            assert!(problem.contains("not a schema lock file"), "{problem}");
             assert_eq!(files.read(), text);
         }
     }
@@ -217,13 +217,13 @@ async fn guarded() -> String {
 
 /// What the versions up to this one wrote: the state `Prompt` in the shape `00000000000a`, too.
 const GUARDED: &str = r#"{"flows":{"guarded":{"answer":"String","states":{}}},"components":{},"types":{},
-    "earlier":[{"of":"guarded","state":"Prompt","shape":"00000000000a"}]}"#;
+    "previous":[{"component":"guarded","state":"Prompt","schema":"00000000000a"}]}"#;
 
 stube::__private::inventory::submit! { stube::evolution::lock::Embedded(GUARDED) }
 
 fn with_shape(shape: &str) -> Result<TestConversation, stube::record::Reason> {
     let record = String::from_utf8(TestConversation::start(guarded()).bytes().to_vec()).unwrap();
-    let at = record.find("\"type\":\"guarded\",\"shape\":\"").unwrap() + "\"type\":\"guarded\",\"shape\":\"".len();
+    let at = record.find("\"type\":\"guarded\",\"schema\":\"").unwrap() + "\"type\":\"guarded\",\"schema\":\"".len();
     let changed = format!("{}{shape}{}", &record[..at], &record[at + shape.len()..]);
     let content = &changed[..changed.find(",\"sum\":").unwrap()];
     let record = format!("{content},\"sum\":\"{}\"}}\n", HEXLOWER.encode(&Sha256::digest(content)));
@@ -235,7 +235,7 @@ fn a_record_of_a_later_version_is_left_alone_by_a_program_that_knows_its_version
     assert!(with_shape("00000000000a").is_ok());
     let reason = with_shape("00000000000b").unwrap_err().to_string();
     assert!(
-        reason.contains("another version of this program wrote it: this one knows no such shape of `Prompt`"),
+        reason.contains("written by another version of the program: this one does not know that schema of `Prompt`"),
         "{reason}"
     );
 }
@@ -263,9 +263,10 @@ async fn rolled(name: String) -> String {
     format!("{name} {size} {sure} {cups}")
 }
 
-const ROLLED: &str = r#"{"flows":{"rolled":{"answer":"String","states":{}}},"components":{},"types":{},"earlier":[
-    {"of":"rolled","state":"Size","shape":"3b35b4ce8f83","asks":"*11111111"},
-    {"of":"rolled","state":"Sure","shape":"6ed1d7b71d00","asks":"*22222222","locals":{"name":"String","size":"String"}}]}"#;
+const ROLLED: &str = r#"{"flows":{"rolled":{"answer":"String","states":{}}},"components":{},"types":{},"previous":[
+    {"component":"rolled","state":"Size","schema":"3b35b4ce8f83","questions":"*11111111"},
+    {"component":"rolled","state":"Sure","schema":"6ed1d7b71d00","questions":"*22222222",
+     "locals":{"name":"String","size":"String"}}]}"#;
 
 stube::__private::inventory::submit! { stube::evolution::lock::Embedded(ROLLED) }
 
@@ -286,8 +287,8 @@ fn with_sum(record: &str) -> Vec<u8> {
 #[test]
 fn a_state_that_only_lacks_defaults_is_written_for_the_release_before() {
     let lock: serde_json::Value = serde_json::from_str(&Lock::current().to_text()).unwrap();
-    let before = lock["flows"]["rolled_before"]["states"]["Sure"]["shape"].as_str().unwrap();
-    assert!(ROLLED.contains(before), "{before} is the shape that the release before had");
+    let before = lock["flows"]["rolled_before"]["states"]["Sure"]["schema"].as_str().unwrap();
+    assert!(ROLLED.contains(before), "{before} is the schema of the previous release");
     let record = for_both("large");
     assert!(record.contains(before) && !record.contains("cups"), "{record}");
     // The release before goes on with it, and so does this one.

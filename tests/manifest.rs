@@ -88,9 +88,9 @@ fn a_manifest_says_what_each_state_holds_and_awaits_and_what_comes_next() {
         lines("booking"),
         "\
 Start {guest: String} -> Nights
-Nights {guest: String} awaits prompt, a stube::questions::Prompt, for a String -> Room
-Room {guest: String, dates: manifest::Dates, tries: i32} awaits choose, a stube::questions::Choose, for a String -> Confirm
-Confirm {guest: String, dates: manifest::Dates, tries: i32, room: String} awaits confirm, a stube::questions::Confirm, for a bool -> Room, Payment, end
+Nights {guest: String} awaits prompt, a stube::component::prompts::Prompt, for a String -> Room
+Room {guest: String, dates: manifest::Dates, tries: i32} awaits choose, a stube::component::prompts::Choose, for a String -> Confirm
+Confirm {guest: String, dates: manifest::Dates, tries: i32, room: String} awaits confirm, a stube::component::prompts::Confirm, for a bool -> Room, Payment, end
 Payment {tries: i32, room: String} awaits pay, a manifest::PayFlow, for a Result<String, String> -> end
 "
     );
@@ -98,8 +98,8 @@ Payment {tries: i32, room: String} awaits pay, a manifest::PayFlow, for a Result
         lines("either"),
         "\
 Start {type: bool} -> Question, Info
-Question {type: bool, seen: Vec<bool>, rest_of_name: stube::iterate::Items<String>} awaits , a stube::flow::Boxed<bool>, for a bool -> Question, Info
-Info {type: bool, seen: Vec<bool>} awaits info, a stube::questions::Info, for a () -> end
+Question {type: bool, seen: Vec<bool>, rest_of_name: stube::flow::iterate::Items<String>} awaits , a stube::flow::Boxed<bool>, for a bool -> Question, Info
+Info {type: bool, seen: Vec<bool>} awaits info, a stube::component::prompts::Info, for a () -> end
 "
     );
     assert_eq!(lines("silent"), "Start {} -> end\n");

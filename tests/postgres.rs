@@ -342,7 +342,7 @@ async fn an_answer_whose_reply_is_lost_while_somebody_else_goes_on_is_not_said_t
     let server = Server::start(&[]).await;
     let config = server.database().await;
     let proxy = Proxy::start(server.port()).await;
-    let store = PostgresStore::options().timeout(SHORT).hints(false).connect(proxy.way_to(&config)).await;
+    let store = PostgresStore::options().timeout(SHORT).notifications(false).connect(proxy.way_to(&config)).await;
     let behind = Runtime::open(store.expect("it opens")).expect("a runtime");
     let beside = Runtime::open(open(&config).await).expect("a runtime");
     let id = behind.start(Counter::new()).await.expect("it starts").id;

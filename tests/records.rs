@@ -126,8 +126,8 @@ fn a_record_is_refused_one_byte_beyond_the_limit() {
 #[test]
 fn a_record_is_refused_one_level_beyond_the_limit() {
     let nested = |depth| (0..depth).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
-    // The record itself, its body, the root slot and the instance.
-    let around = 4;
+    // The record itself, its body, the root slot, its stack and the instance.
+    let around = 5;
     assert!(encode(Raw(nested(MAX_DEPTH - around))).is_ok());
     let deeper = encode(Raw(nested(MAX_DEPTH - around + 1)));
     assert!(matches!(deeper, Err(EncodeError::TooDeep(n)) if n == MAX_DEPTH + 1), "{deeper:?}");
@@ -187,7 +187,7 @@ fn a_body_that_does_not_fit_is_told_by_its_class() {
     for (from, to) in [
         ("\"next\":2", "\"next\":1"),
         ("\"next\":2,", ""),
-        ("\"root\":[{", "\"root\":[],\"other\":[{"),
+        ("\"stack\":[{", "\"stack\":[],\"other\":[{"),
         (instance, "{\"id\":\"i1\",\"id\":\"i1\",\"type\":\"raw\""),
         (instance, "{\"id\":\"x1\",\"type\":\"raw\""),
         ("\"flow\":\"raw\"", "\"flow\":\"values\""),
@@ -195,7 +195,7 @@ fn a_body_that_does_not_fit_is_told_by_its_class() {
         let found = decoded(from, to);
         assert!(matches!(found, Err(Reason::Corrupt(_))), "{to}: {found:?}");
     }
-    let twice = decoded("\"root\":[", "\"root\":[{\"id\":\"i1\",\"type\":\"raw\",\"state\":null},");
+    let twice = decoded("\"stack\":[", "\"stack\":[{\"id\":\"i1\",\"type\":\"raw\",\"state\":null},");
     assert!(matches!(&twice, Err(Reason::Corrupt(text)) if text.contains("two instances are called i1")), "{twice:?}");
     // The type of another component, whose fields do not fit.
     let other = decoded("\"type\":\"raw\"", "\"type\":\"keys\"");
@@ -211,6 +211,7 @@ fn a_body_that_does_not_fit_is_told_by_its_class() {
 fn an_empty_conversation_is_damaged() {
     let text = String::from_utf8(simple().bytes().to_vec()).expect("text");
     let (header, _) = text.split_once("\"body\":").expect("a body");
-    let record = Record::parse(sealed(&format!("{header}\"body\":{{\"next\":1,\"root\":[]}}"))).expect("a record");
+    let record =
+        Record::parse(sealed(&format!("{header}\"body\":{{\"next\":1,\"root\":{{\"stack\":[]}}}}"))).expect("a record");
     assert!(matches!(decode(&record), Err(Reason::Corrupt(_))));
 }

@@ -63,7 +63,7 @@ async fn it_keeps_the_contract_over_memory_and_files() {
     let report = contract::run(|| Encrypted::new(MemoryStore::new(), keys())).await;
     assert_eq!(broken(&report), [2, 19], "{report}");
 
-    // What is overwritten there is not sealed; the tests below do worse.
+    // What is overwritten there is not encrypted; the tests below do worse.
     struct Files(tempfile::TempDir);
     impl Harness for Files {
         type Store = Encrypted<FileStore>;
@@ -135,12 +135,13 @@ async fn every_edit_is_found() {
     // The body of another conversation, or of another revision, under this header.
     for body in [stored(&inner, other).await.body().to_owned(), first.body().to_owned()] {
         forge(&inner, &second, |text| text.replace(second.body(), &body)).await;
-        assert!(refused(&store, id).await.contains("its seal is broken"));
+        assert!(refused(&store, id).await.contains("cannot be decrypted"));
     }
     // Another header over this body.
-    for (from, to) in [(r#""owner":"ada""#, r#""owner":"eve""#), (r#""revision":2"#, r#""revision":3"#)] {
+    let nonce = format!(r#""nonce":"{}""#, second.revision().nonce());
+    for (from, to) in [(r#""owner":"ada""#, r#""owner":"eve""#), (&*nonce, r#""nonce":"00000000""#)] {
         forge(&inner, &second, |text| text.replace(from, to)).await;
-        assert!(refused(&store, id).await.contains("its seal is broken"));
+        assert!(refused(&store, id).await.contains("cannot be decrypted"));
     }
     // Every character of what is sealed.
     let text = second.body().len() - r#"{"sealed":{"key":"now","text":""}}"#.len();
@@ -164,7 +165,7 @@ async fn every_edit_is_found() {
         store.load(id).await.expect("it opens").expect("it is there")
     };
     put(&inner, &plain).await;
-    assert_eq!(refused(&store, id).await, "it is not sealed, as it should be");
+    assert_eq!(refused(&store, id).await, "the record is not encrypted");
     let error = runtime.render(id).await.expect_err("it does not open");
     assert!(matches!(error.kind, ErrorKind::Unreadable(_)), "{error}");
     let scan = runtime.scan().await.expect("the store can be read");
@@ -180,8 +181,8 @@ async fn keys_are_changed_while_conversations_go_on() {
 
     let strangers = [Keys::new("next", [8; 32]), Keys::new("now", [9; 32])];
     let [without, wrong] = strangers.map(|keys| Encrypted::new(Arc::clone(&inner), keys.expect("a name")));
-    assert_eq!(refused(&without, id).await, "it is sealed with the key `now`");
-    assert!(refused(&wrong, id).await.contains("its seal is broken"));
+    assert_eq!(refused(&without, id).await, "the record is encrypted with the unknown key `now`");
+    assert!(refused(&wrong, id).await.contains("cannot be decrypted"));
 
     let both = Keys::new("next", [8; 32]).and_then(|keys| keys.and("now", [7; 32])).expect("two names");
     let new = Runtime::open(Encrypted::new(Arc::clone(&inner), both)).expect("it opens");
@@ -195,8 +196,8 @@ async fn a_store_in_use_moves_over_to_sealing() {
     let inner = Inner::default();
     let plain = Runtime::open(Arc::clone(&inner)).expect("it opens");
     let id = plain.start(Counter::new()).await.expect("it starts").id;
-    assert_eq!(refused(&sealed(&inner), id).await, "it is not sealed, as it should be");
-    let moving = Runtime::open(sealed(&inner).open_unsealed()).expect("it opens");
+    assert_eq!(refused(&sealed(&inner), id).await, "the record is not encrypted");
+    let moving = Runtime::open(sealed(&inner).accept_unencrypted()).expect("it opens");
     let _ = send(&moving, id, Event::new("up")).await.expect("it is applied");
     assert!(sealed(&inner).load(id).await.expect("it opens").is_some(), "it is sealed now");
 }
@@ -208,7 +209,7 @@ async fn what_is_too_large_when_it_is_sealed_is_not_saved_and_said() {
     let note = |bytes: usize| Event::new("note").with("note", stube::Value::Text("x".repeat(bytes)));
     let _ = send(&runtime, id, note(MAX_BYTES * 3 / 4 - 1_000)).await.expect("it fits");
     let error = send(&runtime, id, note(MAX_BYTES * 3 / 4 + 1_000)).await.expect_err("it does not fit");
-    assert!(error.to_string().contains("sealed, it cannot be saved"), "{error}");
+    assert!(error.to_string().contains("the encrypted record cannot be saved"), "{error}");
     let _ = send(&runtime, id, note(5)).await.expect("it goes on");
 }
 

@@ -176,7 +176,7 @@ fn there_is_no_promise_that_no_store_breaks() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "BROKEN       C10: `load_all` hands on every record, once.")]
+#[should_panic(expected = "BROKEN       C10: `load_all` passes every record once.")]
 async fn a_broken_promise_is_told_with_its_number_and_its_words() {
     contract::run(Site::new(Flaw::LoadsTheFirst256)).await.assert();
 }

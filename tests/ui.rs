@@ -18,10 +18,13 @@ fn every_message_of_the_macro_has_a_test() {
         }
     }
     // What depends on a file beside the crate is shown there.
-    let earlier = fs::read_to_string(format!("{root}macros/src/earlier.rs")).expect("the stage");
-    let (_, tests) = earlier.split_once("mod tests").expect("its tests");
+    let old_states = fs::read_to_string(format!("{root}macros/src/old_states.rs")).expect("the stage");
+    let (_, tests) = old_states.split_once("mod tests").expect("its tests");
     shown += &tests.split("\\\n").map(str::trim_start).collect::<String>();
-    let source = fs::read_to_string(format!("{root}macros/src/check.rs")).expect("the messages");
+    let mut source = String::new();
+    for file in fs::read_dir(format!("{root}macros/src/errors")).expect("the messages") {
+        source += &fs::read_to_string(file.expect("a file").path()).expect("a text");
+    }
     // A text may go on in the next line; what it is told stands between braces.
     let source = source.replace("\\\n", "\u{0}");
     let source: String = source.split('\u{0}').map(str::trim_start).collect();

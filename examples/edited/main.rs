@@ -1,10 +1,10 @@
-//! One deploy, with a customer in the middle of an order: park, edit, the check fails, answer it, the check passes, and
-//! the customer goes on. Then it is rolled back, with another customer in the middle.
+//! One deploy while a customer is in the middle of an order: the code is edited, the check fails, a migration is written,
+//! the check passes, and the customer continues. Then the release is rolled back while another customer is in the middle.
 //!
 //!     cargo run --example edited
 //!
-//! It makes a small crate of its own, `target/crates/shop`, and runs on it what you would run on yours; each command is
-//! shown with what it says. The three versions of its code lie beside this file.
+//! It creates a small crate, `target/crates/shop`, and runs on it the commands that you would run on yours; each command is
+//! shown with its output. The three versions of the crate's code are beside this file.
 
 use std::error::Error;
 use std::fs;
@@ -17,30 +17,30 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 fn main() -> Result<()> {
     let shop = Shop::new()?;
 
-    title("Release 1. `flows.lock` says what a conversation can wait in; it is committed with the code.");
+    title("Release 1. `flows.lock` lists every state that a conversation can wait in; it is committed with the code.");
     shop.release(include_str!("release_1.rs"))?;
     shop.cargo(&["test", "flows_lock"], Some("update"), "")?.expect(true, "wrote")?;
     shop.show("flows.lock")?;
     let first_lock = fs::read(shop.dir.join("flows.lock"))?;
     shop.cargo(&["run", "--", "data"], None, "Ada\nlarge\n")?.expect(true, "With milk?")?;
 
-    title("The code is edited: one size, several cups. Ada still waits to be asked for milk.");
+    title("The code is edited: one size, several cups. Ada is still waiting at the question about milk.");
     shop.release(include_str!("release_2.rs"))?;
     let check = shop.cargo(&["test", "flows_lock"], None, "")?;
     check.expect(false, "BREAKING: order, waiting in Size")?;
     check.expect(false, "BREAKING: order, waiting in Milk")?;
 
-    title("Released all the same, it would leave her order alone: nothing is lost, and nothing goes on.");
+    title("If this were released, her order would be left alone: nothing is lost, but it does not continue.");
     let parked = shop.cargo(&["run", "--", "data"], None, "")?;
     parked.expect(true, "the state `Milk` was saved without `cups`")?;
     parked.expect(true, "Nothing of it is lost")?;
 
-    title("An answer for who waits in Milk, `#[default]`, and one for who waits in Size, `#[migrate]`.");
+    title("A `#[default]` for orders that wait in Milk, and a `#[migrate]` for orders that wait in Size.");
     shop.release(include_str!("release_2_answered.rs"))?;
-    shop.cargo(&["test", "flows_lock"], Some("update"), "")?.expect(true, "answered: order, waiting in Size")?;
+    shop.cargo(&["test", "flows_lock"], Some("update"), "")?.expect(true, "migrated: order, waiting in Size")?;
     shop.cargo(&["test", "flows_lock"], None, "")?.expect(true, "test result: ok")?;
 
-    title("Release 2. Ada is asked for milk, as if nothing had happened.");
+    title("Release 2. Ada answers the question about milk, as if nothing had changed.");
     let ordered = shop.cargo(&["run", "--", "data"], None, "yes\n")?;
     ordered.expect(true, "Ordered: 1 coffees with milk for Ada.")?;
 
@@ -50,7 +50,7 @@ fn main() -> Result<()> {
     shop.release(include_str!("release_1.rs"))?;
     fs::write(shop.dir.join("flows.lock"), first_lock)?;
     let rolled_back = shop.cargo(&["run", "--", "data"], None, "yes\n")?;
-    rolled_back.expect(true, "another version of this program wrote it")?;
+    rolled_back.expect(true, "written by another version of the program")?;
     match shop.records()? == before {
         true => Ok(()),
         false => Err("her order was touched".into()),

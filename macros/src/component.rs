@@ -1,14 +1,18 @@
-//! `#[component]`: takes an `impl Component for T` block, gives it back with the hidden parts filled in, the functions
-//! marked `#[resume]` moved to a block of their own, and the registration beside it. Never looks into a body.
+//! `#[component]`: adds the hidden items to an `impl Component for T` block, moves the `#[resume]` functions to a block of
+//! their own, and registers the component. Never looks into a body.
 
-use crate::check::was_is_no_name;
-use crate::marks::names;
+use crate::errors::component::{
+    component_without_name, generic_component, not_a_component_block, not_a_resume_function,
+};
+use crate::errors::evolution::was_is_no_name;
+use crate::evolution_attrs::names;
+use crate::registration::{check_name, register, registration, snake_case};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, Result, Type, parse_quote};
+use syn::{FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, Result, Type, parse_quote};
 
-/// What stands in the parentheses of the attribute.
+/// The arguments of the attribute.
 #[derive(Default)]
 struct Args {
     name: Option<LitStr>,
@@ -21,8 +25,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     let mut item: ItemImpl = syn::parse2(item)?;
     let ident = self_ident(&item)?.clone();
     if !item.generics.params.is_empty() {
-        let message = "a component has one name on disk, so it cannot be generic; write a type for each case";
-        return Err(Error::new(item.generics.span(), message));
+        return Err(generic_component(item.generics.span()));
     }
     let name = args.name.unwrap_or_else(|| LitStr::new(&snake_case(&ident.to_string()), ident.span()));
     let (resumes, items): (Vec<_>, Vec<_>) = std::mem::take(&mut item.items).into_iter().partition(is_resume);
@@ -73,48 +76,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     })
 }
 
-/// The registration of a component or flow, as an expression.
-pub(crate) fn registration(
-    name: &LitStr,
-    was: &[String],
-    kind: &TokenStream,
-    probe: &TokenStream,
-    transient: bool,
-) -> TokenStream {
-    quote! {
-        &::stube::__private::ComponentDescriptor {
-            name: #name,
-            was: &[#(#was),*],
-            probe: #probe,
-            probe_answer: ::stube::__private::probed::<<Self as ::stube::Component>::Answer>,
-            kind: ::stube::__private::Kind::#kind,
-            transient: #transient,
-            krate: ::core::env!("CARGO_PKG_NAME"),
-            type_name: ::core::any::type_name::<Self>,
-            answer: ::core::any::type_name::<<Self as ::stube::Component>::Answer>,
-            defined: ::core::concat!(
-                ::core::module_path!(), " (", ::core::file!(), ":", ::core::line!(), ")"
-            ),
-        }
-    }
-}
-
-/// Puts a component into typetag's table and into ours.
-pub(crate) fn register(ty: &Type, name: &LitStr) -> TokenStream {
-    // The attribute and the derives below it name their crates by these paths; the author's crate needs neither.
-    quote! {
-        const _: () = {
-            use ::stube::__private::typetag;
-            #[typetag::serde(name = #name)]
-            impl ::stube::component::AnyComponent for #ty {}
-            ::stube::__private::inventory::submit! {
-                ::stube::component::registry::Entry(<#ty as ::stube::Component>::DESCRIPTOR)
-            }
-        };
-    }
-}
-
-/// A transient component is never saved: asking for it is an error that says so.
+/// The serde traits of a transient component, which is never saved: both return an error.
 fn transient_serde(ty: &Type) -> TokenStream {
     quote! {
         impl ::stube::__private::serde::Serialize for #ty {
@@ -159,26 +121,14 @@ fn parse_args(args: TokenStream) -> Result<Args> {
     Ok(parsed)
 }
 
-/// A name on disk is read by people and given on command lines.
-pub(crate) fn check_name(name: &LitStr) -> Result<()> {
-    let text = name.value();
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':');
-    if text.is_empty() || text.len() > 100 || !text.chars().all(legal) {
-        let message = "a name on disk has 1 to 100 letters, digits and `_-./:`";
-        return Err(Error::new(name.span(), message));
-    }
-    Ok(())
-}
-
 fn self_ident(item: &ItemImpl) -> Result<&Ident> {
     let of_component = item.trait_.as_ref().and_then(|(path, ..)| path.segments.last());
     if of_component.is_none_or(|last| last.ident != "Component") {
-        let message = "`#[component]` goes on an `impl Component for ...` block";
-        return Err(Error::new(item.impl_token.span, message));
+        return Err(not_a_component_block(item.impl_token.span));
     }
     match &*item.self_ty {
         Type::Path(path) if path.qself.is_none() => Ok(&path.path.segments.last().expect("a path has a segment").ident),
-        other => Err(Error::new(other.span(), "a component is a struct or an enum with a name")),
+        other => Err(component_without_name(other.span())),
     }
 }
 
@@ -188,7 +138,7 @@ fn is_resume(item: &ImplItem) -> bool {
 
 /// A function marked `#[resume]`.
 struct Resume {
-    /// `on_dates`: the name that is stored, and the constant that stands for the function.
+    /// `on_dates`: the name on disk, and the constant that refers to the function.
     name: Ident,
     /// `Dates`.
     answer: Type,
@@ -200,12 +150,11 @@ impl Resume {
     fn new(item: ImplItem) -> Result<Self> {
         let ImplItem::Fn(mut method) = item else { unreachable!("only functions were picked") };
         method.attrs.retain(|attr| !attr.path().is_ident("resume"));
-        let shape = "a resume function is written `fn name(&mut self, answer: Type, cx: &Context) -> Handled<Self>`";
         let mut inputs = method.sig.inputs.iter();
         let (Some(FnArg::Receiver(_)), Some(FnArg::Typed(answer)), Some(_), None) =
             (inputs.next(), inputs.next(), inputs.next(), inputs.next())
         else {
-            return Err(Error::new(method.sig.ident.span(), shape));
+            return Err(not_a_resume_function(method.sig.ident.span()));
         };
         let answer = (*answer.ty).clone();
         let name = method.sig.ident.clone();
@@ -232,41 +181,5 @@ impl Resume {
         let text = self.name.to_string();
         let (method, answer) = (&self.method.sig.ident, &self.answer);
         quote!(#text => Self::#method(self, answer.expect::<#answer>()?, cx),)
-    }
-}
-
-/// `PickRoom` becomes `pick_room`.
-pub(crate) fn snake_case(name: &str) -> String {
-    let mut snake = String::new();
-    let mut before = None;
-    let mut rest = name.chars().peekable();
-    while let Some(c) = rest.next() {
-        let mut starts_word = |before: char| {
-            before.is_lowercase() || before.is_ascii_digit() || rest.peek().is_some_and(|next| next.is_lowercase())
-        };
-        if c.is_uppercase() && before.is_some_and(|before: char| before != '_' && starts_word(before)) {
-            snake.push('_');
-        }
-        snake.extend(c.to_lowercase());
-        before = Some(c);
-    }
-    snake
-}
-
-#[cfg(test)]
-mod tests {
-    use super::snake_case;
-
-    #[test]
-    fn a_name_on_disk_is_the_type_in_snake_case() {
-        for (name, snake) in [
-            ("PickRoom", "pick_room"),
-            ("Confirm", "confirm"),
-            ("HTTPFront", "http_front"),
-            ("Step2Pay", "step2_pay"),
-            ("already_snake", "already_snake"),
-        ] {
-            assert_eq!(snake_case(name), snake);
-        }
     }
 }

@@ -1,14 +1,13 @@
-//! Takes the body. Gives it with those macros written out that decide whether an await inside of them runs: what
-//! `matches!(Ask.await, Some(n) if n > 2)` and `assert!(ok, "{}", Ask.await)` stand for. Never touches a macro without
-//! an await, whose tokens stay the author's.
+//! From a [`ParsedFlow`] to an [`ExpandedFlow`]: macros that decide whether an await in their arguments runs are
+//! replaced by the code that they stand for. Never changes a macro without an await, so its tokens stay the author's.
 //!
-//! | macro | written out |
+//! | macro | replaced by |
 //! |---|---|
 //! | `matches!(value, pattern if guard)` | `match value { pattern if guard => true, _ => false }` |
 //! | `assert!(cond, "{}", value)` | `if !cond { panic!("{}", value) }` |
 //! | `assert_eq!(one, other, "{}", value)` | `let left = &one; let right = &other; if !(left == right) { panic!(..) }` |
-//! | `debug_assert!(..)` and its kin | `if cfg!(debug_assertions) { assert!(..) }` |
-//! | `tracing::info!(n = value, "..")` and its kin | `if tracing::enabled!(Level::INFO) { let v = value; info!(n = v, "..") }` |
+//! | `debug_assert!(..)` and its variants | `if cfg!(debug_assertions) { assert!(..) }` |
+//! | `tracing::info!(n = value, "..")` and the other levels | `if tracing::enabled!(Level::INFO) { let v = value; info!(n = v, "..") }` |
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -18,10 +17,20 @@ use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Block, Expr, ExprMacro, Macro, Pat, Stmt, Token};
 
+use crate::header::Header;
+use crate::parse::ParsedFlow;
 use crate::syntax::tokens_await;
 
-pub(crate) fn expand(body: &mut Block) {
-    Expander.visit_block_mut(body);
+/// A flow whose conditional macros are expanded.
+pub(crate) struct ExpandedFlow {
+    pub(crate) header: Header,
+    pub(crate) body: Block,
+}
+
+pub(crate) fn expand(flow: ParsedFlow) -> ExpandedFlow {
+    let ParsedFlow { header, mut body, .. } = flow;
+    Expander.visit_block_mut(&mut body);
+    ExpandedFlow { header, body }
 }
 
 struct Expander;
@@ -47,13 +56,13 @@ impl VisitMut for Expander {
         visit_mut::visit_expr_mut(self, expr);
     }
 
-    // Awaits in these are refused.
+    // An await in one of these is an error, which `check` reports.
     fn visit_expr_closure_mut(&mut self, _: &mut syn::ExprClosure) {}
     fn visit_expr_async_mut(&mut self, _: &mut syn::ExprAsync) {}
     fn visit_item_mut(&mut self, _: &mut syn::Item) {}
 }
 
-/// What a macro with an await stands for.
+/// The code that a macro with an await stands for; `None` if it is left as it is.
 fn expanded(mac: &Macro) -> Option<Expr> {
     tokens_await(&mac.tokens)?;
     let name = mac.path.segments.last()?.ident.to_string();
@@ -86,7 +95,8 @@ fn matches(mac: &Macro) -> Option<Expr> {
     syn::parse2(quote_spanned!(mac.path.span()=> match #value { #pattern #guard => true, _ => false })).ok()
 }
 
-/// `assert!(cond, "{}", value)`, where the message awaits. If only the condition does, it is evaluated in any case.
+/// `assert!(cond, "{}", value)` with an await in the message. The condition is always evaluated, so an await in it alone
+/// needs no expansion.
 fn assert(mac: &Macro) -> Option<Expr> {
     let args = list(&mac.tokens)?;
     let mut args = args.into_iter();
@@ -96,7 +106,7 @@ fn assert(mac: &Macro) -> Option<Expr> {
     syn::parse2(quote_spanned!(mac.path.span()=> if !(#cond) { ::core::panic!(#(#message),*) })).ok()
 }
 
-/// `assert_eq!(one, other, "{}", value)`, where the message awaits. It says what the standard library's says.
+/// `assert_eq!(one, other, "{}", value)` with an await in the message. Panics with the text of the standard library.
 fn assert_both(mac: &Macro, relation: &impl ToTokens) -> Option<Expr> {
     let span = mac.path.span();
     let args = list(&mac.tokens)?;
@@ -122,27 +132,27 @@ fn debug_assert(mac: &Macro, name: &str) -> Option<Expr> {
         .ok()
 }
 
-/// `info!(n = value, "{}", text)`: nothing of it is evaluated if nobody listens.
+/// `info!(n = value, "{}", text)`: no argument is evaluated if the level is disabled.
 fn event(mac: &Macro, name: &str) -> Option<Expr> {
     let span = mac.path.span();
     let level = Ident::new(&name.to_uppercase(), span);
-    // The crate under the name by which the author calls it.
+    // The path of the crate as the author wrote it.
     let mut krate = mac.path.clone();
     krate.segments.pop();
     krate.segments.pop_punct();
     let krate = if krate.segments.is_empty() { quote_spanned!(span=> ::tracing) } else { krate.into_token_stream() };
     let mut lets = TokenStream::new();
     let list = list(&mac.tokens)?;
-    // The arguments of the text are evaluated before the fields in front of it.
+    // The macro evaluates the arguments of the text before the fields, which are written in front of it.
     let text = list.iter().position(|arg| syn::parse2::<syn::LitStr>(arg.clone()).is_ok()).unwrap_or(list.len());
     let order: Vec<_> = (text..list.len()).chain(0..text).collect();
     let last = order.iter().rposition(|&index| tokens_await(&list[index]).is_some())?;
     let mut args = list.clone();
     for index in order.into_iter().take(last + 1) {
         let (before, value) = field(list[index].clone());
-        let looked_at = |value: Expr| matches!(value, Expr::Lit(_) | Expr::Path(_) | Expr::Field(_));
-        // A place stays one: the macro only looks at it.
-        if !syn::parse2(value.clone()).is_ok_and(looked_at) {
+        let is_place = |value: Expr| matches!(value, Expr::Lit(_) | Expr::Path(_) | Expr::Field(_));
+        // A place stays as it is: the macro only borrows it.
+        if !syn::parse2(value.clone()).is_ok_and(is_place) {
             let held = Ident::new(&format!("value_{index}"), Span::mixed_site().located_at(span));
             lets.extend(quote!(let #held = #value;));
             args[index] = quote!(#before #held);
@@ -152,7 +162,7 @@ fn event(mac: &Macro, name: &str) -> Option<Expr> {
     syn::parse2(quote_spanned!(span=> if #krate::enabled!(#krate::Level::#level) { #lets #path!(#(#args),*); })).ok()
 }
 
-/// `user.name = ?` and `value` of `user.name = ?value`.
+/// Splits `user.name = ?value` into `user.name = ?` and `value`.
 fn field(arg: TokenStream) -> (TokenStream, TokenStream) {
     let tokens: Vec<_> = arg.into_iter().collect();
     let is = |token: &TokenTree, chars: &[char]| matches!(token, TokenTree::Punct(punct) if chars.contains(&punct.as_char()));
@@ -168,10 +178,10 @@ fn field(arg: TokenStream) -> (TokenStream, TokenStream) {
     (tokens[..start].iter().cloned().collect(), tokens[start..].iter().cloned().collect())
 }
 
-/// Arguments between commas.
+/// The arguments of a macro, which stand between commas.
 fn list(tokens: &TokenStream) -> Option<Vec<TokenStream>> {
-    // Fields of an event are no expressions, so an argument is whatever stands between two commas; those of generic
-    // arguments are told by parsing.
+    // Parsing recognises a comma in generic arguments. A field of an event is no expression, so if parsing fails, the
+    // tokens are split at each comma.
     if let Ok(list) = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(tokens.clone()) {
         return Some(list.into_iter().map(ToTokens::into_token_stream).collect());
     }

@@ -1,10 +1,10 @@
-//! The [`Graph`]: a body cut at every await, and at every place that more than one path leads to. What [`cut`] gives
-//! and all later stages read. Has no types in it, and no names that an author will see but the author's own.
+//! The [`Graph`]: the control-flow graph of a body, split into basic blocks at every await and at every join of paths.
+//! [`control_flow`] builds it, and all later stages read it. Has no types in it, and no name that an author will see but
+//! the author's own.
 //!
-//! A [`Block`] begins where the function starts, goes on after an await, or joins paths. Its code is a tree that looks
-//! like the author's: statements as they were written, `if` and `match` with the paths that they choose, scopes. Every
-//! path through it ends in an await, a jump to a block, or a return. A construct without an await is one statement,
-//! whatever is inside.
+//! A [`Block`] is entered at the start of the flow, after an await, or where paths join. Its code is a tree with the
+//! structure of the source: statements, `if` and `match` with their branches, scopes. Each path through it ends in an
+//! await, a jump to a block, or a return. A construct without an await is one statement, however large it is.
 //!
 //! ```text
 //! let room = loop {                        Start:     .. ; jump Loop
@@ -13,77 +13,81 @@
 //! };                                       AfterLoop: (room) ..
 //! ```
 //!
-//! [`cut`]: crate::cut
+//! [`control_flow`]: crate::control_flow
 
 use proc_macro2::Span;
-use syn::{Expr, Ident, Item, Pat, Stmt, Type};
+use syn::{Expr, Ident, Item, Lifetime, Pat, Stmt, Type};
 
-use crate::facts::{Facts, SplitLoop};
-use crate::ids::{AgainId, AwaitId, BlockId, LocalId, ScopeId, SeqId};
-use crate::marks::LocalMarks;
+use crate::def_use::DefUse;
+use crate::evolution_attrs::LocalAttrs;
+use crate::ids::{AwaitId, BlockId, LocalId, ReborrowId, ScopeId, SeqId};
 
-/// A body, cut at its awaits.
+/// The control-flow graph of a body.
 pub(crate) struct Graph {
     pub(crate) locals: Vec<Local>,
+    /// The locals that are the arguments of the flow, in order.
+    pub(crate) args: Vec<LocalId>,
     pub(crate) awaits: Vec<Await>,
-    pub(crate) agains: Vec<Again>,
+    pub(crate) reborrows: Vec<Reborrow>,
     pub(crate) blocks: Vec<Block>,
     pub(crate) seqs: Vec<Vec<Node>>,
-    /// The blocks that something leads to, in the order of their code.
+    /// The blocks that are reachable, in the order of their code.
     pub(crate) order: Vec<BlockId>,
-    /// Functions, types and imports that the author wrote inside the body and that are seen in all of it.
+    /// Functions, types and imports that the author declared in the body, and that are visible in all of it.
     pub(crate) items: Vec<Item>,
+    /// The labels by which statements jump to blocks.
+    pub(crate) labels: BlockLabels,
 }
 
 /// `let mut tries: u32`.
 pub(crate) struct Local {
-    /// What it is called in code.
+    /// Its name in generated code.
     pub(crate) ident: Ident,
-    /// What it is called on disk.
+    /// Its name on disk.
     pub(crate) name: String,
     pub(crate) mutable: bool,
-    /// The type, where it is written and whole.
+    /// The type, if the author wrote all of it.
     pub(crate) ty: Option<Type>,
-    /// The borrow that it is a part of.
-    pub(crate) again: Option<AgainId>,
-    /// What its author says of it for conversations of earlier versions.
-    pub(crate) marks: LocalMarks,
+    /// The reborrow that declares it after an await, if it is a borrow.
+    pub(crate) reborrow: Option<ReborrowId>,
+    /// Its attributes about earlier versions.
+    pub(crate) evolution: LocalAttrs,
     pub(crate) scope: ScopeId,
 }
 
-/// `let name = &order.name;`: not saved, but written out again after an await.
-pub(crate) struct Again {
+/// `let name = &order.name;`: a borrow is not saved; its `let` is repeated after an await.
+pub(crate) struct Reborrow {
     pub(crate) pat: Pat,
     pub(crate) ty: Option<Type>,
     pub(crate) expr: Expr,
-    pub(crate) facts: Facts,
-    /// The locals of the pattern that are taken again.
+    pub(crate) def_use: DefUse,
+    /// The locals of the pattern that are borrows.
     pub(crate) locals: Vec<LocalId>,
 }
 
 /// `PickRoom { nights }.await`.
 pub(crate) struct Await {
-    /// Whether the author gave the name: `#[at("Payment")]`.
+    /// Whether `name` is from `#[at("Payment")]`.
     pub(crate) is_labelled: bool,
-    /// `Room`, from `let room = ...`, else what is awaited: `PickRoom`.
+    /// The name of the state: `Room` of `let room = ...`, otherwise the awaited component, `PickRoom`.
     pub(crate) name: String,
-    /// What it was called in earlier versions.
+    /// Names of the state in earlier versions.
     pub(crate) was: Vec<String>,
-    /// What is awaited, in the author's words.
+    /// The awaited expression without the names of locals, which identifies a question across edits.
     pub(crate) asks: String,
     pub(crate) span: Span,
-    /// Where the code goes on.
+    /// The block that the answer resumes.
     pub(crate) resume: BlockId,
 }
 
-/// Code with one entrance.
+/// A basic block: code with one entry.
 pub(crate) struct Block {
     pub(crate) entry: Entry,
-    /// The scopes around its beginning, the outermost first.
+    /// The scopes that are open at its entry, the outermost first.
     pub(crate) scopes: Vec<ScopeId>,
     pub(crate) code: SeqId,
-    /// How many paths lead to it.
-    pub(crate) edges: usize,
+    /// The number of awaits, jumps and exits that lead to it.
+    pub(crate) predecessors: usize,
 }
 
 /// How a block is entered.
@@ -92,29 +96,29 @@ pub(crate) enum Entry {
     Start,
     /// With the answer of an await.
     Resume(AwaitId),
-    /// From several places: `AfterLoop`, with the value that the loop was left with.
+    /// From several places: `AfterLoop`, with the value of the loop.
     Join { name: &'static str, value: Option<LocalId> },
 }
 
 /// A piece of a block's code.
 pub(crate) enum Node {
     /// A statement as it was written.
-    Stmt { stmt: Stmt, facts: Facts, loops: Vec<SplitLoop>, declares: Vec<LocalId> },
+    Stmt { stmt: Stmt, def_use: DefUse, declares: Vec<LocalId> },
     /// `let room;`
     Declare(LocalId),
-    /// `fn price() -> u32 { .. }`: what only a scope sees.
+    /// `fn price() -> u32 { .. }`: items that are visible in one scope only.
     Items(Vec<Item>),
     /// `{ ... }`
     Scope(ScopeId, SeqId),
-    /// `if cond { ... } else { ... }`; both paths lead elsewhere.
+    /// `if cond { ... } else { ... }`; both branches leave the block.
     If { cond: Code, binds: Vec<LocalId>, then: SeqId, otherwise: SeqId },
-    /// `match scrutinee { ... }`; all paths lead elsewhere.
+    /// `match scrutinee { ... }`; all arms leave the block.
     Match { scrutinee: Code, arms: Vec<Arm> },
-    /// `let Some(x) = value else { ... };`; the other path leads elsewhere.
+    /// `let Some(x) = value else { ... };`; the `else` leaves the block.
     LetElse { pat: Pat, value: Code, binds: Vec<LocalId>, otherwise: SeqId },
-    /// `operand.await`: nothing after it.
+    /// `operand.await`: the last node of its path.
     Await { id: AwaitId, operand: Code },
-    /// Go on at a block, with a value if it takes one.
+    /// Continue at a block, with a value if the block takes one.
     Jump { to: BlockId, value: Option<Code> },
     /// `return value`.
     Return(Option<Code>),
@@ -123,18 +127,41 @@ pub(crate) enum Node {
 pub(crate) struct Arm {
     pub(crate) pat: Pat,
     /// Of the guard, if there is one.
-    pub(crate) facts: Facts,
-    pub(crate) loops: Vec<SplitLoop>,
+    pub(crate) def_use: DefUse,
     pub(crate) binds: Vec<LocalId>,
     pub(crate) body: SeqId,
 }
 
-/// An expression as it was written.
-#[derive(Clone)]
+/// An expression without an await.
 pub(crate) struct Code {
     pub(crate) expr: Expr,
-    pub(crate) facts: Facts,
-    pub(crate) loops: Vec<SplitLoop>,
+    pub(crate) def_use: DefUse,
+}
+
+/// Labels that name blocks: `'__block_7`. Their prefix is one that the body does not contain.
+#[derive(Clone)]
+pub(crate) struct BlockLabels {
+    prefix: String,
+}
+
+impl BlockLabels {
+    /// Labels that differ from all these identifiers.
+    pub(crate) fn unlike(identifiers: &[String]) -> Self {
+        let mut prefix = "__block_".to_owned();
+        while identifiers.iter().any(|identifier| identifier.starts_with(&prefix)) {
+            prefix.insert(0, '_');
+        }
+        Self { prefix }
+    }
+
+    pub(crate) fn label(&self, block: BlockId) -> Lifetime {
+        Lifetime::new(&format!("'{}{}", self.prefix, block.0), Span::mixed_site())
+    }
+
+    /// The block that a label names, if it is one of these labels.
+    pub(crate) fn block(&self, label: &Lifetime) -> Option<BlockId> {
+        label.ident.to_string().strip_prefix(&self.prefix).and_then(|id| id.parse().ok()).map(BlockId)
+    }
 }
 
 impl Graph {
@@ -150,16 +177,16 @@ impl Graph {
         &self.locals[id.0]
     }
 
-    /// How a local is taken again.
-    pub(crate) fn again(&self, id: LocalId) -> Option<&Again> {
-        self.local(id).again.map(|again| &self.agains[again.0])
+    /// How a local is declared after an await, if it is a borrow.
+    pub(crate) fn reborrow(&self, id: LocalId) -> Option<&Reborrow> {
+        self.local(id).reborrow.map(|reborrow| &self.reborrows[reborrow.0])
     }
 
     pub(crate) fn point(&self, id: AwaitId) -> &Await {
         &self.awaits[id.0]
     }
 
-    /// The value with which a block is entered.
+    /// The local that holds the value that a block is entered with, if it takes one.
     pub(crate) fn value(&self, id: BlockId) -> Option<LocalId> {
         match self.block(id).entry {
             Entry::Join { value, .. } => value,
@@ -168,13 +195,13 @@ impl Graph {
     }
 }
 
-/// The local that holds the answer at the beginning of a block. A name that no author can write, and none does: inside
-/// a macro it stands among the author's names, where only the text tells them apart.
+/// The local that holds the answer at the entry of a block. Its name is hygienic, and unusual too: in the tokens of a
+/// macro it is among the author's names, where only the text distinguishes them.
 pub(crate) fn answer_ident(place: Span) -> Ident {
     Ident::new("__answer", Span::mixed_site().located_at(place))
 }
 
-/// The constant of an await: `__at_0.call(operand)`, `__at_0.answer(__answer)`.
+/// The local that ties the type of an answer to its await: `__at_0.call(operand)`, `__at_0.answer(__answer)`.
 pub(crate) fn point_ident(id: AwaitId, place: Span) -> Ident {
     Ident::new(&format!("__at_{}", id.0), Span::mixed_site().located_at(place))
 }

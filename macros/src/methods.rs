@@ -1,6 +1,5 @@
-//! Takes an `impl` block under `#[flow]`. Gives the functions in it that are marked `#[flow]` as free ones that
-//! the pipeline takes, and the block without them. The block is needed because a method alone does not say what `self`
-//! is.
+//! From an `impl` block under `#[flow]` to its `#[flow]` methods as free functions, which the pipeline expands, and back to
+//! the block with the expanded functions. The block is needed because a method alone does not show the type of `self`.
 //!
 //! ```text
 //! impl Hotel { #[flow] async fn stay(self, nights: u32) -> Bill { self.bill(nights).await } }
@@ -14,12 +13,12 @@ use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
 use syn::{FnArg, Ident, ImplItem, ImplItemFn, ItemFn, ItemImpl, Meta, Path, ReceiverKind, Type, parse_quote};
 
-use crate::check;
+use crate::errors;
 use crate::syntax::mentioned;
 
 /// A method that is a flow.
 pub(crate) struct Method {
-    /// Where it stands.
+    /// Its index in the block.
     pub(crate) index: usize,
     /// The arguments of its attribute.
     pub(crate) args: TokenStream,
@@ -30,10 +29,10 @@ pub(crate) struct Method {
 
 /// The methods of a block that are flows.
 pub(crate) fn methods(block: &ItemImpl) -> syn::Result<Vec<Method>> {
-    let Type::Path(ty) = &*block.self_ty else { return Err(check::flows_of_a_type(block.self_ty.span())) };
+    let Type::Path(ty) = &*block.self_ty else { return Err(errors::signature::flows_of_a_type(block.self_ty.span())) };
     let plain = ty.qself.is_none() && ty.path.segments.iter().all(|segment| segment.arguments.is_none());
     if !plain || block.trait_.is_some() || !block.generics.params.is_empty() {
-        return Err(check::flows_of_a_type(block.self_ty.span()));
+        return Err(errors::signature::flows_of_a_type(block.self_ty.span()));
     }
     let owner = ty.path.segments.last().expect("a path has a segment").ident.clone();
     let mut methods = Vec::new();
@@ -44,7 +43,7 @@ pub(crate) fn methods(block: &ItemImpl) -> syn::Result<Vec<Method>> {
         }
     }
     if methods.is_empty() {
-        return Err(check::no_flow_in_block(block.impl_token.span));
+        return Err(errors::signature::no_flow_in_block(block.impl_token.span));
     }
     Ok(methods)
 }
@@ -61,7 +60,7 @@ fn marked(method: &ImplItemFn) -> Option<(TokenStream, ImplItemFn)> {
     Some((args, method))
 }
 
-/// The method as a function whose first argument is what was `self`.
+/// The method as a function with its `self` as the first argument.
 fn free(method: ImplItemFn, owner: &Path) -> ItemFn {
     let ImplItemFn { attrs, vis, modifiers, mut sig, mut block } = method;
     let written = mentioned(&block.to_token_stream());
@@ -73,7 +72,7 @@ fn free(method: ImplItemFn, owner: &Path) -> ItemFn {
     selves.visit_return_type_mut(&mut sig.output);
     for input in &mut sig.inputs {
         match input {
-            // What borrows is reported where all receivers are.
+            // A receiver that borrows is reported by `parse`.
             FnArg::Receiver(receiver) if matches!(receiver.kind, ReceiverKind::Value) => {
                 let (mutability, name) = (&receiver.mutability, Ident::new(&name, receiver.self_token.span));
                 *input = parse_quote!(#mutability #name: #owner);
@@ -85,7 +84,7 @@ fn free(method: ImplItemFn, owner: &Path) -> ItemFn {
     ItemFn { attrs, vis, modifiers, sig, block: Box::new(block) }
 }
 
-/// Writes out what `self` and `Self` mean.
+/// Replaces `self` and `Self`.
 struct Selves<'a> {
     owner: &'a Path,
     name: &'a str,
@@ -142,7 +141,7 @@ impl VisitMut for Selves<'_> {
     fn visit_item_mut(&mut self, _: &mut syn::Item) {}
 }
 
-/// The block, with the functions that start the flows in the place of the flows.
+/// The block, with each flow replaced by the function that creates it.
 pub(crate) fn block(mut block: ItemImpl, functions: Vec<(usize, TokenStream)>) -> TokenStream {
     for (index, function) in functions {
         block.items[index] = ImplItem::Verbatim(function);

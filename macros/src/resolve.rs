@@ -1,9 +1,9 @@
-//! Takes the body. Gives it back with every name telling which local it means: a local that hides another one of an
-//! outer scope gets a name of its own wherever both may be needed at one await. Never changes a meaning.
+//! From a [`CheckedFlow`] to a [`ResolvedFlow`]: a local that shadows one of an outer scope is renamed if both may be
+//! live at one await. Never changes what a name means.
 //!
-//! `let x = 1; { let x = Ask.await; show(x) } show(x)` saves the outer `x` while the inner one is being asked for. In
-//! generated code both are in one place, so the inner one becomes `x_2`. On disk it is `x` all the same. Where nothing
-//! leaves the scope of the inner one from inside, be it an await, a jump or the end of a branch, nothing is renamed.
+//! `let x = 1; { let x = Ask.await; show(x) } show(x)` saves the outer `x` while it asks for the inner one. Generated
+//! code has both in one scope, so the inner one becomes `x_2`; on disk its name is still `x`. If no await, jump or end of
+//! a branch leaves the scope of the inner one, both are never live in one state, and nothing is renamed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,65 +13,72 @@ use syn::visit::Visit;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Block, Expr, FieldPat, FieldValue, Ident, Lit, Macro, Member, Pat, PatIdent};
 
-use crate::check::{self, Problems};
-use crate::cut::may_borrow;
-use crate::parse::Source;
+use crate::check::CheckedFlow;
+use crate::errors::{self, Errors};
+use crate::header::Header;
 use crate::syntax::{
-    Arguments, Dots, Node, arguments, bindings, captured, contains_await, is_binding, mentioned, unraw,
+    Arguments, Dots, Node, arguments, bindings, captured, contains_await, is_binding, may_borrow, mentioned, unraw,
 };
 
-/// The new names, and what their authors called them.
+/// From the new name of each renamed local to its original name.
 pub(crate) type Renamed = BTreeMap<String, String>;
 
-pub(crate) fn resolve(source: &mut Source) -> syn::Result<Renamed> {
-    let body = &source.body;
-    let mut resolver =
-        Resolver { taken: mentioned(&body.to_token_stream()).into_iter().collect(), ..Resolver::default() };
+/// A flow in which each name means one local at each await.
+pub(crate) struct ResolvedFlow {
+    pub(crate) header: Header,
+    pub(crate) body: Block,
+    pub(crate) renamed: Renamed,
+}
+
+pub(crate) fn resolve(flow: CheckedFlow, errors: &mut Errors) -> ResolvedFlow {
+    let CheckedFlow { header, mut body } = flow;
+    let mut resolver = Resolver {
+        scopes: Vec::new(),
+        renamed: Renamed::new(),
+        taken: mentioned(&body.to_token_stream()).into_iter().collect(),
+        borrowed: BTreeSet::new(),
+        errors,
+    };
     resolver.open(false);
-    for arg in &source.args {
+    for arg in &header.args {
         resolver.taken.extend(bindings(&arg.pat).iter().map(|binding| unraw(&binding.ident)));
         resolver.declare(&mut arg.pat.clone());
     }
     // The block of a function is the scope of its arguments too.
-    source.body.stmts.iter_mut().for_each(|stmt| resolver.visit_stmt_mut(stmt));
-    resolver.problems.into_result()?;
-    Ok(resolver.renamed)
+    body.stmts.iter_mut().for_each(|stmt| resolver.visit_stmt_mut(stmt));
+    let renamed = resolver.renamed;
+    ResolvedFlow { header, body, renamed }
 }
 
-#[derive(Default)]
-struct Resolver {
+struct Resolver<'e> {
     scopes: Vec<Scope>,
     renamed: Renamed,
     /// Every identifier of the body.
     taken: BTreeSet<String>,
-    /// What locals are called now that a borrow may be of: it may be taken again where they are hidden.
-    lent: BTreeSet<String>,
-    problems: Problems,
+    /// The current names of locals that a borrow may refer to. A reborrow may use them where they are shadowed.
+    borrowed: BTreeSet<String>,
+    errors: &'e mut Errors,
 }
 
 struct Scope {
-    /// Whether what hides an outer local here gets a name of its own.
+    /// Whether a local of this scope that shadows one of an outer scope is renamed.
     renames: bool,
-    /// What the author calls a local, and what it is called now.
+    /// The original and the current name of each local.
     names: Vec<(String, String)>,
 }
 
-impl Resolver {
+impl Resolver<'_> {
     fn open(&mut self, renames: bool) {
         self.scopes.push(Scope { renames, names: Vec::new() });
-    }
-
-    fn close(&mut self) {
-        self.scopes.pop();
     }
 
     fn scoped(&mut self, renames: bool, visit: impl FnOnce(&mut Self)) {
         self.open(renames);
         visit(self);
-        self.close();
+        self.scopes.pop();
     }
 
-    /// What the local that is called `name` here is called now, if that is another name.
+    /// The current name of the local that the author calls `name` here, if it has been renamed.
     fn new_name(&self, name: &str) -> Option<&str> {
         let mut all = self.scopes.iter().rev().flat_map(|scope| scope.names.iter().rev());
         all.find(|(old, _)| old == name).map(|(_, new)| new.as_str()).filter(|new| *new != name)
@@ -81,7 +88,7 @@ impl Resolver {
         self.declare_over(pat, false);
     }
 
-    /// Declares a pattern. What it hides in its own scope may be what it borrows, and then both are needed.
+    /// Declares a pattern. If its value borrows from a local that it shadows, both are live from here on.
     fn declare_over(&mut self, pat: &mut Pat, borrows: bool) {
         let names: Vec<_> = bindings(pat).iter().map(|binding| unraw(&binding.ident)).collect();
         for name in names {
@@ -89,7 +96,7 @@ impl Resolver {
             let hides = outer.iter().any(|scope| scope.names.iter().any(|(old, _)| *old == name));
             let again = current.names.iter().rev().find(|(old, _)| *old == name).map(|(_, new)| new.clone());
             let new = match again {
-                Some(old) if borrows || self.lent.contains(&old) => self.fresh(&name),
+                Some(old) if borrows || self.borrowed.contains(&old) => self.fresh(&name),
                 Some(new) => new,
                 None if hides && current.renames => self.fresh(&name),
                 None => name.clone(),
@@ -135,8 +142,8 @@ impl Resolver {
         renamed.collect()
     }
 
-    /// `"{x}"` cannot be renamed inside, so it is told what `x` is: `"{x}", x = x_2`.
-    fn tell_captures(&self, args: &mut Arguments) {
+    /// A capture in a format string cannot be renamed, so it becomes a named argument: `"{x}", x = x_2`.
+    fn name_captures(&self, args: &mut Arguments) {
         let Some(text) = args.args.iter().find_map(|arg| match arg {
             Expr::Lit(lit) => match &lit.lit {
                 Lit::Str(text) => Some(text.clone()),
@@ -146,10 +153,10 @@ impl Resolver {
         }) else {
             return;
         };
-        // `x` of `"{x}", x = 1` is no local.
-        let mut told: BTreeSet<_> = args.names().map(unraw).collect();
+        // `x` of `"{x}", x = 1` is an argument.
+        let mut named: BTreeSet<_> = args.names().map(unraw).collect();
         for name in captured(&text.token().to_string()) {
-            if let Some(new) = self.new_name(&name).filter(|_| told.insert(name.clone())) {
+            if let Some(new) = self.new_name(&name).filter(|_| named.insert(name.clone())) {
                 let (old, new) = (Ident::new(&name, text.span()), Ident::new(new, text.span()));
                 args.args.push(syn::parse_quote!(#old = #new));
             }
@@ -157,7 +164,7 @@ impl Resolver {
     }
 }
 
-/// Whether both the inner and the outer local of one name may be needed at one place that generated code leaves.
+/// Whether generated code may leave this scope from inside: at an await or at a jump.
 fn leaves(node: &impl Node) -> bool {
     struct Jumps(bool);
     impl<'ast> Visit<'ast> for Jumps {
@@ -178,7 +185,7 @@ fn leaves(node: &impl Node) -> bool {
 }
 
 /// Renames the identifiers that a pattern binds.
-struct BindingsMut<'a>(&'a Resolver);
+struct BindingsMut<'a>(&'a Resolver<'a>);
 
 impl VisitMut for BindingsMut<'_> {
     fn visit_pat_ident_mut(&mut self, pat: &mut PatIdent) {
@@ -201,7 +208,7 @@ impl VisitMut for BindingsMut<'_> {
     fn visit_expr_mut(&mut self, _: &mut Expr) {}
 }
 
-impl Resolver {
+impl Resolver<'_> {
     fn body(&mut self, block: &mut Block, renames: bool) {
         self.scoped(renames, |this| visit_mut::visit_block_mut(this, block));
     }
@@ -214,7 +221,7 @@ impl Resolver {
     }
 }
 
-impl VisitMut for Resolver {
+impl VisitMut for Resolver<'_> {
     fn visit_block_mut(&mut self, block: &mut Block) {
         let renames = leaves(block);
         self.body(block, renames);
@@ -231,7 +238,7 @@ impl VisitMut for Resolver {
         self.declare_over(&mut local.pat, borrows);
         let by_ref = bindings(&local.pat).iter().any(|binding| binding.by_ref.is_some());
         if let Some(init) = local.init.as_ref().filter(|_| borrows || by_ref) {
-            self.lent.extend(mentioned(&init.expr.to_token_stream()));
+            self.borrowed.extend(mentioned(&init.expr.to_token_stream()));
         }
     }
 
@@ -241,7 +248,7 @@ impl VisitMut for Resolver {
     }
 
     fn visit_expr_if_mut(&mut self, expr: &mut syn::ExprIf) {
-        // Where one branch awaits, code goes on elsewhere from the end of each.
+        // If one branch awaits, generated code jumps from the end of each.
         let otherwise = expr.else_branch.as_ref().is_some_and(|(_, branch)| leaves(&**branch));
         let renames = leaves(&*expr.cond) || leaves(&expr.then_branch) || otherwise;
         self.scoped(renames, |this| {
@@ -316,7 +323,7 @@ impl VisitMut for Resolver {
     fn visit_macro_mut(&mut self, mac: &mut Macro) {
         let renamed = mentioned(&mac.tokens).into_iter().find(|name| self.new_name(name).is_some());
         if let Some(mut args) = arguments(mac) {
-            // Untouched where nothing is renamed, in it or around it: the author's tokens are the best ones.
+            // Without a rename the author's tokens are kept, for their spans.
             if renamed.is_none() && !args.exprs().any(leaves) {
                 return;
             }
@@ -326,7 +333,7 @@ impl VisitMut for Resolver {
                 arg => self.visit_expr_mut(arg),
             });
             if args.formats {
-                self.tell_captures(&mut args);
+                self.name_captures(&mut args);
             }
             mac.tokens = args.into_tokens();
             return;
@@ -334,7 +341,7 @@ impl VisitMut for Resolver {
         let Some(name) = renamed else { return };
         let text = mac.tokens.to_string();
         if captured(&text).iter().any(|captured| self.new_name(captured).is_some()) && text.contains('"') {
-            self.problems.add(check::captured_shadow(mac, &name));
+            self.errors.add(errors::body::captured_shadow(mac, &name));
         }
         mac.tokens = self.tokens(std::mem::take(&mut mac.tokens));
     }

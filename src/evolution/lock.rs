@@ -1,89 +1,109 @@
-//! `flows.lock`: every flow, state and shape of a program, committed beside its code.
+//! The schema lock file `flows.lock`: all flows, states and schemas of a program, committed with its code.
 //!
-//! One line in the program, anywhere:
+//! One line in the program, at the top level of any module:
 //!
 //! ```
 //! stube::flows_lock!();
 //! # fn main() {}
 //! ```
 //!
-//! It is a test, which compares the file with the code and says of each state what an edit means for the conversations
+//! It is a test that compares the file with the code, and says for each state what an edit means for the conversations
 //! that wait in it:
 //!
-//! - **same**: they go on as if nothing had happened;
-//! - **additive**: they go on, and what is new, gone, or asked in other words is named;
-//! - **answered**: they go on as `was`, `#[default]` or `#[migrate]` says;
-//! - **breaking**: they would be left alone, unread, until the code fits. The test fails, and says what is missing, in
-//!   which line, and what to write: see [`migration`](crate::evolution::migration).
+//! - **unchanged**: they continue as before;
+//! - **additive**: they continue; the test lists what was added, removed or reworded;
+//! - **migrated**: they continue as `#[migrate]` declares;
+//! - **breaking**: they would be left alone and unread until the code has a migration. The test fails, and says what is
+//!   missing, at which line, and what to write: see [`migration`](crate::evolution::migration).
 //!
-//! `STUBE_LOCK=update cargo test flows_lock` writes the file; it does not while something breaks. `STUBE_LOCK=overwrite`
-//! writes it whatever was there, which is right if none of that was ever released.
+//! `STUBE_LOCK=update cargo test flows_lock` writes the file, unless something is breaking. `STUBE_LOCK=overwrite` writes it
+//! in any case, which is right if the previous schemas were never released.
 //!
-//! The file keeps the shapes of earlier versions too, because conversations may wait in them for as long as they like.
-//! Whoever knows that none does any more deletes them from the file, and then their answers from the code.
+//! The file keeps the schemas of previous releases too, because conversations may still wait in them. When none does any
+//! more, delete them from the file, and then their migrations from the code.
 //!
-//! It has everything that is linked into the tests of the crate in which the line stands, so that is the crate of the
-//! program, which links all others. Flows that only unit tests have are in it too; in `tests/` they are not.
+//! The file lists what is linked into the tests of the crate that has the line, which should be the crate of the program.
+//! Flows that are defined in its unit tests are listed too; those in `tests/` are not.
 //!
-//! The same line makes the file a part of the program. A record in a shape that is neither in the code nor in the file
-//! is from a later version: it is left alone, byte for byte, so a release can be rolled back. Without the line, such a
-//! record is read if it can be.
+//! The same line embeds the file in the program. A record whose schema is neither in the code nor in the embedded file was
+//! written by a later release: it is left alone, byte for byte, so that a release can be rolled back. Without the line, the
+//! program tries to read such a record.
+//!
+//! The comparison is available without the test:
+//!
+//! ```
+//! use stube::evolution::lock::{Lock, Report};
+//! use stube::{Prompt, flow};
+//!
+//! #[flow]
+//! async fn greet() -> String {
+//!     let name = Prompt::new("Who are you?").await;
+//!     format!("Hello, {name}")
+//! }
+//!
+//! let released = Lock::current().to_text();
+//! let report = Report::against_code(&Lock::parse(&released)?);
+//! assert!(!report.is_breaking());
+//! # Ok::<(), stube::evolution::lock::InvalidLock>(())
+//! ```
 
 mod check;
+mod embedded;
 mod file;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::component::Kind;
 use crate::component::registry;
-use crate::evolution::compat;
+use crate::evolution::compat::{ComponentSchema, question_fingerprint, question_group};
 use crate::json::ordered_map::OrderedMap;
-use crate::schema::{Definitions, Field, Shape, Type};
+use crate::schema::{Definitions, Field, Schema, Type, probe};
 
 pub use check::{Compatibility, Finding, Report};
+#[doc(hidden)]
+pub use embedded::Embedded;
+pub(crate) use embedded::{Downgrade, downgrade, is_known};
 pub use file::{Mode, check_file, compare};
 
-/// Every flow, state and shape of a program.
+/// The content of a schema lock file: all flows, states and schemas of a program, and those of previous releases.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {
-    /// What the file is, for whoever opens it.
+    /// The purpose of the file, for its readers.
     #[serde(default)]
     about: String,
     /// The flows, by their names on disk.
     flows: BTreeMap<String, LockedFlow>,
-    /// The components written by hand.
+    /// The hand-written components, by their names on disk.
     components: BTreeMap<String, LockedComponent>,
-    /// The structs and enums that their shapes name.
+    /// The structs and enums that the types refer to.
     types: Definitions,
-    /// What earlier versions had and this one has not, which conversations may still wait in.
+    /// The schemas of previous releases that the code does not have. Conversations may still wait in them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    earlier: Vec<SavedState>,
+    previous: Vec<PreviousSchema>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LockedFlow {
-    /// What it answers.
     answer: Type,
-    /// In the order of the code. `Start` is none of them: nobody waits there.
+    /// In the order of the code, without `Start`: no saved conversation is in it.
     states: OrderedMap<String, LockedState>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LockedState {
-    /// The short word for its shape, which records carry.
-    shape: String,
-    /// What it would be called if it were the only one, where that is another name.
+    /// The schema fingerprint, which records carry.
+    schema: String,
+    /// The name without its number, if it has one: `Confirm` of `Confirm2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    wanted: Option<String>,
-    /// What is awaited, in the author's words; nothing if the author named the state.
+    base_name: Option<String>,
+    /// The awaited expression, as the author wrote it; `None` if the author named the state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    asks: Option<String>,
+    question: Option<String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     awaits: String,
     answer: Type,
@@ -94,70 +114,69 @@ struct LockedState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LockedComponent {
-    shape: String,
+    /// The schema fingerprint, which records carry.
+    schema: String,
     answer: Type,
     fields: OrderedMap<String, Type>,
 }
 
-/// A state or a component as an earlier version had it.
+/// A schema that a previous release had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SavedState {
-    /// The flow, or the component.
-    of: String,
-    /// The state; empty of a component.
+struct PreviousSchema {
+    /// The name of the flow or component on disk.
+    component: String,
+    /// The state of the flow; empty for a component.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     state: String,
-    shape: String,
-    /// The words of the questions that shared its name, as records carry them.
+    /// The schema fingerprint.
+    schema: String,
+    /// The question group, as records carry it; empty if the author named the state.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    asks: String,
+    questions: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     awaits: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<Type>,
     #[serde(default, skip_serializing_if = "OrderedMap::is_empty")]
     locals: OrderedMap<String, Type>,
-    /// The types that it names.
+    /// The structs and enums that its types refer to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     types: Definitions,
 }
 
-const ABOUT: &str = "Every flow, state and shape of this program. The test `flows_lock` compares it with the code; \
+const ABOUT: &str = "All flows, states and schemas of this program. The test `flows_lock` compares the file with the code; \
                      `STUBE_LOCK=update cargo test flows_lock` writes it. Commit it.";
 
-/// A file that is no lock.
+/// A text is not a schema lock file.
 #[derive(Debug, thiserror::Error)]
-#[error("it is not a lock as this version of stube writes it: {0}")]
-pub struct NotALock(#[source] serde_json::Error);
+#[error("not a schema lock file of this version of stube: {0}")]
+pub struct InvalidLock(#[source] serde_json::Error);
 
-/// What the code says, in full: what stands for new locals, what old names there are.
+/// The schemas of this program, with the defaults and old names that the code declares.
 pub(crate) struct Code {
-    pub(crate) component_schema: Vec<compat::ComponentSchema>,
+    pub(crate) components: Vec<ComponentSchema>,
     pub(crate) types: Definitions,
 }
 
 impl Code {
-    /// That of everything that is linked into the program.
+    /// The schemas of all components and flows that are linked into the program, except transient ones.
     pub(crate) fn linked() -> Self {
         let mut types = Definitions::new();
-        let component_schema = registry::all().filter(|registration| !registration.transient);
-        Self {
-            component_schema: component_schema
-                .map(|registration| compat::ComponentSchema::new(registration, &mut types))
-                .collect(),
-            types,
-        }
+        let descriptors = registry::all().filter(|descriptor| !descriptor.transient);
+        let components = descriptors.map(|descriptor| ComponentSchema::new(descriptor, &mut types)).collect();
+        Self { components, types }
     }
 
-    pub(crate) fn of(&self, name: &str) -> Option<&compat::ComponentSchema> {
+    /// The component or flow that has this name, or declares it as an old name.
+    pub(crate) fn component(&self, name: &str) -> Option<&ComponentSchema> {
         let current = registry::current_name(name);
-        self.component_schema.iter().find(|component_schema| component_schema.registration.name == current)
+        self.components.iter().find(|component| component.descriptor.name == current)
     }
 }
 
 impl Lock {
-    /// That of everything that is linked into the program, without earlier versions.
+    /// The lock of the linked flows and components, without previous schemas.
     pub fn current() -> Self {
         Self::of(&Code::linked())
     }
@@ -165,21 +184,21 @@ impl Lock {
     fn of(code: &Code) -> Self {
         let mut types = code.types.clone();
         let mut lock = Self { about: ABOUT.to_owned(), ..Self::default() };
-        for component_schema in &code.component_schema {
-            let name = component_schema.registration.name;
-            let answer = crate::schema::probe(component_schema.registration.probe_answer, &mut types);
-            match component_schema.registration.kind {
+        for component in &code.components {
+            let name = component.descriptor.name;
+            let answer = probe(component.descriptor.probe_answer, &mut types);
+            match component.descriptor.kind {
                 Kind::Flow { .. } => {
-                    let states = component_schema.states.iter().skip(1).map(|state| {
-                        let site = &state.described.site;
+                    let states = component.states.iter().skip(1).map(|state| {
+                        let site = &state.descriptor.site;
                         let is_named = site.wanted.is_empty();
                         let locked = LockedState {
-                            shape: state.digest.clone(),
-                            wanted: (!is_named && site.wanted != site.name).then(|| site.wanted.to_owned()),
-                            asks: (!is_named).then(|| site.asks.to_owned()),
-                            awaits: state.shape.awaits.clone(),
-                            answer: state.shape.answer.clone().unwrap_or(Type::Any),
-                            locals: locals(&state.shape.locals),
+                            schema: state.fingerprint.clone(),
+                            base_name: (!is_named && site.wanted != site.name).then(|| site.wanted.to_owned()),
+                            question: (!is_named).then(|| site.asks.to_owned()),
+                            awaits: state.schema.awaits.clone(),
+                            answer: state.schema.answer.clone().unwrap_or(Type::Any),
+                            locals: types_by_name(&state.schema.locals),
                         };
                         (site.name.to_owned(), locked)
                     });
@@ -187,101 +206,109 @@ impl Lock {
                     lock.flows.insert(name.to_owned(), LockedFlow { answer, states });
                 }
                 Kind::Component { .. } => {
-                    let (shape, fields) = (component_schema.digest.clone(), locals(&component_schema.shape.locals));
-                    lock.components.insert(name.to_owned(), LockedComponent { shape, answer, fields });
+                    let schema = component.fingerprint.clone();
+                    let fields = types_by_name(&component.schema.locals);
+                    lock.components.insert(name.to_owned(), LockedComponent { schema, answer, fields });
                 }
             }
         }
         lock.types = types;
-        lock.types = lock.named(lock.mentioned().into_iter());
+        lock.types = lock.definitions_of(lock.all_types().into_iter());
         lock
     }
 
-    /// Reads one from its text.
+    /// Parses the text of a schema lock file.
     ///
     /// # Errors
     ///
-    /// The text is no lock.
-    pub fn parse(text: &str) -> Result<Self, NotALock> {
-        serde_json::from_str(text).map_err(NotALock)
+    /// The text is not JSON of this form; an unknown field is an error too.
+    pub fn parse(text: &str) -> Result<Self, InvalidLock> {
+        serde_json::from_str(text).map_err(InvalidLock)
     }
 
-    /// Its text: JSON, as it is committed.
+    /// The text of the file: indented JSON that ends with a newline.
     pub fn to_text(&self) -> String {
-        serde_json::to_string_pretty(self).expect("BUG: a lock is plain JSON") + "\n"
+        serde_json::to_string_pretty(self).expect("BUG: a lock is serializable as JSON") + "\n"
     }
 
-    /// What records of this program, and of the versions before it, may carry.
-    fn shapes(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+    /// The component, state and schema fingerprint of each schema, those of previous releases included. The state of a
+    /// component is empty.
+    fn schema_keys(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         let states = self.flows.iter().flat_map(|(flow, locked)| {
-            locked.states.0.iter().map(move |(state, locked)| (flow.as_str(), state.as_str(), locked.shape.as_str()))
+            locked.states.0.iter().map(move |(state, locked)| (flow.as_str(), state.as_str(), locked.schema.as_str()))
         });
-        let components = self.components.iter().map(|(name, locked)| (name.as_str(), "", locked.shape.as_str()));
-        let earlier = self.earlier.iter().map(|old| (old.of.as_str(), old.state.as_str(), old.shape.as_str()));
-        states.chain(components).chain(earlier)
+        let components = self.components.iter().map(|(name, locked)| (name.as_str(), "", locked.schema.as_str()));
+        let previous = self
+            .previous
+            .iter()
+            .map(|previous| (previous.component.as_str(), previous.state.as_str(), previous.schema.as_str()));
+        states.chain(components).chain(previous)
     }
 
-    /// Whether it has this shape of a flow's state, or of a component, whose state is empty.
+    /// Whether a schema fingerprint of a state, or of a component whose state is empty, is current, previous or unknown.
     #[cfg(feature = "cli")]
-    pub(crate) fn knows(&self, of: &str, state: &str, shape: &str) -> ComponentSchema {
-        let now = match (self.flows.get(of), self.components.get(of)) {
-            (Some(flow), _) => flow.states.0.iter().any(|(name, locked)| name == state && locked.shape == shape),
-            (None, Some(component)) => component.shape == shape,
+    pub(crate) fn schema_age(&self, component: &str, state: &str, schema: &str) -> SchemaAge {
+        let is_current = match (self.flows.get(component), self.components.get(component)) {
+            (Some(flow), _) => flow.states.0.iter().any(|(name, locked)| name == state && locked.schema == schema),
+            (None, Some(component)) => component.schema == schema,
             (None, None) => false,
         };
-        let is_it =
-            |old: &SavedState| old.of == of && (old.state == state || old.state.is_empty()) && old.shape == shape;
+        let is_previous = |previous: &PreviousSchema| {
+            previous.component == component
+                && (previous.state == state || previous.state.is_empty())
+                && previous.schema == schema
+        };
         match () {
-            () if now => ComponentSchema::Now,
-            () if self.earlier.iter().any(is_it) => ComponentSchema::Before,
-            () => ComponentSchema::Not,
+            () if is_current => SchemaAge::Current,
+            () if self.previous.iter().any(is_previous) => SchemaAge::Previous,
+            () => SchemaAge::Unknown,
         }
     }
 
-    /// What was, one by one: the states and components of the version before, and those of all before it.
-    fn all(&self) -> Vec<SavedState> {
+    /// Every schema of this lock, as a release that follows it sees it: as a previous one.
+    fn as_previous(&self) -> Vec<PreviousSchema> {
         let mut all = Vec::new();
         for (flow, locked) in &self.flows {
-            let words: Vec<_> = locked
+            let questions: Vec<_> = locked
                 .states
                 .0
                 .iter()
                 .map(|(name, state)| {
-                    let wanted = state.asks.as_ref().map_or("", |_| state.wanted.as_deref().unwrap_or(name));
-                    (wanted, crate::evolution::compat::words(state.asks.as_deref().unwrap_or("")))
+                    let base_name = state.question.as_ref().map_or("", |_| state.base_name.as_deref().unwrap_or(name));
+                    (base_name, question_fingerprint(state.question.as_deref().unwrap_or("")))
                 })
                 .collect();
             for (index, (name, state)) in locked.states.0.iter().enumerate() {
-                all.push(SavedState {
-                    of: flow.clone(),
+                all.push(PreviousSchema {
+                    component: flow.clone(),
                     state: name.clone(),
-                    shape: state.shape.clone(),
-                    asks: crate::evolution::compat::asks(&words, index),
+                    schema: state.schema.clone(),
+                    questions: question_group(&questions, index),
                     awaits: state.awaits.clone(),
                     answer: Some(state.answer.clone()),
                     locals: state.locals.clone(),
-                    types: self.named(state.locals.0.iter().map(|(_, ty)| ty).chain([&state.answer])),
+                    types: self.definitions_of(state.locals.0.iter().map(|(_, ty)| ty).chain([&state.answer])),
                 });
             }
         }
         for (name, component) in &self.components {
-            all.push(SavedState {
-                of: name.clone(),
+            all.push(PreviousSchema {
+                component: name.clone(),
                 state: String::new(),
-                shape: component.shape.clone(),
-                asks: String::new(),
+                schema: component.schema.clone(),
+                questions: String::new(),
                 awaits: String::new(),
                 answer: Some(component.answer.clone()),
                 locals: component.fields.clone(),
-                types: self.named(component.fields.0.iter().map(|(_, ty)| ty).chain([&component.answer])),
+                types: self.definitions_of(component.fields.0.iter().map(|(_, ty)| ty).chain([&component.answer])),
             });
         }
-        all.extend(self.earlier.iter().cloned());
+        all.extend(self.previous.iter().cloned());
         all
     }
 
-    /// The types of all answers, locals and fields.
-    fn mentioned(&self) -> Vec<&Type> {
+    /// The types of all answers, locals and fields, without those of previous schemas.
+    fn all_types(&self) -> Vec<&Type> {
         let mut all = Vec::new();
         for flow in self.flows.values() {
             all.push(&flow.answer);
@@ -297,29 +324,29 @@ impl Lock {
         all
     }
 
-    /// The definitions that these types name, and those that they name.
-    fn named<'a>(&self, types: impl Iterator<Item = &'a Type>) -> Definitions {
+    /// The definitions that these types refer to, directly or indirectly.
+    fn definitions_of<'a>(&self, types: impl Iterator<Item = &'a Type>) -> Definitions {
         let mut names = BTreeSet::new();
-        types.for_each(|ty| ty.names(&mut names));
-        let mut found = Definitions::new();
+        types.for_each(|ty| ty.collect_names(&mut names));
+        let mut definitions = Definitions::new();
         while let Some(name) = names.pop_first() {
-            let Some(definition) = self.types.get(&name).filter(|_| !found.contains_key(&name)) else { continue };
-            definition.types().into_iter().for_each(|ty| ty.names(&mut names));
-            found.insert(name, definition.clone());
+            let Some(definition) = self.types.get(&name).filter(|_| !definitions.contains_key(&name)) else { continue };
+            definition.types().into_iter().for_each(|ty| ty.collect_names(&mut names));
+            definitions.insert(name, definition.clone());
         }
-        found
+        definitions
     }
 }
 
-impl SavedState {
-    fn shape(&self) -> Shape {
+impl PreviousSchema {
+    fn schema(&self) -> Schema {
         let field = |(name, ty): &(String, Type)| Field {
             name: name.clone(),
             aliases: Vec::new(),
             ty: ty.clone(),
             optional: false,
         };
-        Shape {
+        Schema {
             locals: self.locals.0.iter().map(field).collect(),
             awaits: self.awaits.clone(),
             answer: self.answer.clone(),
@@ -327,101 +354,18 @@ impl SavedState {
     }
 }
 
-fn locals(fields: &[Field]) -> OrderedMap<String, Type> {
-    OrderedMap(fields.iter().map(|field| (field.name.clone(), field.ty.clone())).collect())
-}
-
-// ---- What is a part of the program --------------------------------------------------------------------------------
-
-/// A lock that is a part of the program.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Embedded(pub &'static str);
-
-inventory::collect!(Embedded);
-
-fn embedded() -> impl Iterator<Item = Lock> {
-    // The test says what is wrong with one; a program is not held up by that.
-    inventory::iter::<Embedded>.into_iter().filter_map(|Embedded(text)| Lock::parse(text).ok())
-}
-
-/// Whether a record of this program, or of a version before it, may carry this shape of a flow's state or a component.
-/// Always, if no lock is a part of the program that names the flow.
-pub(crate) fn is_known(of: &str, state: &str, shape: &str) -> bool {
-    type Shapes = (HashSet<String>, HashSet<(String, String, String)>);
-    static KNOWN: LazyLock<Shapes> = LazyLock::new(|| {
-        let (mut names, mut shapes) = Shapes::default();
-        for lock in embedded() {
-            names.extend(lock.flows.keys().chain(lock.components.keys()).cloned());
-            let owned = |(of, state, shape): (&str, &str, &str)| (of.to_owned(), state.to_owned(), shape.to_owned());
-            shapes.extend(lock.shapes().map(owned));
-        }
-        (names, shapes)
-    });
-    let (names, shapes) = &*KNOWN;
-    !names.contains(of) || shapes.contains(&(of.to_owned(), state.to_owned(), shape.to_owned()))
-}
-
-/// Which version of a program has a shape.
+/// The age of a schema relative to a lock.
 #[cfg(feature = "cli")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ComponentSchema {
-    /// The present one.
-    Now,
-    /// One before.
-    Before,
-    /// None.
-    Not,
+pub(crate) enum SchemaAge {
+    /// The schema of the lock's own release.
+    Current,
+    /// A schema of a release before it.
+    Previous,
+    /// The lock does not have the schema.
+    Unknown,
 }
 
-/// What a state was in a version before, and what it did not have then.
-#[derive(Debug)]
-pub(crate) struct Downgrade {
-    pub(crate) shape: String,
-    pub(crate) asks: String,
-    /// The locals that are new, and their defaults as JSON.
-    pub(crate) without: Vec<(String, String)>,
-}
-
-/// The nearest version of a state that is the present one without locals that have defaults, if a lock that is a part of
-/// the program has one.
-pub(crate) fn rolling(of: &str, state: &str) -> Option<&'static Downgrade> {
-    static ALL: LazyLock<BTreeMap<(String, String), Downgrade>> = LazyLock::new(|| {
-        let code = Code::linked();
-        let mut all = BTreeMap::new();
-        for earlier in embedded().flat_map(|lock| lock.all()) {
-            let key = (earlier.of.clone(), earlier.state.clone());
-            if let Some(rolling) = code.rolling(earlier)
-                && all
-                    .get(&key)
-                    .is_none_or(|component_schema: &Downgrade| component_schema.without.len() > rolling.without.len())
-            {
-                all.insert(key, rolling);
-            }
-        }
-        all
-    });
-    // Without a copy of the names, this would be looked up as a pair of texts.
-    ALL.get(&(of.to_owned(), state.to_owned()))
-}
-
-impl Code {
-    fn rolling(&self, earlier: SavedState) -> Option<Downgrade> {
-        let component_schema =
-            self.component_schema.iter().find(|component_schema| component_schema.registration.name == earlier.of)?;
-        let state = component_schema.state(&earlier.state)?;
-        let had = |local: &&Field| earlier.locals.0.iter().any(|(name, _)| *name == local.name);
-        let (kept, new): (Vec<_>, Vec<_>) = state.shape.locals.iter().partition(had);
-        let before = Shape { locals: kept.into_iter().cloned().collect(), ..state.shape.clone() };
-        if new.is_empty() || before.digest(&self.types) != earlier.shape {
-            return None;
-        }
-        let default = |local: &Field| {
-            let mut defaults = state.described.defaults.iter();
-            let json = defaults.find(|default| default.local == local.name)?.json.clone()?;
-            Some((local.name.clone(), json))
-        };
-        let without = new.into_iter().map(default).collect::<Option<_>>()?;
-        Some(Downgrade { shape: earlier.shape, asks: earlier.asks, without })
-    }
+fn types_by_name(fields: &[Field]) -> OrderedMap<String, Type> {
+    OrderedMap(fields.iter().map(|field| (field.name.clone(), field.ty.clone())).collect())
 }

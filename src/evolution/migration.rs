@@ -1,32 +1,35 @@
-//! What an author writes for conversations of an earlier version of a flow, where the flow cannot go on with them by
-//! itself.
+//! How an author migrates saved states of an earlier release.
 //!
-//! Most edits need nothing: a state is found by its name, and only conversations that wait in a state whose own locals
-//! changed are concerned. The rest is written beside the flow:
+//! Most edits need nothing: a state is identified by its name, so an edit affects only the conversations that wait in a
+//! state whose own locals changed. For the others, declare the migration beside the flow:
 //!
-//! | Edit | Write |
+//! | Edit | Declaration |
 //! |---|---|
-//! | a flow or a component has another name | `#[flow(was = "reservation")]`, `#[component(was = "pick_room")]` |
-//! | a local has another name, and the state that is called as it | `#[was = "chamber"] let room = ..;` |
-//! | a state has another name | `#[at("Payment", was = "Pay")]` on the statement |
-//! | a parked state needs a local that it did not have | `#[default = 0] let mut tries = 0;` |
-//! | a local has another type, a state was split or is gone | `#[migrate(..)]` on the flow |
-//! | the old ones are to finish as they began | `#[flow(version = 2)]` on the new one, beside the old one |
+//! | a flow or a component was renamed | `#[flow(was = "reservation")]`, `#[component(was = "pick_room")]` |
+//! | a local was renamed, and with it the state named after it | `#[was = "chamber"] let room = ..;` |
+//! | a state was renamed | `#[at("Payment", was = "Pay")]` on the statement |
+//! | a state has a new local | `#[default = 0] let mut tries = 0;` |
+//! | a local has another type, a state was split or removed | `#[migrate(..)]` on the flow |
+//! | conversations of the old version are to finish unchanged | `#[flow(version = 2)]` on the new flow, beside the old one |
 //!
-//! A parameter takes `#[was = ".."]` and `#[default = ..]` too. For what is inside of a type of the author's own, serde
-//! has `#[serde(default)]` and `#[serde(alias = "..")]`.
+//! A parameter takes `#[was = ".."]` and `#[default = ..]` too. For the fields of the author's own types, use serde's
+//! `#[serde(default)]` and `#[serde(alias = "..")]`.
 //!
 //! # `#[migrate]`
 //!
-//! Below `#[flow]`, with a closure that takes the old state and gives the one to go on in, written as a struct with the
-//! name of the state and its locals; or `retire(result)`, which ends the flow; or `hand_to(flow)`, which goes on in its
-//! place. The compiler compares all types:
+//! Write it below `#[flow]`, with a closure that takes the old state. The closure returns one of:
+//!
+//! - the state in which the flow continues, as a struct with the name of the state and its locals;
+//! - `retire(result)`, which ends the flow with that result;
+//! - `hand_to(flow)`, which replaces the flow with another one.
+//!
+//! The compiler checks all types:
 //!
 //! ```
 //! use stube::{Confirm, Prompt, flow};
 //! use serde::Deserialize;
 //!
-//! /// What the version before had: states that are gone, or that held something else.
+//! /// The old states that the code no longer has, or that had other locals.
 //! #[derive(Deserialize)]
 //! enum Before {
 //!     Chamber { guest: String, nights: String },
@@ -45,19 +48,20 @@
 //! }
 //! ```
 //!
-//! That enum need not be written by hand. `#[earlier(Before)]` below `#[flow]` makes it of `flows.lock`: a variant for each
-//! state that the flow has no more, with the locals and types it was saved with; `#[earlier(Before: Room)]` adds a state
-//! that held something else. As the compiler wants every variant in the `match`, nobody who waits is forgotten.
+//! The enum can be generated. `#[earlier(Before)]` below `#[flow]` generates it from `flows.lock`: one variant for each
+//! state that the flow no longer has, with the locals and types that were saved. `#[earlier(Before: Room)]` adds the state
+//! `Room`, which the flow still has but with other locals. The compiler requires every variant in the `match`, so no state
+//! is forgotten.
 //!
-//! **The question stays.** Who waits has been asked what the old state asked, and the answer to that is what the new state
-//! is given; it must be of the type that is awaited there. To ask something else, `hand_to` a flow that does.
+//! **The question stays.** A waiting person was asked the question of the old state, and their answer is passed to the new
+//! state, which must await the same answer type. To ask another question, use `hand_to` with a flow that asks it.
 //!
-//! With the path of a function, `#[migrate(split_the_name)]`, the old state is taken apart as JSON:
+//! With the path of a function, `#[migrate(split_the_name)]`, the old state is modified as JSON:
 //!
 //! ```
-//! use stube::{Failure, migration::Earlier};
+//! use stube::{Failure, evolution::migration::SavedState};
 //!
-//! fn split_the_name(state: &mut Earlier) -> Result<(), Failure> {
+//! fn split_the_name(state: &mut SavedState) -> Result<(), Failure> {
 //!     if let Some(name) = state.take::<String>("name")? {
 //!         let (first, last) = name.split_once(' ').unwrap_or((&name, ""));
 //!         state.put("first", &first)?;
@@ -67,14 +71,14 @@
 //! }
 //! ```
 //!
-//! Functions run first, in the order in which they are written, so a conversation may come from several versions ago.
-//! They run for every state that is not as the code has it, and only for those, so they look before they change.
+//! Functions run before closures, in the order of the source, so a conversation may skip several releases. They run for
+//! every state whose schema differs from the code, and for no other, so a function must check what it is given.
 //!
 //! # Every edit
 //!
-//! What each kind of edit means for the conversations that wait. `flows.lock` says it of an edit of your own, before it is
-//! released: see [`lock`](mod@crate::evolution::lock). *Breaking* is no loss: such a conversation is left as it is, listed with the
-//! reason, and goes on as soon as the code fits.
+//! What each kind of edit means for waiting conversations. The test of [`lock`](mod@crate::evolution::lock) says it for
+//! your own edits, before a release. *Breaking* loses no data: such a conversation is left as it is, is listed with the
+//! reason, and continues once the code has a migration for it.
 //!
 #![doc = include_str!("migration/edits.md")]
 
@@ -90,26 +94,26 @@ use crate::json;
 use crate::json::ordered_map::OrderedMap;
 use crate::model::error::Failure;
 
-/// A state as an earlier version of a flow left it: its name, and its locals as JSON.
+/// A state that an earlier release of a flow saved: its name, and its locals as JSON.
 ///
-/// What is not touched is kept digit for digit.
+/// Locals that a migration does not touch keep their JSON byte for byte.
 #[derive(Clone)]
 pub struct SavedState {
     state: String,
-    /// The short word for its shape, as its record says; empty if nothing says it.
-    shape: String,
+    /// The schema fingerprint that the record carries; empty if it carries none.
+    schema: String,
     locals: OrderedMap<String, Box<RawValue>>,
 }
 
-/// A function that `#[migrate]` names.
+/// A migration function of `#[migrate(path)]`.
 #[doc(hidden)]
 pub type MigrationFn = fn(&mut SavedState) -> Result<(), Failure>;
 
-/// The names, and no values: those are nobody's business.
+/// Only names, because values may be confidential.
 impl fmt::Debug for SavedState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let locals: Vec<_> = self.locals.0.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Earlier").field("state", &self.state).field("locals", &locals).finish()
+        f.debug_struct("SavedState").field("state", &self.state).field("locals", &locals).finish()
     }
 }
 
@@ -119,7 +123,7 @@ impl SavedState {
         &self.state
     }
 
-    /// Goes on in the state of this name.
+    /// Continues in the state of this name.
     pub fn rename_state(&mut self, name: impl Into<String>) {
         self.state = name.into();
     }
@@ -134,7 +138,7 @@ impl SavedState {
         self.locals.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Gives a local another name. If there is none of the old name, or one of the new name, nothing changes.
+    /// Renames a local. Does nothing if there is no local `old`, or if there is already one of the new name.
     pub fn rename(&mut self, old: &str, new: impl Into<String>) {
         let new = new.into();
         if self.has(&new) {
@@ -145,18 +149,18 @@ impl SavedState {
         }
     }
 
-    /// Takes a local out; `None` if there is none of this name.
+    /// Removes a local and returns its value; `None` if there is no local of this name.
     ///
     /// # Errors
     ///
-    /// It is not a `T`. Then it stays.
+    /// The local cannot be read as a `T`. Then it is not removed.
     pub fn take<T: DeserializeOwned>(&mut self, local: &str) -> Result<Option<T>, Failure> {
         let Some(index) = self.locals.0.iter().position(|(name, _)| name == local) else { return Ok(None) };
         let value = json::read(PhantomData::<T>, &self.locals.0[index].1);
         let value = value.map_err(|error| {
             let what = json::describe(&error);
             Failure::message(format!(
-                "the local `{local}` of the state `{}` was saved as another type: {what}",
+                "the local `{local}` of the state `{}` was saved with another type: {what}",
                 self.state
             ))
         })?;
@@ -164,11 +168,11 @@ impl SavedState {
         Ok(Some(value))
     }
 
-    /// Puts a local in, in place of what has this name.
+    /// Adds a local, or replaces the one of this name.
     ///
     /// # Errors
     ///
-    /// It has no JSON form.
+    /// The value cannot be serialized as JSON.
     pub fn put<T: Serialize>(&mut self, local: impl Into<String>, value: &T) -> Result<(), Failure> {
         let json = json::to_json(&value).map_err(|error| Failure::message(json::describe(&error)))?;
         self.put_json(local.into(), RawValue::from_string(String::from_utf8(json)?)?);
@@ -182,13 +186,13 @@ impl SavedState {
 }
 
 impl SavedState {
-    /// A state as it was saved: a map from its name to its locals, or only the name if there are none.
-    pub(crate) fn parse(state: &RawValue, shape: &str) -> Result<Self, serde_json::Error> {
-        let earlier: Self = serde_json::from_str(state.get())?;
-        Ok(Self { shape: shape.to_owned(), ..earlier })
+    /// Parses a saved state: a map from its name to its locals.
+    pub(crate) fn parse(state: &RawValue, schema: &str) -> Result<Self, serde_json::Error> {
+        let saved: Self = serde_json::from_str(state.get())?;
+        Ok(Self { schema: schema.to_owned(), ..saved })
     }
 
-    /// Fills in a local that is not there.
+    /// Adds a local, unless there is one of this name.
     pub(crate) fn fill(&mut self, local: &str, json: &str) -> Result<(), serde_json::Error> {
         if !self.has(local) {
             self.put_json(local.to_owned(), RawValue::from_string(json.to_owned())?);
@@ -196,8 +200,8 @@ impl SavedState {
         Ok(())
     }
 
-    /// Takes these locals out, if all of them are there with these values. Else nothing changes.
-    pub(crate) fn leave_out(&mut self, defaults: &[(String, String)]) -> bool {
+    /// Removes these locals if all of them are present with these values, and returns whether it did.
+    pub(crate) fn remove_defaults(&mut self, defaults: &[(String, String)]) -> bool {
         let is_default = |(name, json): &(String, String)| {
             let mut locals = self.locals.0.iter();
             locals.any(|(local, value)| local == name && value.get() == json)
@@ -209,9 +213,9 @@ impl SavedState {
         all
     }
 
-    /// As it is saved.
+    /// The JSON form in which it is saved.
     pub(crate) fn to_json(&self) -> Box<RawValue> {
-        serde_json::value::to_raw_value(self).expect("BUG: it is made of JSON")
+        serde_json::value::to_raw_value(self).expect("BUG: raw JSON is serializable")
     }
 }
 
@@ -228,7 +232,7 @@ impl<'de> Deserialize<'de> for SavedState {
             type Value = SavedState;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a state: its name, and its locals")
+                f.write_str("a map from the name of a state to its locals")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SavedState, A::Error> {
@@ -236,7 +240,7 @@ impl<'de> Deserialize<'de> for SavedState {
                     return Err(A::Error::invalid_length(0, &self));
                 };
                 match map.next_key::<serde::de::IgnoredAny>()? {
-                    None => Ok(SavedState { state, shape: String::new(), locals }),
+                    None => Ok(SavedState { state, schema: String::new(), locals }),
                     Some(_) => Err(A::Error::invalid_length(2, &self)),
                 }
             }
@@ -245,27 +249,32 @@ impl<'de> Deserialize<'de> for SavedState {
     }
 }
 
-/// A state as the type that a `#[migrate]` closure takes; `None` if that type is an enum that does not know the state.
+/// Deserializes a saved state as the argument type of a `#[migrate]` closure. `None` if that type is an enum without a
+/// variant for the state.
 #[doc(hidden)]
-pub fn earlier<T: DeserializeOwned>(state: &SavedState) -> Result<Option<T>, Failure> {
+pub fn deserialize_state<T: DeserializeOwned>(state: &SavedState) -> Result<Option<T>, Failure> {
     let is_unknown = Cell::new(false);
-    match T::deserialize(Known { state, is_unknown: &is_unknown }) {
+    match T::deserialize(VersionedState { state, is_unknown: &is_unknown }) {
         Ok(state) => Ok(Some(state)),
         Err(_) if is_unknown.get() => Ok(None),
         Err(error) => {
             let what = json::describe(&error);
-            Err(Failure::message(format!("the state `{}` is not as `#[migrate]` says: {what}", state.state)))
+            Err(Failure::message(format!(
+                "the state `{}` does not have the type that `#[migrate]` declares: {what}",
+                state.state
+            )))
         }
     }
 }
 
-/// The text of a state, which tells an enum that does not know the state from one that knows another form of it.
-struct Known<'a> {
+/// A deserializer of a saved state. For an enum it selects the variant `State@fingerprint` if there is one, else `State`;
+/// if there is neither it sets `is_unknown`.
+struct VersionedState<'a> {
     state: &'a SavedState,
     is_unknown: &'a Cell<bool>,
 }
 
-impl<'de> Deserializer<'de> for Known<'_> {
+impl<'de> Deserializer<'de> for VersionedState<'_> {
     type Error = serde_json::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, serde_json::Error> {
@@ -294,8 +303,8 @@ impl<'de> Deserializer<'de> for Known<'_> {
                 deserializer.deserialize_enum(self.0, self.1, self.2)
             }
         }
-        let SavedState { state, shape, .. } = self.state;
-        let exactly = format!("{state}@{shape}");
+        let SavedState { state, schema, .. } = self.state;
+        let exactly = format!("{state}@{schema}");
         if variants.contains(&exactly.as_str()) {
             let renamed = SavedState { state: exactly, ..self.state.clone() };
             return json::read_owned(Enum(name, variants, visitor), &renamed.to_json());

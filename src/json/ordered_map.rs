@@ -1,4 +1,4 @@
-//! A map of serde's as a list: its entries in the order in which they are written.
+//! A serde map as a list: it keeps the order of its entries.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The entries of a map as they are written, those of one key too.
+/// The entries of a map in their written order. Duplicate keys are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OrderedMap<K, V>(pub(crate) Vec<(K, V)>);
 
@@ -30,13 +30,13 @@ impl<K: Serialize, V: Serialize> Serialize for OrderedMap<K, V> {
 
 impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for OrderedMap<K, V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EntriesVisitor(PhantomData))
+        deserializer.deserialize_map(OrderedMapVisitor(PhantomData))
     }
 }
 
-struct EntriesVisitor<K, V>(PhantomData<(K, V)>);
+struct OrderedMapVisitor<K, V>(PhantomData<(K, V)>);
 
-impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for EntriesVisitor<K, V> {
+impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for OrderedMapVisitor<K, V> {
     type Value = OrderedMap<K, V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,13 +1,15 @@
-//! Texts of the program itself that come back from disk: a `&'static str` in a local of a flow.
+//! Deserializes `&'static str` and `&'static [u8]` in the locals of a flow, by interning.
 //!
-//! Takes a deserializer of anything. Gives one that lends what it reads for ever ([`intern`]), so that
-//! `Vec<(&'static str, u32)>` and the like can be read, which serde reads only from what lives as long as the program.
-//! A text that is read for such a type, and for no other, is kept for the life of the process, each text once: the
-//! texts of a program are few. Never used for what a person has typed; that is a `String`.
+//! serde reads a `&'static str` only from input that lives as long as the program. [`intern`] wraps any deserializer in
+//! one with the lifetime `'static`, so that types such as `Vec<(&'static str, u32)>` can be read.
+//!
+//! **Process-wide state**: each distinct text that is read for a `&'static str` is leaked once, into one table behind a
+//! mutex, and is never freed. The table stays small because the values of a `&'static str` are literals of the program. A
+//! text that is read for an owning type, such as `String`, is not interned, so input from people does not fill the table.
 //!
 //! ```text
-//! let size = match guests { 1 => "small", _ => "large" };        state: { "Room": { "size": "small" } }
-//! let room = PickRoom { size }.await;                            size, after a restart: "small", of the table below
+//! let size = match guests { 1 => "small", _ => "large" };        saved:           { "Room": { "size": "small" } }
+//! let room = PickRoom { size }.await;                            after a restart: size points into the table
 //! ```
 
 use std::collections::HashSet;
@@ -20,17 +22,17 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error as _, Expected, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-/// What serde says that a `&str` expects. It is how such a type is told from one that owns its text.
-const BORROWED_TEXT: &str = "a borrowed string";
-/// The same of a `&[u8]`.
-const BORROWED_BYTES: &str = "a borrowed byte array";
+/// What serde's visitor of a `&str` says it expects. This is how a `&str` is distinguished from a `String`.
+const EXPECTS_STR: &str = "a borrowed string";
+/// What serde's visitor of a `&[u8]` says it expects.
+const EXPECTS_BYTES: &str = "a borrowed byte array";
 
-/// The texts that have been read.
-static TEXTS: LazyLock<Mutex<HashSet<&'static [u8]>>> = LazyLock::new(Mutex::default);
+/// The intern table.
+static INTERNED: LazyLock<Mutex<HashSet<&'static [u8]>>> = LazyLock::new(Mutex::default);
 
-/// The one copy of these bytes.
-fn keep(bytes: &[u8]) -> &'static [u8] {
-    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+/// The interned copy of these bytes; leaks one if there is none yet.
+fn intern_bytes(bytes: &[u8]) -> &'static [u8] {
+    let mut texts = INTERNED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = texts.get(bytes) {
         return known;
     }
@@ -39,49 +41,49 @@ fn keep(bytes: &[u8]) -> &'static [u8] {
     kept
 }
 
-fn keep_text(text: &str) -> &'static str {
-    std::str::from_utf8(keep(text.as_bytes())).expect("BUG: the copy of a text is a text")
+fn intern_str(text: &str) -> &'static str {
+    std::str::from_utf8(intern_bytes(text.as_bytes())).expect("BUG: a copy of a `str` is UTF-8")
 }
 
-/// Reads a value that may borrow from the program.
+/// Deserializes a value that may contain `&'static str` or `&'static [u8]`.
 pub(crate) fn intern<'de, T: Deserialize<'static>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    // Behind a pointer, so that the code below is compiled once and not for each type.
-    let mut erased = <dyn erased_serde::Deserializer<'static>>::erase(Lasting::new(deserializer));
+    // Through a trait object, so that the code below is compiled once and not for each type.
+    let mut erased = <dyn erased_serde::Deserializer<'static>>::erase(StaticAdapter::new(deserializer));
     erased_serde::deserialize(&mut erased).map_err(D::Error::custom)
 }
 
-/// Something of serde's that borrows for `'de`, and is used as if it borrowed for ever: it owns what it hands on, or
-/// keeps it.
-struct Lasting<'de, I> {
+/// Adapts a serde trait with the lifetime `'de` to the lifetime `'static`. It passes on owned values, and interned
+/// texts where a borrowed one is expected.
+struct StaticAdapter<'de, I> {
     inner: I,
-    lives: PhantomData<&'de ()>,
+    lifetime: PhantomData<&'de ()>,
 }
 
-impl<I> Lasting<'_, I> {
+impl<I> StaticAdapter<'_, I> {
     fn new(inner: I) -> Self {
-        Self { inner, lives: PhantomData }
+        Self { inner, lifetime: PhantomData }
     }
 }
 
 fn expects(visitor: &dyn Expected, what: &str) -> bool {
-    struct Said<'a>(&'a dyn Expected);
-    impl fmt::Display for Said<'_> {
+    struct Expectation<'a>(&'a dyn Expected);
+    impl fmt::Display for Expectation<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             self.0.fmt(f)
         }
     }
-    Said(visitor).to_string() == what
+    Expectation(visitor).to_string() == what
 }
 
 macro_rules! forward {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.inner.$method(Lasting::new(visitor))
+            self.inner.$method(StaticAdapter::new(visitor))
         }
     )*};
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'static> for Lasting<'de, D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'static> for StaticAdapter<'de, D> {
     type Error = D::Error;
 
     forward! {
@@ -92,17 +94,17 @@ impl<'de, D: Deserializer<'de>> Deserializer<'static> for Lasting<'de, D> {
     }
 
     fn deserialize_str<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        if expects(&visitor, BORROWED_TEXT) {
-            return visitor.visit_borrowed_str(keep_text(&String::deserialize(self.inner)?));
+        if expects(&visitor, EXPECTS_STR) {
+            return visitor.visit_borrowed_str(intern_str(&String::deserialize(self.inner)?));
         }
-        self.inner.deserialize_str(Lasting::new(visitor))
+        self.inner.deserialize_str(StaticAdapter::new(visitor))
     }
 
     fn deserialize_bytes<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        if expects(&visitor, BORROWED_BYTES) {
-            return visitor.visit_borrowed_bytes(keep(&Vec::<u8>::deserialize(self.inner)?));
+        if expects(&visitor, EXPECTS_BYTES) {
+            return visitor.visit_borrowed_bytes(intern_bytes(&Vec::<u8>::deserialize(self.inner)?));
         }
-        self.inner.deserialize_bytes(Lasting::new(visitor))
+        self.inner.deserialize_bytes(StaticAdapter::new(visitor))
     }
 
     fn deserialize_unit_struct<V: Visitor<'static>>(
@@ -110,7 +112,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'static> for Lasting<'de, D> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_unit_struct(name, Lasting::new(visitor))
+        self.inner.deserialize_unit_struct(name, StaticAdapter::new(visitor))
     }
 
     fn deserialize_newtype_struct<V: Visitor<'static>>(
@@ -118,11 +120,11 @@ impl<'de, D: Deserializer<'de>> Deserializer<'static> for Lasting<'de, D> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_newtype_struct(name, Lasting::new(visitor))
+        self.inner.deserialize_newtype_struct(name, StaticAdapter::new(visitor))
     }
 
     fn deserialize_tuple<V: Visitor<'static>>(self, len: usize, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_tuple(len, Lasting::new(visitor))
+        self.inner.deserialize_tuple(len, StaticAdapter::new(visitor))
     }
 
     fn deserialize_tuple_struct<V: Visitor<'static>>(
@@ -131,7 +133,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'static> for Lasting<'de, D> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_tuple_struct(name, len, Lasting::new(visitor))
+        self.inner.deserialize_tuple_struct(name, len, StaticAdapter::new(visitor))
     }
 
     fn deserialize_struct<V: Visitor<'static>>(
@@ -140,7 +142,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'static> for Lasting<'de, D> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_struct(name, fields, Lasting::new(visitor))
+        self.inner.deserialize_struct(name, fields, StaticAdapter::new(visitor))
     }
 
     fn deserialize_enum<V: Visitor<'static>>(
@@ -149,7 +151,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'static> for Lasting<'de, D> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_enum(name, variants, Lasting::new(visitor))
+        self.inner.deserialize_enum(name, variants, StaticAdapter::new(visitor))
     }
 
     fn is_human_readable(&self) -> bool {
@@ -165,14 +167,14 @@ macro_rules! visit {
     )*};
 }
 
-impl<'de, V: Visitor<'static>> Visitor<'de> for Lasting<'de, V> {
+impl<'de, V: Visitor<'static>> Visitor<'de> for StaticAdapter<'de, V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.expecting(f)
     }
 
-    // What is borrowed for less than ever is handed on as something to copy: the default of serde.
+    // `visit_borrowed_str` and `visit_borrowed_bytes` keep serde's default: the visitor is asked to copy.
     visit! {
         visit_bool(bool) visit_i8(i8) visit_i16(i16) visit_i32(i32) visit_i64(i64) visit_i128(i128)
         visit_u8(u8) visit_u16(u16) visit_u32(u32) visit_u64(u64) visit_u128(u128) visit_f32(f32) visit_f64(f64)
@@ -188,39 +190,39 @@ impl<'de, V: Visitor<'static>> Visitor<'de> for Lasting<'de, V> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        self.inner.visit_some(Lasting::new(deserializer))
+        self.inner.visit_some(StaticAdapter::new(deserializer))
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        self.inner.visit_newtype_struct(Lasting::new(deserializer))
+        self.inner.visit_newtype_struct(StaticAdapter::new(deserializer))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_seq(Lasting::new(items))
+        self.inner.visit_seq(StaticAdapter::new(items))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_map(Lasting::new(entries))
+        self.inner.visit_map(StaticAdapter::new(entries))
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_enum(Lasting::new(variant))
+        self.inner.visit_enum(StaticAdapter::new(variant))
     }
 }
 
-impl<'de, S: DeserializeSeed<'static>> DeserializeSeed<'de> for Lasting<'de, S> {
+impl<'de, S: DeserializeSeed<'static>> DeserializeSeed<'de> for StaticAdapter<'de, S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
-        self.inner.deserialize(Lasting::new(deserializer))
+        self.inner.deserialize(StaticAdapter::new(deserializer))
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'static> for Lasting<'de, A> {
+impl<'de, A: SeqAccess<'de>> SeqAccess<'static> for StaticAdapter<'de, A> {
     type Error = A::Error;
 
     fn next_element_seed<S: DeserializeSeed<'static>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.inner.next_element_seed(Lasting::new(seed))
+        self.inner.next_element_seed(StaticAdapter::new(seed))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -228,15 +230,15 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'static> for Lasting<'de, A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'static> for Lasting<'de, A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'static> for StaticAdapter<'de, A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'static>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.inner.next_key_seed(Lasting::new(seed))
+        self.inner.next_key_seed(StaticAdapter::new(seed))
     }
 
     fn next_value_seed<S: DeserializeSeed<'static>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        self.inner.next_value_seed(Lasting::new(seed))
+        self.inner.next_value_seed(StaticAdapter::new(seed))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -244,17 +246,17 @@ impl<'de, A: MapAccess<'de>> MapAccess<'static> for Lasting<'de, A> {
     }
 }
 
-impl<'de, A: EnumAccess<'de>> EnumAccess<'static> for Lasting<'de, A> {
+impl<'de, A: EnumAccess<'de>> EnumAccess<'static> for StaticAdapter<'de, A> {
     type Error = A::Error;
-    type Variant = Lasting<'de, A::Variant>;
+    type Variant = StaticAdapter<'de, A::Variant>;
 
     fn variant_seed<S: DeserializeSeed<'static>>(self, seed: S) -> Result<(S::Value, Self::Variant), A::Error> {
-        let (value, variant) = self.inner.variant_seed(Lasting::new(seed))?;
-        Ok((value, Lasting::new(variant)))
+        let (value, variant) = self.inner.variant_seed(StaticAdapter::new(seed))?;
+        Ok((value, StaticAdapter::new(variant)))
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'static> for Lasting<'de, A> {
+impl<'de, A: VariantAccess<'de>> VariantAccess<'static> for StaticAdapter<'de, A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
@@ -262,11 +264,11 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'static> for Lasting<'de, A> {
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'static>>(self, seed: S) -> Result<S::Value, A::Error> {
-        self.inner.newtype_variant_seed(Lasting::new(seed))
+        self.inner.newtype_variant_seed(StaticAdapter::new(seed))
     }
 
     fn tuple_variant<V: Visitor<'static>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.inner.tuple_variant(len, Lasting::new(visitor))
+        self.inner.tuple_variant(len, StaticAdapter::new(visitor))
     }
 
     fn struct_variant<V: Visitor<'static>>(
@@ -274,7 +276,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'static> for Lasting<'de, A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.inner.struct_variant(fields, Lasting::new(visitor))
+        self.inner.struct_variant(fields, StaticAdapter::new(visitor))
     }
 }
 
@@ -285,21 +287,21 @@ mod tests {
     use super::intern;
 
     #[test]
-    fn texts_of_the_program_come_back_each_once() {
+    fn a_static_str_is_interned_once() {
         type Nested = BTreeMap<&'static str, (Vec<&'static str>, Option<&'static str>, String)>;
         let json = r#"{"a":[["b\n","c"],"b\n","d"],"e":[[],null,"f"]}"#;
         let read = || intern::<Nested, _>(&mut serde_json::Deserializer::from_str(json)).expect("it reads");
         let (first, second) = (read(), read());
         assert_eq!(first["a"], (vec!["b\n", "c"], Some("b\n"), "d".to_owned()));
         assert_eq!(first, second);
-        assert!(std::ptr::eq(first["a"].0[0], second["a"].1.expect("it is there")), "one text is kept once");
+        assert!(std::ptr::eq(first["a"].0[0], second["a"].1.expect("it is there")), "equal texts share one copy");
     }
 
     #[test]
-    fn what_owns_its_text_is_not_kept() {
+    fn a_string_is_not_interned() {
         let read = |json: &str| intern::<String, _>(&mut serde_json::Deserializer::from_str(json)).expect("it reads");
-        assert_eq!(read("\"only a person says this\""), "only a person says this");
-        let kept = super::TEXTS.lock().expect("nobody panics with it");
-        assert!(!kept.contains("only a person says this".as_bytes()));
+        assert_eq!(read("\"an owned text\""), "an owned text");
+        let interned = super::INTERNED.lock().expect("no test panics while it holds the lock");
+        assert!(!interned.contains("an owned text".as_bytes()));
     }
 }

@@ -1,29 +1,36 @@
-//! A value to JSON. What comes in is a value and serde_json's serializer; what goes out is what that one writes, with
-//! the marked forms in it, and the [`TypeFingerprint`]. Never looks at JSON text, and never decides by a type's name.
+//! Serializes a value to JSON.
 //!
-//! `Some` writes nothing by itself, so a writer only counts how many of them stand around a value. If that turns out
-//! to be `null`, they are written: `Some(Some(()))` arrives as two and a unit, and leaves as
+//! Takes a value and serde_json's serializer. Gives the output of that serializer, with marked objects and keys where
+//! JSON has no form, and the [`TypeFingerprint`] of the value. Never parses JSON text, and never decides by the name of
+//! a type.
+//!
+//! `Some` writes nothing by itself: a [`Writer`] counts the levels of `Some` around a value, and writes them only if the
+//! value is written as `null`. `Some(Some(()))` is two levels around a unit and becomes
 //! `{"$stube:some":{"$stube:some":null}}`.
+
+mod map_key;
 
 use std::cell::Cell;
 
-use serde::ser::{self, Error, Impossible, SerializeMap};
+use serde::ser::{self, SerializeMap};
 use serde::{Serialize, Serializer};
 
-use crate::json::{FLOAT, FLOATS, KEY, MARK, RAW, RESERVED, SOME};
+use crate::json::{FLOAT, FLOATS, MARKER, RAW_VALUE, RESERVED, SOME};
 
-/// Writes a value, and adds what serde was told to `told`.
-pub(crate) fn write<T, S>(value: &T, serializer: S, told: &TypeFingerprint) -> Result<S::Ok, S::Error>
+use map_key::MapKey;
+
+/// Writes a value, and adds its types to `fingerprint`.
+pub(crate) fn write<T, S>(value: &T, serializer: S, fingerprint: &TypeFingerprint) -> Result<S::Ok, S::Error>
 where
     T: ?Sized + Serialize,
     S: Serializer,
 {
-    value.serialize(Writer { inner: serializer, told, somes: 0 })
+    value.serialize(Writer { inner: serializer, fingerprint, some_depth: 0 })
 }
 
-/// What serde was told about a value beyond its JSON: `5_u8` and `5_u64`, `'a'` and `"a"`, `Metres(1.0)` and
-/// `Feet(1.0)` are one text each and told differently. What is told differently is of different values; the order
-/// of a list or a map makes no difference, because that of a hash map is another one each time.
+/// A 64-bit hash of the serde types and type names of a value. Two values with equal JSON and different serde types have
+/// different fingerprints: `5_u8` and `5_u64`, `'a'` and `"a"`, `Metres(1.0)` and `Feet(1.0)`. The order of the elements
+/// of a list or a map is ignored, because hash maps have none.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct TypeFingerprint(Cell<u64>);
 
@@ -32,7 +39,7 @@ impl TypeFingerprint {
         self.mix(kind as u64 + 1);
     }
 
-    fn named(&self, kind: Kind, name: &str) {
+    fn add_named(&self, kind: Kind, name: &str) {
         self.add(kind);
         for chunk in name.as_bytes().chunks(8) {
             let mut word = [0; 8];
@@ -42,21 +49,21 @@ impl TypeFingerprint {
     }
 
     fn mix(&self, word: u64) {
-        // Odd, with bits all over: the multiplier of FxHash.
+        // The multiplier of FxHash: odd, with evenly spread bits.
         let mixed = (self.0.get().rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
         self.0.set(mixed);
     }
 
-    /// Adds what `element` adds so that the order of such elements makes no difference.
-    fn element<T>(&self, element: impl FnOnce() -> T) -> T {
-        let around = self.0.replace(0);
+    /// Adds the hash of what `element` writes by addition, so that the order of elements has no effect.
+    fn add_element<T>(&self, element: impl FnOnce() -> T) -> T {
+        let outer = self.0.replace(0);
         let result = element();
-        self.0.set(around.wrapping_add(self.0.get().rotate_left(32)));
+        self.0.set(outer.wrapping_add(self.0.get().rotate_left(32)));
         result
     }
 }
 
-/// What serde's data model tells apart.
+/// The types of serde's data model.
 #[derive(Clone, Copy)]
 enum Kind {
     Bool,
@@ -91,22 +98,22 @@ enum Kind {
     StructVariant,
 }
 
-/// A serializer that marks what the one inside has no form for.
+/// A serializer that writes marked objects and keys where `inner` has no form for a value.
 struct Writer<'s, S> {
     inner: S,
-    told: &'s TypeFingerprint,
-    /// How many `Some` stand around the value, with nothing but newtype structs between.
-    somes: usize,
+    fingerprint: &'s TypeFingerprint,
+    /// The number of `Some` around the value; newtype structs between them do not count.
+    some_depth: usize,
 }
 
 impl<'s, S: Serializer> Writer<'s, S> {
-    /// What the serializer inside writes as `null`.
-    fn null(self) -> Result<S::Ok, S::Error> {
-        Null { somes: self.somes }.serialize(self.inner)
+    /// Writes a value that `inner` writes as `null`, inside the `Some` around it.
+    fn write_null(self) -> Result<S::Ok, S::Error> {
+        Null { some_depth: self.some_depth }.serialize(self.inner)
     }
 
-    /// A float which is not a number, or not a finite one.
-    fn float(self, value: f64) -> Result<S::Ok, S::Error> {
+    /// Writes a float that is NaN or infinite.
+    fn write_non_finite(self, value: f64) -> Result<S::Ok, S::Error> {
         let same = |float: f64| float == value || float.is_nan() && value.is_nan();
         let found = FLOATS.into_iter().find(|(_, float)| same(*float));
         let (name, _) = found.expect("BUG: a float is finite, infinite or not a number");
@@ -116,16 +123,16 @@ impl<'s, S: Serializer> Writer<'s, S> {
     }
 }
 
-/// `null` in so many `Some`.
+/// `null` inside `some_depth` levels of `Some`.
 struct Null {
-    somes: usize,
+    some_depth: usize,
 }
 
 impl Serialize for Null {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Some(somes) = self.somes.checked_sub(1) else { return serializer.serialize_unit() };
+        let Some(some_depth) = self.some_depth.checked_sub(1) else { return serializer.serialize_unit() };
         let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(SOME, &Self { somes })?;
+        map.serialize_entry(SOME, &Self { some_depth })?;
         map.end()
     }
 }
@@ -133,7 +140,7 @@ impl Serialize for Null {
 macro_rules! plain {
     ($($method:ident($ty:ty): $kind:ident;)*) => {$(
         fn $method(self, value: $ty) -> Result<S::Ok, S::Error> {
-            self.told.add(Kind::$kind);
+            self.fingerprint.add(Kind::$kind);
             self.inner.$method(value)
         }
     )*};
@@ -168,46 +175,46 @@ impl<'s, S: Serializer> Serializer for Writer<'s, S> {
     }
 
     fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
-        self.told.add(Kind::F32);
-        if value.is_finite() { self.inner.serialize_f32(value) } else { self.float(value.into()) }
+        self.fingerprint.add(Kind::F32);
+        if value.is_finite() { self.inner.serialize_f32(value) } else { self.write_non_finite(value.into()) }
     }
 
     fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
-        self.told.add(Kind::F64);
-        if value.is_finite() { self.inner.serialize_f64(value) } else { self.float(value) }
+        self.fingerprint.add(Kind::F64);
+        if value.is_finite() { self.inner.serialize_f64(value) } else { self.write_non_finite(value) }
     }
 
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
-        self.told.add(Kind::None);
-        self.null()
+        self.fingerprint.add(Kind::None);
+        self.write_null()
     }
 
     fn serialize_some<T: ?Sized + Serialize>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.told.add(Kind::Some);
-        value.serialize(Self { somes: self.somes + 1, ..self })
+        self.fingerprint.add(Kind::Some);
+        value.serialize(Self { some_depth: self.some_depth + 1, ..self })
     }
 
     fn serialize_unit(self) -> Result<S::Ok, S::Error> {
-        self.told.add(Kind::Unit);
-        self.null()
+        self.fingerprint.add(Kind::Unit);
+        self.write_null()
     }
 
     fn serialize_unit_struct(self, name: &'static str) -> Result<S::Ok, S::Error> {
-        self.told.named(Kind::UnitStruct, name);
-        self.null()
+        self.fingerprint.add_named(Kind::UnitStruct, name);
+        self.write_null()
     }
 
     fn serialize_unit_variant(self, name: &'static str, index: u32, variant: &'static str) -> Result<S::Ok, S::Error> {
-        self.told.named(Kind::UnitVariant, name);
+        self.fingerprint.add_named(Kind::UnitVariant, name);
         self.inner.serialize_unit_variant(name, index, variant)
     }
 
-    /// Transparent in JSON, so a `Some` around it is one around its content.
+    /// A newtype struct is transparent in JSON, so a `Some` around it is a `Some` around its content.
     fn serialize_newtype_struct<T>(self, name: &'static str, value: &T) -> Result<S::Ok, S::Error>
     where
         T: ?Sized + Serialize,
     {
-        self.told.named(Kind::NewtypeStruct, name);
+        self.fingerprint.add_named(Kind::NewtypeStruct, name);
         value.serialize(self)
     }
 
@@ -221,24 +228,28 @@ impl<'s, S: Serializer> Serializer for Writer<'s, S> {
     where
         T: ?Sized + Serialize,
     {
-        unmarked(variant)?;
-        self.told.named(Kind::NewtypeVariant, name);
-        self.inner.serialize_newtype_variant(name, index, variant, &Value { value, told: self.told })
+        check_name(variant)?;
+        self.fingerprint.add_named(Kind::NewtypeVariant, name);
+        self.inner.serialize_newtype_variant(name, index, variant, &Value { value, fingerprint: self.fingerprint })
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        self.told.add(Kind::Seq);
-        Ok(Compound { inner: self.inner.serialize_seq(len)?, told: self.told, somes: 0 })
+        self.fingerprint.add(Kind::Seq);
+        Ok(Compound { inner: self.inner.serialize_seq(len)?, fingerprint: self.fingerprint, some_depth: 0 })
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
-        self.told.add(Kind::Tuple);
-        Ok(Compound { inner: self.inner.serialize_tuple(len)?, told: self.told, somes: 0 })
+        self.fingerprint.add(Kind::Tuple);
+        Ok(Compound { inner: self.inner.serialize_tuple(len)?, fingerprint: self.fingerprint, some_depth: 0 })
     }
 
     fn serialize_tuple_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeTupleStruct, S::Error> {
-        self.told.named(Kind::TupleStruct, name);
-        Ok(Compound { inner: self.inner.serialize_tuple_struct(name, len)?, told: self.told, somes: 0 })
+        self.fingerprint.add_named(Kind::TupleStruct, name);
+        Ok(Compound {
+            inner: self.inner.serialize_tuple_struct(name, len)?,
+            fingerprint: self.fingerprint,
+            some_depth: 0,
+        })
     }
 
     fn serialize_tuple_variant(
@@ -248,21 +259,25 @@ impl<'s, S: Serializer> Serializer for Writer<'s, S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
-        unmarked(variant)?;
-        self.told.named(Kind::TupleVariant, name);
+        check_name(variant)?;
+        self.fingerprint.add_named(Kind::TupleVariant, name);
         let inner = self.inner.serialize_tuple_variant(name, index, variant, len)?;
-        Ok(Compound { inner, told: self.told, somes: 0 })
+        Ok(Compound { inner, fingerprint: self.fingerprint, some_depth: 0 })
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        self.told.add(Kind::Map);
-        Ok(Compound { inner: self.inner.serialize_map(len)?, told: self.told, somes: 0 })
+        self.fingerprint.add(Kind::Map);
+        Ok(Compound { inner: self.inner.serialize_map(len)?, fingerprint: self.fingerprint, some_depth: 0 })
     }
 
     fn serialize_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeStruct, S::Error> {
-        self.told.named(Kind::Struct, name);
-        // Raw JSON comes as a struct too, and may be `null`.
-        Ok(Compound { inner: self.inner.serialize_struct(name, len)?, told: self.told, somes: self.somes })
+        self.fingerprint.add_named(Kind::Struct, name);
+        // serde_json's `RawValue` arrives as a struct and may be `null`.
+        Ok(Compound {
+            inner: self.inner.serialize_struct(name, len)?,
+            fingerprint: self.fingerprint,
+            some_depth: self.some_depth,
+        })
     }
 
     fn serialize_struct_variant(
@@ -272,10 +287,10 @@ impl<'s, S: Serializer> Serializer for Writer<'s, S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
-        unmarked(variant)?;
-        self.told.named(Kind::StructVariant, name);
+        check_name(variant)?;
+        self.fingerprint.add_named(Kind::StructVariant, name);
         let inner = self.inner.serialize_struct_variant(name, index, variant, len)?;
-        Ok(Compound { inner, told: self.told, somes: 0 })
+        Ok(Compound { inner, fingerprint: self.fingerprint, some_depth: 0 })
     }
 
     fn is_human_readable(&self) -> bool {
@@ -283,30 +298,30 @@ impl<'s, S: Serializer> Serializer for Writer<'s, S> {
     }
 }
 
-/// Refuses the name of a field or a variant that would be taken for a mark. It cannot be escaped as a key can, because
-/// serde wants it as a constant.
-fn unmarked<E: ser::Error>(name: &str) -> Result<(), E> {
-    if name.starts_with(MARK) { Err(E::custom(RESERVED)) } else { Ok(()) }
+/// Refuses a field or variant name that begins with the marker. Unlike a map key it cannot be escaped, because serde
+/// requires a `&'static str`.
+fn check_name<E: ser::Error>(name: &str) -> Result<(), E> {
+    if name.starts_with(MARKER) { Err(E::custom(RESERVED)) } else { Ok(()) }
 }
 
-/// A value inside of another one.
+/// A value nested in another.
 struct Value<'v, T: ?Sized> {
     value: &'v T,
-    told: &'v TypeFingerprint,
+    fingerprint: &'v TypeFingerprint,
 }
 
 impl<T: ?Sized + Serialize> Serialize for Value<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        write(self.value, serializer, self.told)
+        write(self.value, serializer, self.fingerprint)
     }
 }
 
-/// A list, a map or a struct that has been begun.
+/// A list, a map or a struct that is being written.
 struct Compound<'s, C> {
     inner: C,
-    told: &'s TypeFingerprint,
-    /// How many `Some` stand around a struct.
-    somes: usize,
+    fingerprint: &'s TypeFingerprint,
+    /// The number of `Some` around a struct; 0 for all others.
+    some_depth: usize,
 }
 
 impl<C: ser::SerializeSeq> ser::SerializeSeq for Compound<'_, C> {
@@ -314,8 +329,8 @@ impl<C: ser::SerializeSeq> ser::SerializeSeq for Compound<'_, C> {
     type Error = C::Error;
 
     fn serialize_element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), C::Error> {
-        let value = Value { value, told: self.told };
-        self.told.element(|| self.inner.serialize_element(&value))
+        let value = Value { value, fingerprint: self.fingerprint };
+        self.fingerprint.add_element(|| self.inner.serialize_element(&value))
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {
@@ -328,7 +343,7 @@ impl<C: ser::SerializeTuple> ser::SerializeTuple for Compound<'_, C> {
     type Error = C::Error;
 
     fn serialize_element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), C::Error> {
-        self.inner.serialize_element(&Value { value, told: self.told })
+        self.inner.serialize_element(&Value { value, fingerprint: self.fingerprint })
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {
@@ -341,7 +356,7 @@ impl<C: ser::SerializeTupleStruct> ser::SerializeTupleStruct for Compound<'_, C>
     type Error = C::Error;
 
     fn serialize_field<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), C::Error> {
-        self.inner.serialize_field(&Value { value, told: self.told })
+        self.inner.serialize_field(&Value { value, fingerprint: self.fingerprint })
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {
@@ -354,7 +369,7 @@ impl<C: ser::SerializeTupleVariant> ser::SerializeTupleVariant for Compound<'_, 
     type Error = C::Error;
 
     fn serialize_field<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), C::Error> {
-        self.inner.serialize_field(&Value { value, told: self.told })
+        self.inner.serialize_field(&Value { value, fingerprint: self.fingerprint })
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {
@@ -367,13 +382,13 @@ impl<C: SerializeMap> SerializeMap for Compound<'_, C> {
     type Error = C::Error;
 
     fn serialize_key<T: ?Sized + Serialize>(&mut self, key: &T) -> Result<(), C::Error> {
-        let key = Key { key, told: self.told };
-        self.told.element(|| self.inner.serialize_key(&key))
+        let key = MapKey { key, fingerprint: self.fingerprint };
+        self.fingerprint.add_element(|| self.inner.serialize_key(&key))
     }
 
     fn serialize_value<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), C::Error> {
-        let value = Value { value, told: self.told };
-        self.told.element(|| self.inner.serialize_value(&value))
+        let value = Value { value, fingerprint: self.fingerprint };
+        self.fingerprint.add_element(|| self.inner.serialize_value(&value))
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {
@@ -386,11 +401,11 @@ impl<C: ser::SerializeStruct> ser::SerializeStruct for Compound<'_, C> {
     type Error = C::Error;
 
     fn serialize_field<T: ?Sized + Serialize>(&mut self, key: &'static str, value: &T) -> Result<(), C::Error> {
-        if key == RAW {
-            return self.inner.serialize_field(key, &raw::<_, C::Error>(value, self.somes)?);
+        if key == RAW_VALUE {
+            return self.inner.serialize_field(key, &raw_json::<_, C::Error>(value, self.some_depth)?);
         }
-        unmarked(key)?;
-        self.inner.serialize_field(key, &Value { value, told: self.told })
+        check_name(key)?;
+        self.inner.serialize_field(key, &Value { value, fingerprint: self.fingerprint })
     }
 
     fn skip_field(&mut self, key: &'static str) -> Result<(), C::Error> {
@@ -407,8 +422,8 @@ impl<C: ser::SerializeStructVariant> ser::SerializeStructVariant for Compound<'_
     type Error = C::Error;
 
     fn serialize_field<T: ?Sized + Serialize>(&mut self, key: &'static str, value: &T) -> Result<(), C::Error> {
-        unmarked(key)?;
-        self.inner.serialize_field(key, &Value { value, told: self.told })
+        check_name(key)?;
+        self.inner.serialize_field(key, &Value { value, fingerprint: self.fingerprint })
     }
 
     fn skip_field(&mut self, key: &'static str) -> Result<(), C::Error> {
@@ -420,200 +435,16 @@ impl<C: ser::SerializeStructVariant> ser::SerializeStructVariant for Compound<'_
     }
 }
 
-/// The text of raw JSON in so many `Some`. A mark of its own in it would be taken for one of ours.
-fn raw<T: ?Sized + Serialize, E: ser::Error>(value: &T, somes: usize) -> Result<String, E> {
+/// The text of a `RawValue` inside `some_depth` levels of `Some`. Refused if it contains the marker, because reading would
+/// decode it.
+fn raw_json<T: ?Sized + Serialize, E: ser::Error>(value: &T, some_depth: usize) -> Result<String, E> {
     match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(text)) if text.contains(MARK) => Err(E::custom(RESERVED)),
+        Ok(serde_json::Value::String(text)) if text.contains(MARKER) => Err(E::custom(RESERVED)),
         Ok(serde_json::Value::String(text)) if text == "null" => {
-            serde_json::to_string(&Null { somes }).map_err(E::custom)
+            serde_json::to_string(&Null { some_depth }).map_err(E::custom)
         }
         Ok(serde_json::Value::String(text)) => Ok(text),
-        Ok(_) => Err(E::custom("raw JSON is not a text")),
+        Ok(_) => Err(E::custom("raw JSON is not a string")),
         Err(error) => Err(E::custom(error)),
-    }
-}
-
-/// A key of a map. serde_json writes numbers, characters, truth values and unit variants as strings; what else is not a
-/// string is written as its JSON behind a mark.
-struct Key<'v, T: ?Sized> {
-    key: &'v T,
-    told: &'v TypeFingerprint,
-}
-
-impl<T: ?Sized + Serialize> Serialize for Key<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut inner = Some(serializer);
-        let plain = self.key.serialize(KeyWriter { inner: &mut inner, told: self.told });
-        // A serializer that is still there has written nothing.
-        let Some(inner) = inner else { return plain };
-        let mut text = KEY.as_bytes().to_vec();
-        let json = &mut serde_json::Serializer::new(&mut text);
-        write(self.key, json, self.told).map_err(S::Error::custom)?;
-        inner.serialize_str(std::str::from_utf8(&text).map_err(S::Error::custom)?)
-    }
-}
-
-/// Takes the serializer inside only for a key that needs no mark.
-struct KeyWriter<'s, S> {
-    inner: &'s mut Option<S>,
-    told: &'s TypeFingerprint,
-}
-
-impl<S: Serializer> KeyWriter<'_, S> {
-    fn take(self) -> S {
-        self.inner.take().expect("BUG: a key is written once")
-    }
-}
-
-/// What becomes of all keys that need a mark. Nobody reads it.
-fn marked<T, E: ser::Error>() -> Result<T, E> {
-    Err(E::custom("the key needs a mark"))
-}
-
-macro_rules! plain_keys {
-    ($($method:ident($ty:ty): $kind:ident;)*) => {$(
-        fn $method(self, key: $ty) -> Result<S::Ok, S::Error> {
-            self.told.add(Kind::$kind);
-            self.take().$method(key)
-        }
-    )*};
-}
-
-impl<S: Serializer> Serializer for KeyWriter<'_, S> {
-    type Ok = S::Ok;
-    type Error = S::Error;
-    type SerializeSeq = Impossible<S::Ok, S::Error>;
-    type SerializeTuple = Impossible<S::Ok, S::Error>;
-    type SerializeTupleStruct = Impossible<S::Ok, S::Error>;
-    type SerializeTupleVariant = Impossible<S::Ok, S::Error>;
-    type SerializeMap = Impossible<S::Ok, S::Error>;
-    type SerializeStruct = Impossible<S::Ok, S::Error>;
-    type SerializeStructVariant = Impossible<S::Ok, S::Error>;
-
-    plain_keys! {
-        serialize_bool(bool): Bool;
-        serialize_i8(i8): I8;
-        serialize_i16(i16): I16;
-        serialize_i32(i32): I32;
-        serialize_i64(i64): I64;
-        serialize_i128(i128): I128;
-        serialize_u8(u8): U8;
-        serialize_u16(u16): U16;
-        serialize_u32(u32): U32;
-        serialize_u64(u64): U64;
-        serialize_u128(u128): U128;
-        serialize_char(char): Char;
-    }
-
-    fn serialize_str(self, key: &str) -> Result<S::Ok, S::Error> {
-        if key.starts_with(MARK) {
-            return marked();
-        }
-        self.told.add(Kind::Str);
-        self.take().serialize_str(key)
-    }
-
-    fn serialize_f32(self, key: f32) -> Result<S::Ok, S::Error> {
-        if !key.is_finite() {
-            return marked();
-        }
-        self.told.add(Kind::F32);
-        self.take().serialize_f32(key)
-    }
-
-    fn serialize_f64(self, key: f64) -> Result<S::Ok, S::Error> {
-        if !key.is_finite() {
-            return marked();
-        }
-        self.told.add(Kind::F64);
-        self.take().serialize_f64(key)
-    }
-
-    fn serialize_some<T: ?Sized + Serialize>(self, key: &T) -> Result<S::Ok, S::Error> {
-        self.told.add(Kind::Some);
-        key.serialize(self)
-    }
-
-    fn serialize_newtype_struct<T>(self, name: &'static str, key: &T) -> Result<S::Ok, S::Error>
-    where
-        T: ?Sized + Serialize,
-    {
-        self.told.named(Kind::NewtypeStruct, name);
-        key.serialize(self)
-    }
-
-    fn serialize_unit_variant(self, name: &'static str, index: u32, variant: &'static str) -> Result<S::Ok, S::Error> {
-        if variant.starts_with(MARK) {
-            return marked();
-        }
-        self.told.named(Kind::UnitVariant, name);
-        self.take().serialize_unit_variant(name, index, variant)
-    }
-
-    fn serialize_bytes(self, _: &[u8]) -> Result<S::Ok, S::Error> {
-        marked()
-    }
-
-    fn serialize_none(self) -> Result<S::Ok, S::Error> {
-        marked()
-    }
-
-    fn serialize_unit(self) -> Result<S::Ok, S::Error> {
-        marked()
-    }
-
-    fn serialize_unit_struct(self, _: &'static str) -> Result<S::Ok, S::Error> {
-        marked()
-    }
-
-    fn serialize_newtype_variant<T>(self, _: &'static str, _: u32, _: &'static str, _: &T) -> Result<S::Ok, S::Error>
-    where
-        T: ?Sized + Serialize,
-    {
-        marked()
-    }
-
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        marked()
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, S::Error> {
-        marked()
-    }
-
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, S::Error> {
-        marked()
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleVariant, S::Error> {
-        marked()
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        marked()
-    }
-
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, S::Error> {
-        marked()
-    }
-
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeStructVariant, S::Error> {
-        marked()
-    }
-
-    fn is_human_readable(&self) -> bool {
-        self.inner.as_ref().is_none_or(Serializer::is_human_readable)
     }
 }

@@ -7,30 +7,29 @@ use std::fmt;
 
 use crate::model::view::Refusal;
 
-/// A failure with its type forgotten.
+/// An error of any type.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 
-/// Why author code did not do what it was asked. The conversation stays as it was.
+/// Why author code did not handle an event. The conversation stays as it was.
 ///
-/// `?` turns any error into [`Failure::Failed`], and a [`Refusal`] into [`Failure::Refused`] by
-/// [`Failure::refuse`].
+/// The operator `?` converts a [`Refusal`] to [`Failure::Refused`], and any other error to [`Failure::Failed`].
 #[derive(Debug)]
 pub enum Failure {
-    /// The input does not fit; the reason is shown to the person, and the question stays.
+    /// The input is not valid. The reason is shown to the person, and the question stays open.
     Refused(Refusal),
-    /// The code failed.
+    /// The code returned an error.
     Failed(BoxError),
-    /// The code panicked, with this message.
+    /// The code panicked with this message.
     Panicked(String),
 }
 
 impl Failure {
-    /// Refuses the input for this reason, which the person is shown.
+    /// Refuses the input with this reason, which is shown to the person.
     pub fn refuse(reason: impl Into<String>) -> Self {
         Self::Refused(Refusal::new(reason))
     }
 
-    /// Fails with this message.
+    /// A [`Failure::Failed`] with this message.
     pub fn message(message: impl Into<String>) -> Self {
         Self::Failed(message.into().into())
     }

@@ -1,4 +1,4 @@
-//! A point in time as a plain value: milliseconds since 1970, written in RFC 3339. Never reads a clock.
+//! A point in time as a plain value: milliseconds since the Unix epoch, written in RFC 3339. Never reads a clock.
 
 #![allow(clippy::disallowed_types, reason = "converts the system's time, and asks no clock for it")]
 
@@ -7,35 +7,36 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A point in time, to the millisecond, between the years 1970 and 9999.
+/// A point in time in UTC, with a resolution of one millisecond, between the years 1970 and 9999.
 ///
 /// Written as `2026-11-23T09:30:00.000Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
-/// The last millisecond of the year 9999, the last year that RFC 3339 can write.
+/// The last millisecond of the year 9999, the last year that RFC 3339 can express.
 const LAST: u64 = 253_402_300_799_999;
 
 impl Timestamp {
-    /// The beginning of 1970.
+    /// The Unix epoch: 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(0);
 
-    /// This many milliseconds after the beginning of 1970; beyond the year 9999 it is the last moment of that year.
+    /// The time this many milliseconds after the Unix epoch. A time beyond the year 9999 becomes the last millisecond of
+    /// that year.
     pub const fn from_millis(millis: u64) -> Self {
         Self(if millis < LAST { millis } else { LAST })
     }
 
-    /// Milliseconds since the beginning of 1970.
+    /// The number of milliseconds since the Unix epoch.
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// How long after `earlier` this is; zero if it is before.
+    /// The time that passed from `earlier` to this; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// This much later, to the millisecond, and never beyond the year 9999.
+    /// This time plus a duration, which is truncated to milliseconds. At most the end of the year 9999.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -43,7 +44,7 @@ impl Timestamp {
     }
 }
 
-/// A time before 1970 becomes [`Timestamp::EPOCH`]; parts of a millisecond are cut off.
+/// A time before 1970 becomes [`Timestamp::EPOCH`]; fractions of a millisecond are truncated.
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         Self::EPOCH.after(time.duration_since(UNIX_EPOCH).unwrap_or_default())

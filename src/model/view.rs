@@ -1,22 +1,21 @@
-//! What a person is shown, and what comes back.
+//! Views and events: what a person sees, and what they send.
 //!
-//! A component renders a [`View`]. Its portable form, [`Form`], says what any front needs: the text, the inputs with
-//! their kinds and choices, the actions. A front shows it (as lines of a terminal, as a page, as JSON), collects raw
-//! text, and [`Form::read`] turns that into an [`Event`], or refuses it with a reason that may be shown as it is.
-//! An author who wants full control of a page renders [`View::Html`] instead.
-//! Nothing here knows a front.
+//! A component renders a [`View`]. A [`Form`] is a portable view, which every front can show: text, inputs with their kinds
+//! and choices, actions. The front shows it as terminal lines, as a page or as JSON, and collects raw text. [`Form::read`]
+//! validates that text and returns an [`Event`], or a [`Refusal`] whose text may be shown to the person. An author who wants
+//! full control of a page renders [`View::Html`] instead. Nothing here depends on a front.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What one instance shows.
+/// What one instance of a component shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum View {
-    /// A portable form: every front can show it.
+    /// A portable form, which every front can show.
     Form(Form),
-    /// Markup written by the author, for fronts that show pages. It is not escaped or checked.
+    /// HTML written by the author, for fronts that show pages. It is neither escaped nor checked.
     Html(String),
 }
 
@@ -26,7 +25,7 @@ impl View {
         Self::Form(Form::text(text))
     }
 
-    /// The portable form, if this is one.
+    /// The form, if the view is one.
     pub fn form(&self) -> Option<&Form> {
         match self {
             Self::Form(form) => Some(form),
@@ -62,16 +61,16 @@ impl From<Form> for View {
 pub struct Form {
     /// Paragraphs, from top to bottom.
     pub text: Vec<String>,
-    /// What the person may fill in.
+    /// The fields that the person may fill in.
     pub inputs: Vec<Input>,
-    /// What the person may do. A form without an action asks nothing.
+    /// The actions that the person may choose. A form without actions asks nothing.
     pub actions: Vec<Action>,
-    /// The child slots of the instance that are shown below its text, by name.
+    /// The names of the child slots of the instance that are shown below its text.
     pub slots: Vec<String>,
 }
 
 impl Form {
-    /// A form that shows this paragraph.
+    /// A form with this paragraph.
     pub fn text(text: impl Into<String>) -> Self {
         Self::default().paragraph(text)
     }
@@ -104,16 +103,19 @@ impl Form {
         self
     }
 
-    /// Turns what a person sent into an [`Event`].
+    /// Validates what a person sent, and returns it as an [`Event`].
     ///
-    /// White space around a value is cut off, except of [`InputKind::Secret`]. A value that is missing or empty
+    /// Surrounding white space is removed from each value, except for [`InputKind::Secret`]. A missing or empty value
     /// becomes the default of its input.
     ///
     /// # Errors
     ///
-    /// The action is not one of the form's; a name is not one of its inputs or comes twice; a required value is
-    /// missing; a value is not of its input's kind, out of range or not among the choices. The text of the error is
-    /// for the person who sent it and never repeats the value.
+    /// - The form has no such action.
+    /// - A name is not one of the form's inputs, or occurs twice.
+    /// - A required value is missing.
+    /// - A value is not of its input's kind, out of range, or not one of the choices.
+    ///
+    /// The text of the error is meant for the person, and never repeats the value.
     pub fn read(&self, action: &str, raw: &[(&str, &str)]) -> Result<Event, Refusal> {
         let action =
             self.actions.iter().find(|a| a.name == action).ok_or(Refusal::new("this is not one of the actions"))?;
@@ -139,47 +141,47 @@ impl Form {
     }
 }
 
-/// One value that a person may fill in.
+/// A field that a person may fill in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Input {
-    /// The name under which the value arrives in the [`Event`].
+    /// The name of the value in the [`Event`].
     pub name: String,
-    /// What to call it on the screen.
+    /// The name on the screen.
     pub label: String,
-    /// What may be filled in.
+    /// Which values are valid.
     pub kind: InputKind,
-    /// Whether it must be filled in. True unless [`optional`](Self::optional).
+    /// Whether a value is required. True unless [`optional`](Self::optional).
     pub required: bool,
-    /// What an empty field means, as the person would type it.
+    /// The value of an empty field, as the person would type it.
     pub default: Option<String>,
 }
 
-/// What may be filled into an [`Input`].
+/// Which values of an [`Input`] are valid.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum InputKind {
     /// Text of at most this many characters.
     Text {
-        /// The limit.
+        /// The maximal number of characters.
         max_chars: usize,
     },
-    /// Text that is not shown while it is typed, and kept as it is, white space too.
+    /// Text that is not shown while it is typed. Its white space is kept.
     Secret,
-    /// A whole number in this range, both ends included.
+    /// An integer in this range, both ends included.
     Integer {
-        /// The least.
+        /// The minimum.
         min: i64,
-        /// The greatest.
+        /// The maximum.
         max: i64,
     },
-    /// Any finite decimal number.
+    /// A finite decimal number.
     Number,
     /// Yes or no.
     Boolean,
-    /// One of these. A person may send the choice itself or its number, counted from 1.
+    /// One of these choices. A person may send the choice itself or its number, counted from 1.
     Choice(Vec<String>),
 }
 
-/// The most characters of a text input, unless the author sets another limit.
+/// The maximal number of characters of a text input, unless the author sets another limit.
 pub const DEFAULT_MAX_CHARS: usize = 4096;
 
 impl Input {
@@ -188,17 +190,17 @@ impl Input {
         Self { label: name.clone(), name, kind, required: true, default: None }
     }
 
-    /// A line of text, at most [`DEFAULT_MAX_CHARS`] long.
+    /// A line of text of at most [`DEFAULT_MAX_CHARS`] characters.
     pub fn text(name: impl Into<String>) -> Self {
         Self::new(name, InputKind::Text { max_chars: DEFAULT_MAX_CHARS })
     }
 
-    /// Text that is not shown.
+    /// Text that is not shown while it is typed.
     pub fn secret(name: impl Into<String>) -> Self {
         Self::new(name, InputKind::Secret)
     }
 
-    /// A whole number.
+    /// An integer; see [`between`](Self::between) for a range.
     pub fn integer(name: impl Into<String>) -> Self {
         Self::new(name, InputKind::Integer { min: i64::MIN, max: i64::MAX })
     }
@@ -213,33 +215,33 @@ impl Input {
         Self::new(name, InputKind::Boolean)
     }
 
-    /// One of these.
+    /// One of these choices.
     pub fn choice(name: impl Into<String>, choices: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self::new(name, InputKind::Choice(choices.into_iter().map(Into::into).collect()))
     }
 
-    /// What to call it on the screen; its name unless set.
+    /// Sets the name on the screen, which is otherwise the name of the input.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
     }
 
-    /// May be left empty: then the event has no value of this name.
+    /// Allows an empty field: then the event has no value of this name.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.required = false;
         self
     }
 
-    /// What an empty field means, as the person would type it.
+    /// Sets the value of an empty field, as the person would type it.
     #[must_use]
     pub fn default(mut self, value: impl Into<String>) -> Self {
         self.default = Some(value.into());
         self
     }
 
-    /// Makes it a whole number from `min` to `max`, both included.
+    /// Makes it an integer from `min` to `max`, both included.
     #[must_use]
     pub fn between(mut self, min: i64, max: i64) -> Self {
         self.kind = InputKind::Integer { min, max };
@@ -291,32 +293,32 @@ impl Input {
     }
 }
 
-/// One thing that a person may do.
+/// An action that a person may choose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
-    /// The name that the [`Event`] carries.
+    /// The name of the action in the [`Event`].
     pub name: String,
-    /// What to call it on the screen.
+    /// The name on the screen.
     pub label: String,
-    /// Whether the inputs are left unread, as by a "cancel".
+    /// Whether the inputs are ignored, as for "cancel".
     pub skips_inputs: bool,
 }
 
 impl Action {
-    /// An action that is called as it is named.
+    /// An action whose label is its name.
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
         Self { label: name.clone(), name, skips_inputs: false }
     }
 
-    /// What to call it on the screen; its name unless set.
+    /// Sets the name on the screen, which is otherwise the name of the action.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
     }
 
-    /// Leaves the inputs unread: they may be empty or wrong.
+    /// Ignores the inputs: they may be empty or invalid.
     #[must_use]
     pub fn skipping_inputs(mut self) -> Self {
         self.skips_inputs = true;
@@ -324,21 +326,21 @@ impl Action {
     }
 }
 
-/// One value that a person sent, checked against its [`Input`].
+/// A value that a person sent, validated against its [`Input`].
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
-    /// Of [`InputKind::Boolean`].
+    /// A value of [`InputKind::Boolean`].
     Boolean(bool),
-    /// Of [`InputKind::Integer`].
+    /// A value of [`InputKind::Integer`].
     Integer(i64),
-    /// Of [`InputKind::Number`].
+    /// A value of [`InputKind::Number`].
     Number(f64),
-    /// Of [`InputKind::Text`], [`InputKind::Secret`] and [`InputKind::Choice`].
+    /// A value of [`InputKind::Text`], [`InputKind::Secret`] or [`InputKind::Choice`].
     Text(String),
 }
 
-/// Names the kind and keeps the value to itself, so that no answer reaches a log.
+/// Only the kind, so that no answer reaches a log.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -350,17 +352,17 @@ impl fmt::Debug for Value {
     }
 }
 
-/// What a person did: an action, and the values of the inputs.
+/// What a person sent: an action, and the values of the inputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// The name of the action.
     pub action: String,
-    /// The values, by the names of their inputs.
+    /// The values by the names of their inputs.
     pub values: BTreeMap<String, Value>,
 }
 
 impl Event {
-    /// An event of this action, without values.
+    /// An event with this action and no values.
     pub fn new(action: impl Into<String>) -> Self {
         Self { action: action.into(), values: BTreeMap::new() }
     }
@@ -372,7 +374,7 @@ impl Event {
         self
     }
 
-    /// The text of this name, if there is one.
+    /// The value of this name, if there is one and it is a text.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.values.get(name)? {
             Value::Text(text) => Some(text),
@@ -380,7 +382,7 @@ impl Event {
         }
     }
 
-    /// The whole number of this name, if there is one.
+    /// The value of this name, if there is one and it is an integer.
     pub fn integer(&self, name: &str) -> Option<i64> {
         match self.values.get(name)? {
             Value::Integer(number) => Some(*number),
@@ -388,7 +390,7 @@ impl Event {
         }
     }
 
-    /// The number of this name, if there is one.
+    /// The value of this name, if there is one and it is a decimal number (not an integer).
     pub fn number(&self, name: &str) -> Option<f64> {
         match self.values.get(name)? {
             Value::Number(number) => Some(*number),
@@ -396,7 +398,7 @@ impl Event {
         }
     }
 
-    /// The yes or no of this name, if there is one.
+    /// The value of this name, if there is one and it is a boolean.
     pub fn boolean(&self, name: &str) -> Option<bool> {
         match self.values.get(name)? {
             Value::Boolean(yes) => Some(*yes),
@@ -405,13 +407,13 @@ impl Event {
     }
 }
 
-/// Why an input was not taken, in words for the person who sent it. The question stays as it was.
+/// The reason why an input is not accepted, as text for the person who sent it. The question stays open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refusal(String);
 
 impl Refusal {
-    /// Refuses with this reason, which is shown to the person as it is.
+    /// A refusal with this reason, which is shown to the person unchanged.
     pub fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }

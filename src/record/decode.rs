@@ -178,11 +178,11 @@ fn upgrade_state<'a>(
         |incompatible| Reason::Incompatible { name: descriptor.name.to_owned(), incompatible: Box::new(incompatible) };
     let state = descriptor.kind.is_flow().then(|| compat::name_of(saved.state)).flatten().unwrap_or_default();
     if !saved.schema.is_empty() && !lock::is_known(&saved.name, state, &saved.schema) {
-        return Err(incompatible(Incompatible::Newer(state.to_owned())));
+        return Err(incompatible(Incompatible::UnknownSchema(state.to_owned())));
     }
-    let upgrade = compat::fit(schema, saved.state, &saved.schema, &saved.questions).map_err(incompatible)?;
+    let upgrade = compat::upgrade(schema, saved.state, &saved.schema, &saved.questions).map_err(incompatible)?;
     Ok(UpgradedState::Upgraded(match upgrade {
-        Upgrade::AsIs => Upgrade::Changed(saved.state.to_owned()),
+        Upgrade::Unchanged => Upgrade::Converted(saved.state.to_owned()),
         other => other,
     }))
 }
@@ -228,9 +228,9 @@ impl Decoder<'_> {
                 class: "it is never saved".to_owned(),
             }),
             UpgradedState::Saved(state) => read(descriptor, state),
-            UpgradedState::Upgraded(Upgrade::AsIs) => unreachable!("BUG: a state as it was saved has its JSON"),
-            UpgradedState::Upgraded(Upgrade::Changed(state)) => read(descriptor, &state),
-            UpgradedState::Upgraded(Upgrade::Goes(component)) => Ok(component),
+            UpgradedState::Upgraded(Upgrade::Unchanged) => unreachable!("BUG: a state as it was saved has its JSON"),
+            UpgradedState::Upgraded(Upgrade::Converted(state)) => read(descriptor, &state),
+            UpgradedState::Upgraded(Upgrade::Migrated(component)) => Ok(component),
             UpgradedState::Upgraded(Upgrade::HandedTo(component)) => {
                 pending(None);
                 Ok(component)
@@ -279,14 +279,14 @@ fn check_answer(conversation: &Conversation, below: &Instance, is_owner: bool, a
     let incompatible = match (&waiting.kind, state) {
         (Kind::Flow { .. }, Some(state)) => {
             let schema = compat::component_schema(waiting);
-            let takes = schema.state(state).and_then(|state| state.described.awaits.as_ref());
+            let takes = schema.state(state).and_then(|state| state.descriptor.awaits.as_ref());
             let fits = takes.is_none_or(|takes| takes.answer == (answering.answer)());
             let (state, waits_for) = (state.to_owned(), answering.name.to_owned());
-            (!fits).then_some(Incompatible::AnotherAnswer { state, waits_for })
+            (!fits).then_some(Incompatible::AnswerTypeChanged { state, waits_for })
         }
         (Kind::Component { resumes }, _) => {
             let gone = above.resume.as_ref().filter(|resume| !resumes.contains(&resume.as_str()));
-            gone.map(|resume| Incompatible::NoResume(resume.clone()))
+            gone.map(|resume| Incompatible::RemovedResume(resume.clone()))
         }
         (Kind::Flow { .. }, None) => None,
     };

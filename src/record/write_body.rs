@@ -105,16 +105,16 @@ impl Serialize for InstanceRef<'_> {
         let component_schema = compat::component_schema(registration);
         let state = instance.state().and_then(|state| component_schema.state(state));
         let earlier = match (writing.write_for, state) {
-            (WriteFor::PreviousRelease, Some(state)) => lock::rolling(registration.name, state.name()),
+            (WriteFor::PreviousRelease, Some(state)) => lock::downgrade(registration.name, state.name()),
             _ => None,
         };
         let earlier = earlier.map(|rolling| as_earlier(instance, rolling, writing.told).map_err(S::Error::custom));
         let earlier = earlier.transpose()?.flatten();
         if !registration.transient {
             let (schema, questions) = match (&earlier, state) {
-                (Some((rolling, _)), _) => (&rolling.shape, &rolling.asks),
-                (None, Some(state)) => (&state.digest, &state.asks),
-                (None, None) => (&component_schema.digest, &NOTHING),
+                (Some((rolling, _)), _) => (&rolling.schema, &rolling.questions),
+                (None, Some(state)) => (&state.fingerprint, &state.questions),
+                (None, None) => (&component_schema.fingerprint, &NOTHING),
             };
             map.serialize_entry("schema", schema)?;
             if !questions.is_empty() {
@@ -150,7 +150,7 @@ fn as_earlier(
 ) -> Result<Option<(&'static Downgrade, Box<RawValue>)>, serde_json::Error> {
     let state = serde_json::value::to_raw_value(&ValueRef(&*instance.component, told))?;
     let mut earlier = SavedState::parse(&state, "")?;
-    Ok(earlier.leave_out(&rolling.without).then(|| (rolling, earlier.to_json())))
+    Ok(earlier.remove_defaults(&rolling.new_locals).then(|| (rolling, earlier.to_json())))
 }
 
 /// A value of the author's.

@@ -131,23 +131,22 @@ fn late() -> BoxError {
     "the store does not answer".into()
 }
 
-/// Why a change is not to be called saved of which nobody knew what became of it, by what is stored now, which is durable;
-/// `None` if it has been saved.
+/// Resolves a save whose outcome is unknown by what is stored now, which is durable. `None` if the save was applied,
+/// also if other saves came after it: its revision is then an ancestor of the stored one.
 pub(super) fn settled(
     record: &Record,
     replaces: Option<Revision>,
     stored: Option<&Record>,
     source: BoxError,
 ) -> Option<ErrorKind> {
-    let revision = stored.map(Record::revision);
-    if stored == Some(record) {
-        None
-    } else if revision == replaces {
-        Some(ErrorKind::NotSaved(source))
-    } else if revision == Some(record.revision()) {
-        Some(ErrorKind::Conflict)
-    } else {
-        // Somebody else is further, and may have come from this record or from the one before.
-        Some(ErrorKind::Unknown(source))
+    let Some(stored) = stored else {
+        // There never was a record, or it was saved and deleted since.
+        return Some(if replaces.is_none() { ErrorKind::NotSaved(source) } else { ErrorKind::Unknown(source) });
+    };
+    match stored.lineage().relation_to(record.revision()) {
+        Ancestry::Same | Ancestry::Descends => None,
+        Ancestry::WentBack if Some(stored.revision()) == replaces => Some(ErrorKind::NotSaved(source)),
+        Ancestry::WentBack if stored.revision().number() >= record.revision().number() => Some(ErrorKind::Conflict),
+        Ancestry::WentBack | Ancestry::Unconfirmed => Some(ErrorKind::Unknown(source)),
     }
 }

@@ -1,231 +1,239 @@
-//! Whether what was saved of one type is read by another.
+//! Compares two schemas: can data written under `old` be read under `new`?
+//!
+//! Takes two types, or two lists of fields, with their definitions. Gives one [`DiffEntry`] for each difference; none if the
+//! schemas are equal. Never looks at a saved value.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{Content, Definition, Definitions, Field, Plain, Type, Variant};
+use super::{Content, Definition, Definitions, Field, Primitive, Type, Variant};
 
-/// What a difference means for what was saved before it.
+/// What a difference means for data that was saved under the old schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Change {
-    /// It is read as before.
+pub enum Impact {
+    /// All old data is still read, without loss of a value that the new schema has.
     Additive,
-    /// It may not be read, or not as what it was.
+    /// Some old data may be unreadable, or read as another value.
     Breaking,
 }
 
-/// One difference between what was saved and what is read.
+/// One difference between an old schema and a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// What it means.
-    pub change: Change,
-    /// Where: `dates.last`.
-    pub at: String,
-    /// What was, and what is.
-    pub what: String,
-    /// What to write, if it is breaking.
-    pub answer: String,
+pub struct DiffEntry {
+    /// What it means for old data.
+    pub impact: Impact,
+    /// The path of the field: `dates.last`.
+    pub path: String,
+    /// The difference: `was u32 and is u64, which can represent every old value`.
+    pub message: String,
+    /// What to write in the code; empty if the difference is additive.
+    pub fix: String,
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for DiffEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` {}", self.at, self.what)
+        write!(f, "`{}` {}", self.path, self.message)
     }
 }
 
-/// What was saved, and what reads it.
-pub(crate) struct Both<'a> {
+/// The definitions that the old types and the new types refer to.
+pub(crate) struct DefinitionPair<'a> {
     pub(crate) old: &'a Definitions,
     pub(crate) new: &'a Definitions,
 }
 
-/// All differences between the type `old`, of which values were saved at `at`, and the type `new`, which reads them.
+/// All differences between two types of the value at `path`.
 #[cfg(test)]
-pub(super) fn compare(both: &Both<'_>, at: &str, old: &Type, new: &Type) -> Vec<Difference> {
-    let mut comparison = Comparison { both, differences: Vec::new(), seen: BTreeSet::new() };
-    comparison.ty(at, old, new);
-    comparison.differences
+pub(super) fn diff_types(definitions: &DefinitionPair<'_>, path: &str, old: &Type, new: &Type) -> Vec<DiffEntry> {
+    let mut differ = Differ { definitions, entries: Vec::new(), seen: BTreeSet::new() };
+    differ.ty(path, old, new);
+    differ.entries
 }
 
-/// The same for locals, or for the fields of a component.
-pub(crate) fn compare_fields(both: &Both<'_>, old: &[Field], new: &[Field]) -> Vec<Difference> {
-    let mut comparison = Comparison { both, differences: Vec::new(), seen: BTreeSet::new() };
-    comparison.fields("", old, new);
-    comparison.differences
+/// All differences between two lists of locals, or of the fields of a component.
+pub(crate) fn diff_fields(definitions: &DefinitionPair<'_>, old: &[Field], new: &[Field]) -> Vec<DiffEntry> {
+    let mut differ = Differ { definitions, entries: Vec::new(), seen: BTreeSet::new() };
+    differ.fields("", old, new);
+    differ.entries
 }
 
-struct Comparison<'a> {
-    both: &'a Both<'a>,
-    differences: Vec<Difference>,
-    /// Pairs of definitions that have been compared, for types that hold themselves.
+struct Differ<'a> {
+    definitions: &'a DefinitionPair<'a>,
+    entries: Vec<DiffEntry>,
+    /// The pairs of definitions that are being compared, for recursive types.
     seen: BTreeSet<(&'a str, &'a str)>,
 }
 
-impl<'a> Comparison<'a> {
-    fn additive(&mut self, at: &str, what: impl Into<String>) {
-        self.add(Change::Additive, at, what.into(), String::new());
+impl<'a> Differ<'a> {
+    fn additive(&mut self, path: &str, message: impl Into<String>) {
+        self.add(Impact::Additive, path, message.into(), String::new());
     }
 
-    fn breaking(&mut self, at: &str, what: impl Into<String>, answer: impl Into<String>) {
-        self.add(Change::Breaking, at, what.into(), answer.into());
+    fn breaking(&mut self, path: &str, message: impl Into<String>, fix: impl Into<String>) {
+        self.add(Impact::Breaking, path, message.into(), fix.into());
     }
 
-    fn add(&mut self, change: Change, at: &str, what: String, answer: String) {
-        self.differences.push(Difference { change, at: at.to_owned(), what, answer });
+    fn add(&mut self, impact: Impact, path: &str, message: String, fix: String) {
+        self.entries.push(DiffEntry { impact, path: path.to_owned(), message, fix });
     }
 
-    fn ty(&mut self, at: &str, old: &'a Type, new: &'a Type) {
+    fn ty(&mut self, path: &str, old: &'a Type, new: &'a Type) {
         match (old, new) {
             (_, Type::Any) if old == new => {}
-            (_, Type::Any) => self.additive(at, format!("was {old}, and is of a type that decides by the value")),
-            (Type::Plain(old), Type::Plain(new)) => self.plain(at, *old, *new),
-            (Type::Optional(old), Type::Optional(new)) | (Type::List(old), Type::List(new)) => self.ty(at, old, new),
+            (_, Type::Any) => {
+                self.additive(path, format!("was {old}; the new type is only checked when a value is read"))
+            }
+            (Type::Primitive(old), Type::Primitive(new)) => self.primitives(path, *old, *new),
+            (Type::Optional(old), Type::Optional(new)) | (Type::List(old), Type::List(new)) => self.ty(path, old, new),
             (Type::Map(old_key, old_value), Type::Map(new_key, new_value)) => {
-                self.ty(&format!("{at} (keys)"), old_key, new_key);
-                self.ty(at, old_value, new_value);
+                self.ty(&format!("{path} (keys)"), old_key, new_key);
+                self.ty(path, old_value, new_value);
             }
             (Type::Tuple(old_parts), Type::Tuple(new_parts)) if old_parts.len() == new_parts.len() => {
                 for (index, (old, new)) in old_parts.iter().zip(new_parts).enumerate() {
-                    self.ty(&format!("{at}.{index}"), old, new);
+                    self.ty(&format!("{path}.{index}"), old, new);
                 }
             }
             (Type::Tuple(parts), Type::List(new)) => {
                 for (index, old) in parts.iter().enumerate() {
-                    self.ty(&format!("{at}.{index}"), old, new);
+                    self.ty(&format!("{path}.{index}"), old, new);
                 }
             }
-            (Type::Named(old), Type::Named(new)) => self.named(at, old, new),
-            (_, Type::Optional(inner)) if !may_be_null(old) => {
-                self.additive(at, "may now be `None`");
-                self.ty(at, old, inner);
+            (Type::Named(old), Type::Named(new)) => self.named(path, old, new),
+            (_, Type::Optional(inner)) if !is_nullable(old) => {
+                self.additive(path, "may now be `None`");
+                self.ty(path, old, inner);
             }
-            (Type::Plain(Plain::Unit), Type::Optional(_)) => self.additive(at, "was (), and is `None`"),
-            _ => self.changed(at, old, new),
+            (Type::Primitive(Primitive::Unit), Type::Optional(_)) => {
+                self.additive(path, "was () and is read as `None`")
+            }
+            _ => self.type_changed(path, old, new),
         }
     }
 
-    fn changed(&mut self, at: &str, old: &Type, new: &Type) {
-        let answer = "migrate it: `#[migrate(..)]` on the flow, which takes the old value and gives the new one";
-        self.breaking(at, format!("was {old} and is {new}"), answer);
+    fn type_changed(&mut self, path: &str, old: &Type, new: &Type) {
+        let fix = "write `#[migrate(..)]` on the flow to convert the old value";
+        self.breaking(path, format!("was {old} and is {new}"), fix);
     }
 
-    fn plain(&mut self, at: &str, old: Plain, new: Plain) {
+    fn primitives(&mut self, path: &str, old: Primitive, new: Primitive) {
         let is_wider = |(signed, bits): (bool, u32), (new_signed, new_bits): (bool, u32)| match (signed, new_signed) {
             (true, true) | (false, false) => new_bits >= bits,
             (false, true) => new_bits > bits,
             (true, false) => false,
         };
-        // The digits that a float has: of a number with fewer, nothing is lost.
-        let mantissa = |plain| match plain {
-            Plain::F32 => Some(24),
-            Plain::F64 => Some(53),
+        // The bits of a float's mantissa: an integer with at most as many bits is converted without loss.
+        let mantissa = |primitive| match primitive {
+            Primitive::F32 => Some(24),
+            Primitive::F64 => Some(53),
             _ => None,
         };
-        let reads = match (integer(old), integer(new)) {
+        let is_lossless = match (integer(old), integer(new)) {
             (Some(old), Some(new)) => is_wider(old, new),
             (Some((_, bits)), None) => mantissa(new).is_some_and(|mantissa| bits <= mantissa),
-            _ => matches!((old, new), (Plain::F32, Plain::F64) | (Plain::Char, Plain::Text)),
+            _ => matches!((old, new), (Primitive::F32, Primitive::F64) | (Primitive::Char, Primitive::Text)),
         };
-        let (was, is) = (Type::Plain(old), Type::Plain(new));
+        let (was, is) = (Type::Primitive(old), Type::Primitive(new));
         match old == new {
             true => {}
-            false if reads => self.additive(at, format!("was {was} and is {is}, which holds all of it")),
-            false => self.changed(at, &was, &is),
+            false if is_lossless => {
+                self.additive(path, format!("was {was} and is {is}, which can represent every old value"))
+            }
+            false => self.type_changed(path, &was, &is),
         }
     }
 
-    fn named(&mut self, at: &str, old: &'a str, new: &'a str) {
+    fn named(&mut self, path: &str, old: &'a str, new: &'a str) {
         if !self.seen.insert((old, new)) {
             return;
         }
-        match (self.both.old.get(old), self.both.new.get(new)) {
-            (Some(Definition::Struct(old)), Some(Definition::Struct(new))) => self.fields(at, old, new),
-            (Some(Definition::Enum(old)), Some(Definition::Enum(new))) => self.variants(at, old, new),
-            _ => self.changed(at, &Type::Named(old.to_owned()), &Type::Named(new.to_owned())),
+        match (self.definitions.old.get(old), self.definitions.new.get(new)) {
+            (Some(Definition::Struct(old)), Some(Definition::Struct(new))) => self.fields(path, old, new),
+            (Some(Definition::Enum(old)), Some(Definition::Enum(new))) => self.variants(path, old, new),
+            _ => self.type_changed(path, &Type::Named(old.to_owned()), &Type::Named(new.to_owned())),
         }
         self.seen.remove(&(old, new));
     }
 
-    fn fields(&mut self, at: &str, old: &'a [Field], new: &'a [Field]) {
+    fn fields(&mut self, path: &str, old: &'a [Field], new: &'a [Field]) {
         for field in new {
-            let at = within(at, &field.name);
+            let path = join(path, &field.name);
             let named = |name: &str| old.iter().find(|old| old.name == name);
             let was = named(&field.name).or_else(|| field.aliases.iter().find_map(|alias| named(alias)));
             match was {
                 Some(was) => {
                     if was.name != field.name {
-                        self.additive(&at, format!("was called `{}`", was.name));
+                        self.additive(&path, format!("was called `{}`", was.name));
                     }
-                    self.ty(&at, &was.ty, &field.ty);
+                    self.ty(&path, &was.ty, &field.ty);
                 }
-                None if field.optional => self.additive(&at, "is new, and its default stands for it"),
+                None if field.optional => self.additive(&path, "is new and gets its default"),
                 None => {
-                    let answer = format!(
+                    let fix = format!(
                         "write `#[serde(default)]` on the field `{0}`, or `#[serde(alias = \"..\")]` with its old name",
                         field.name
                     );
-                    self.breaking(&at, "is new, and has no default", answer);
+                    self.breaking(&path, "is new and has no default", fix);
                 }
             }
         }
         for field in old {
             let is_read = |new: &Field| new.name == field.name || new.aliases.contains(&field.name);
             if !new.iter().any(is_read) {
-                self.additive(&within(at, &field.name), "is gone, and what was saved of it is left out");
+                self.additive(&join(path, &field.name), "was removed; its saved value is dropped");
             }
         }
     }
 
-    fn variants(&mut self, at: &str, old: &'a [Variant], new: &'a [Variant]) {
+    fn variants(&mut self, path: &str, old: &'a [Variant], new: &'a [Variant]) {
         for variant in old {
-            let at = within(at, &variant.name);
+            let path = join(path, &variant.name);
             let Some(is) = new.iter().find(|new| new.name == variant.name) else {
-                let answer =
-                    format!("write `#[serde(alias = \"{}\")]` on the variant that stands for it", variant.name);
-                self.breaking(&at, "is gone, and may have been saved", answer);
+                let fix = format!("write `#[serde(alias = \"{}\")]` on the variant that replaces it", variant.name);
+                self.breaking(&path, "was removed, and saved values may contain it", fix);
                 continue;
             };
             match (&variant.content, &is.content) {
                 (Content::Unit, Content::Unit) => {}
-                (Content::Type(old), Content::Type(new)) => self.ty(&at, old, new),
-                (Content::Fields(old), Content::Fields(new)) => self.fields(&at, old, new),
-                (Content::Fields(old), Content::Type(Type::Named(new))) => match self.both.new.get(new) {
-                    Some(Definition::Struct(new)) => self.fields(&at, old, new),
-                    _ => self.breaking(&at, "holds something else", "give the variant another name"),
+                (Content::Type(old), Content::Type(new)) => self.ty(&path, old, new),
+                (Content::Fields(old), Content::Fields(new)) => self.fields(&path, old, new),
+                (Content::Fields(old), Content::Type(Type::Named(new))) => match self.definitions.new.get(new) {
+                    Some(Definition::Struct(new)) => self.fields(&path, old, new),
+                    _ => self.breaking(&path, "has other content", "give the variant another name"),
                 },
-                (Content::Type(Type::Named(old)), Content::Fields(new)) => match self.both.old.get(old) {
-                    Some(Definition::Struct(old)) => self.fields(&at, old, new),
-                    _ => self.breaking(&at, "holds something else", "give the variant another name"),
+                (Content::Type(Type::Named(old)), Content::Fields(new)) => match self.definitions.old.get(old) {
+                    Some(Definition::Struct(old)) => self.fields(&path, old, new),
+                    _ => self.breaking(&path, "has other content", "give the variant another name"),
                 },
-                _ => self.breaking(&at, "holds something else", "give the variant another name"),
+                _ => self.breaking(&path, "has other content", "give the variant another name"),
             }
         }
     }
 }
 
 /// `dates.first`
-fn within(at: &str, name: &str) -> String {
-    if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// Whether a value of it may be written as `null`.
-fn may_be_null(ty: &Type) -> bool {
-    matches!(ty, Type::Any | Type::Optional(_) | Type::Plain(Plain::Unit))
+/// Whether a value of the type may be written as `null`.
+fn is_nullable(ty: &Type) -> bool {
+    matches!(ty, Type::Any | Type::Optional(_) | Type::Primitive(Primitive::Unit))
 }
 
-/// Whether it has a sign, and how many bits.
-fn integer(plain: Plain) -> Option<(bool, u32)> {
-    Some(match plain {
-        Plain::U8 => (false, 8),
-        Plain::U16 => (false, 16),
-        Plain::U32 => (false, 32),
-        Plain::U64 => (false, 64),
-        Plain::U128 => (false, 128),
-        Plain::I8 => (true, 8),
-        Plain::I16 => (true, 16),
-        Plain::I32 => (true, 32),
-        Plain::I64 => (true, 64),
-        Plain::I128 => (true, 128),
+/// Whether an integer type is signed, and its number of bits; `None` for other types.
+fn integer(primitive: Primitive) -> Option<(bool, u32)> {
+    Some(match primitive {
+        Primitive::U8 => (false, 8),
+        Primitive::U16 => (false, 16),
+        Primitive::U32 => (false, 32),
+        Primitive::U64 => (false, 64),
+        Primitive::U128 => (false, 128),
+        Primitive::I8 => (true, 8),
+        Primitive::I16 => (true, 16),
+        Primitive::I32 => (true, 32),
+        Primitive::I64 => (true, 64),
+        Primitive::I128 => (true, 128),
         _ => return None,
     })
 }

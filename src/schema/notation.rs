@@ -1,7 +1,8 @@
-//! Types as text, and definitions as JSON: what stands in `flows.lock`.
+//! The notation of `flows.lock`: types as text, definitions as JSON.
 //!
-//! A type is written as Rust writes it. A struct is a map of its fields to their types; an enum is a list of its
-//! variants, each a name, or a map of the name to what it holds: a type, or a map of fields.
+//! A type is written in Rust's syntax: `Option<Dates>`. A struct is a map from its fields to their types. An enum is a
+//! list of its variants: a name for a unit variant, otherwise a map from the name to the content, which is a type or a map
+//! of fields.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,35 +11,35 @@ use serde::de::Error as _;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Content, Definition, Field, Plain, Type, Variant};
+use super::{Content, Definition, Field, Primitive, Type, Variant};
 
-const PLAIN: [(&str, Plain); 17] = [
-    ("()", Plain::Unit),
-    ("bool", Plain::Bool),
-    ("char", Plain::Char),
-    ("String", Plain::Text),
-    ("Bytes", Plain::Bytes),
-    ("u8", Plain::U8),
-    ("u16", Plain::U16),
-    ("u32", Plain::U32),
-    ("u64", Plain::U64),
-    ("u128", Plain::U128),
-    ("i8", Plain::I8),
-    ("i16", Plain::I16),
-    ("i32", Plain::I32),
-    ("i64", Plain::I64),
-    ("i128", Plain::I128),
-    ("f32", Plain::F32),
-    ("f64", Plain::F64),
+const PRIMITIVES: [(&str, Primitive); 17] = [
+    ("()", Primitive::Unit),
+    ("bool", Primitive::Bool),
+    ("char", Primitive::Char),
+    ("String", Primitive::Text),
+    ("Bytes", Primitive::Bytes),
+    ("u8", Primitive::U8),
+    ("u16", Primitive::U16),
+    ("u32", Primitive::U32),
+    ("u64", Primitive::U64),
+    ("u128", Primitive::U128),
+    ("i8", Primitive::I8),
+    ("i16", Primitive::I16),
+    ("i32", Primitive::I32),
+    ("i64", Primitive::I64),
+    ("i128", Primitive::I128),
+    ("f32", Primitive::F32),
+    ("f64", Primitive::F64),
 ];
 
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Any => f.write_str("_"),
-            Self::Plain(plain) => {
-                let name = PLAIN.iter().find(|(_, known)| known == plain);
-                f.write_str(name.expect("BUG: every plain type has a name").0)
+            Self::Primitive(primitive) => {
+                let name = PRIMITIVES.iter().find(|(_, known)| known == primitive);
+                f.write_str(name.expect("BUG: every primitive type has a name").0)
             }
             Self::Optional(inner) => write!(f, "Option<{inner}>"),
             Self::List(inner) => write!(f, "Vec<{inner}>"),
@@ -56,21 +57,21 @@ impl fmt::Display for Type {
     }
 }
 
-/// A text that is no type.
+/// A text that is not a type in this notation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a type")]
-pub struct NotAType(String);
+pub struct InvalidType(String);
 
-/// How deep types are nested in a file, at most.
-const DEEPEST: usize = 64;
+/// The nesting limit of a type in a file.
+const MAX_DEPTH: usize = 64;
 
 impl FromStr for Type {
-    type Err = NotAType;
+    type Err = InvalidType;
 
-    fn from_str(text: &str) -> Result<Self, NotAType> {
+    fn from_str(text: &str) -> Result<Self, InvalidType> {
         let mut parser = Parser { rest: text };
-        let ty = parser.ty(DEEPEST).filter(|_| parser.rest.trim().is_empty());
-        ty.ok_or_else(|| NotAType(text.to_owned()))
+        let ty = parser.ty(MAX_DEPTH).filter(|_| parser.rest.trim().is_empty());
+        ty.ok_or_else(|| InvalidType(text.to_owned()))
     }
 }
 
@@ -106,8 +107,8 @@ impl Parser<'_> {
                 self.take(">")?;
                 Type::Map(Box::new(key), Box::new(value))
             }
-            _ => match PLAIN.iter().find(|(known, _)| *known == name) {
-                Some((_, plain)) => Type::Plain(*plain),
+            _ => match PRIMITIVES.iter().find(|(known, _)| *known == name) {
+                Some((_, primitive)) => Type::Primitive(*primitive),
                 None => Type::Named(name.to_owned()),
             },
         };
@@ -130,7 +131,7 @@ impl Parser<'_> {
                 break;
             }
         }
-        Some(if parts.is_empty() { Type::Plain(Plain::Unit) } else { Type::Tuple(parts) })
+        Some(if parts.is_empty() { Type::Primitive(Primitive::Unit) } else { Type::Tuple(parts) })
     }
 }
 
@@ -146,8 +147,8 @@ impl<'de> Deserialize<'de> for Type {
     }
 }
 
-/// Fields as a map of their names to their types, in their order. Only what is saved: how else they are read, and
-/// whether they may be missing, is of the code that reads.
+/// Fields as a map from their names to their types, in order. Aliases and defaults are not written: they belong to the
+/// code that reads, not to the saved data.
 pub(super) mod fields {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -223,7 +224,7 @@ impl<'de> Deserialize<'de> for Definition {
             VariantWire::Content(map) => {
                 let mut all = map.into_iter();
                 let (Some((name, content)), None) = (all.next(), all.next()) else {
-                    return Err(D::Error::custom("a variant has one name"));
+                    return Err(D::Error::custom("a variant has exactly one name"));
                 };
                 let content = match content {
                     ContentWire::Type(ty) => Content::Type(ty),

@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::schema::diff::compare;
+use crate::schema::diff::diff_types;
 
 fn probe_type<T: Deserialize<'static>>(types: &mut Definitions) -> Type {
     probe(probed::<T>, types)
 }
 
-/// The type, and every definition that it names, on one line each.
+/// The type and every definition that it refers to, one per line.
 fn written<T: Deserialize<'static>>() -> String {
     let mut types = Definitions::new();
     let ty = probe_type::<T>(&mut types);
@@ -26,7 +26,7 @@ fn written<T: Deserialize<'static>>() -> String {
     all.join("\n")
 }
 
-/// A definition without what only the code knows.
+/// A definition without aliases and defaults, which are not written.
 fn read_back(definition: &Definition) -> Definition {
     let saved = |fields: &[Field]| -> Vec<Field> {
         fields.iter().map(|field| Field { aliases: Vec::new(), optional: false, ..field.clone() }).collect()
@@ -87,7 +87,7 @@ struct Flat {
 }
 
 #[test]
-fn a_type_is_what_serde_reads_of_it() {
+fn a_schema_is_what_serde_reads() {
     assert_eq!(written::<Vec<(String, usize)>>(), "Vec<(String, u64)>");
     assert_eq!(written::<Option<Box<[u8; 2]>>>(), "Option<(u8, u8)>");
     assert_eq!(written::<BTreeMap<(u8, char), HashSet<bool>>>(), "Map<(u8, char), Vec<bool>>");
@@ -118,12 +118,12 @@ struct Odd;
 
 impl From<u8> for Odd {
     fn from(_: u8) -> Self {
-        panic!("it has never seen such a number")
+        panic!("this value is not accepted")
     }
 }
 
 #[test]
-fn a_type_that_panics_is_looked_at_as_far_as_it_goes() {
+fn a_type_that_panics_is_probed_up_to_the_panic() {
     let mut types = Definitions::new();
     assert_eq!(probe_type::<(u8, Odd, String)>(&mut types).to_string(), "(u8, u8, _)");
 }
@@ -141,7 +141,7 @@ struct Optional {
 }
 
 #[test]
-fn it_is_known_which_fields_may_be_missing_and_how_else_they_are_called() {
+fn optional_fields_and_aliases_are_detected() {
     let mut types = Definitions::new();
     probe_type::<Optional>(&mut types);
     let Definition::Struct(fields) = &types["Optional"] else { panic!("it is a struct") };
@@ -153,7 +153,7 @@ fn it_is_known_which_fields_may_be_missing_and_how_else_they_are_called() {
 }
 
 #[test]
-fn what_is_no_type_is_refused() {
+fn text_that_is_not_a_type_is_refused() {
     for text in ["", "Vec", "Vec<", "Vec<u8", "Option<>", "(u8", "(,)", "u8 u8", "Map<u8>", "a-b", "<u8>", "((((", ")"]
     {
         assert!(text.parse::<Type>().is_err(), "{text}");
@@ -169,8 +169,8 @@ where
 {
     let (mut old, mut new) = (Definitions::new(), Definitions::new());
     let (was, is) = (probe_type::<Old>(&mut old), probe_type::<New>(&mut new));
-    let found = compare(&Both { old: &old, new: &new }, "x", &was, &is);
-    found.iter().map(|found| format!("{:?} {found}", found.change)).collect()
+    let found = diff_types(&DefinitionPair { old: &old, new: &new }, "x", &was, &is);
+    found.iter().map(|found| format!("{:?} {found}", found.impact)).collect()
 }
 
 mod after {
@@ -206,25 +206,22 @@ mod after {
 }
 
 #[test]
-fn what_was_saved_is_read_by_a_type_that_holds_all_of_it() {
+fn differences_are_additive_or_breaking() {
     assert_eq!(differences::<Dates, Dates>(), [""; 0]);
     assert_eq!(
         differences::<Dates, after::Days>(),
         [
-            "Additive `x.nights` was u32 and is u64, which holds all of it",
-            "Additive `x.note` is new, and its default stands for it",
+            "Additive `x.nights` was u32 and is u64, which can represent every old value",
+            "Additive `x.note` is new and gets its default",
         ]
     );
-    assert_eq!(differences::<Dates, after::Longer>(), ["Breaking `x.last` is new, and has no default"]);
-    assert_eq!(
-        differences::<after::Longer, Dates>(),
-        ["Additive `x.last` is gone, and what was saved of it is left out"]
-    );
+    assert_eq!(differences::<Dates, after::Longer>(), ["Breaking `x.last` is new and has no default"]);
+    assert_eq!(differences::<after::Longer, Dates>(), ["Additive `x.last` was removed; its saved value is dropped"]);
     assert_eq!(
         differences::<Payment, after::Payment>(),
         [
-            "Breaking `x.Cash` is gone, and may have been saved",
-            "Additive `x.Card.until.1` was u16 and is u32, which holds all of it",
+            "Breaking `x.Cash` was removed, and saved values may contain it",
+            "Additive `x.Card.until.1` was u16 and is u32, which can represent every old value",
         ]
     );
     assert_eq!(differences::<u8, Option<u8>>(), ["Additive `x` may now be `None`"]);
@@ -235,9 +232,9 @@ fn what_was_saved_is_read_by_a_type_that_holds_all_of_it() {
     assert_eq!(differences::<Tree, Tree>(), [""; 0]);
 }
 
-/// Whatever is called additive is read: the same pairs, with values.
+/// Data of an additive change is readable: the same pairs of types, with values.
 #[test]
-fn what_is_called_additive_is_read() {
+fn data_of_an_additive_change_is_readable() {
     fn read<Old: Serialize, New: for<'de> Deserialize<'de>>(old: Old) {
         let json = serde_json::to_string(&old).unwrap();
         assert!(serde_json::from_str::<New>(&json).is_ok(), "{json}");
@@ -252,23 +249,23 @@ fn what_is_called_additive_is_read() {
 }
 
 #[test]
-fn a_digest_is_of_what_is_saved_and_not_of_what_it_is_called() {
-    fn digest_of<T: for<'de> Deserialize<'de> + 'static>() -> String {
+fn a_fingerprint_depends_on_the_data_and_not_on_type_names() {
+    fn fingerprint_of<T: for<'de> Deserialize<'de> + 'static>() -> String {
         let mut types = Definitions::new();
         let ty = probe_type::<T>(&mut types);
         let local = Field { name: "x".into(), aliases: Vec::new(), ty, optional: false };
-        Shape { locals: vec![local], ..Shape::default() }.digest(&types)
+        Schema { locals: vec![local], ..Schema::default() }.fingerprint(&types)
     }
     #[derive(Serialize, Deserialize)]
     struct Days {
         nights: u32,
         first: String,
     }
-    assert_eq!(digest_of::<Dates>(), digest_of::<Days>());
-    assert_eq!(digest_of::<Metres>(), digest_of::<f64>());
-    assert_ne!(digest_of::<Dates>(), digest_of::<after::Days>());
-    assert_ne!(digest_of::<Page<u8>>(), digest_of::<Page<u16>>());
-    assert_eq!(digest_of::<Tree>(), digest_of::<Tree>());
-    // Records carry it, so it stays what it is.
-    assert_eq!(digest_of::<u32>().len(), 12);
+    assert_eq!(fingerprint_of::<Dates>(), fingerprint_of::<Days>());
+    assert_eq!(fingerprint_of::<Metres>(), fingerprint_of::<f64>());
+    assert_ne!(fingerprint_of::<Dates>(), fingerprint_of::<after::Days>());
+    assert_ne!(fingerprint_of::<Page<u8>>(), fingerprint_of::<Page<u16>>());
+    assert_eq!(fingerprint_of::<Tree>(), fingerprint_of::<Tree>());
+    // Records carry fingerprints, so their form must not change.
+    assert_eq!(fingerprint_of::<u32>().len(), 12);
 }

@@ -1,22 +1,22 @@
-//! What a store promises, as a suite that anybody runs on a store of their own. The feature `store-contract`.
+//! A conformance suite for stores, for the tests of your own store. Needs the feature `store-contract`.
 //!
-//! [`run`] takes a [`Harness`], which opens stores and, if it can, does to them what the world does: ends the program,
-//! makes calls fail, cuts the power, damages what is stored. It gives a [`Report`] of every [`Promise`]: held, broken
-//! and how, or not checked and why. What could not be checked never counts as held.
+//! [`run`] takes a [`Harness`], which opens stores and, if it supports that, injects faults: it ends the program, makes
+//! calls fail, cuts the power, or corrupts stored bytes. It gives a [`Report`] with the [`Outcome`] of every [`Promise`]:
+//! held, broken with an example, or not checked with the reason. A promise that could not be checked never counts as held.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! use stube::{MemoryStore, store::contract};
 //!
-//! // A function that makes an empty store is a harness.
+//! // A function that returns an empty store is a harness.
 //! let report = contract::run(MemoryStore::new).await;
 //! report.assert();
 //! # assert!(!report.not_checked().is_empty());
 //! # }
 //! ```
 //!
-//! A store whose records outlive it says how it is opened again:
+//! The harness of a persistent store also says how the store is reopened:
 //!
 //! ```
 //! # #[cfg(unix)] {
@@ -41,11 +41,11 @@
 //! # }
 //! ```
 //!
-//! It must be called within a tokio runtime. Callers that are to meet do so at every await, in one task; beside that they
-//! run in tasks of their own, which means more where the runtime has several threads. Nothing here waits for a time to
+//! Call it within a tokio runtime. Concurrent callers are interleaved at every await within one task, and also run in tasks
+//! of their own, which finds more on a multi-threaded runtime. Nothing here waits for a time to
 //! pass, and nothing is random.
 //!
-//! The suite looks at a store from outside, so it finds a missing `fsync` only if the harness cuts the power.
+//! The suite tests a store as a black box, so it detects a missing `fsync` only if the harness can cut the power.
 
 mod assertions;
 mod concurrent;
@@ -66,49 +66,47 @@ pub use report::{Outcome, Report};
 
 use report::{Checked, Stop};
 
-/// Opens stores, and does to them what the world does. Only [`fresh`](Self::fresh) must be written; what a harness
-/// leaves out cannot be checked, and the report says so.
+/// Opens stores and injects faults. Only [`fresh`](Self::fresh) is required; promises that need a method which the harness
+/// does not implement are reported as not checked.
 pub trait Harness: Send {
-    /// The store.
+    /// The store under test.
     type Store: Store;
 
-    /// Opens an empty store. Those that were opened before are not used any more.
+    /// Opens an empty store. The suite has dropped all stores that were opened before.
     ///
     /// # Errors
     ///
-    /// It cannot be opened, which breaks the promise that is being checked. So it is for the other methods.
+    /// The store cannot be opened. An error of this or another method breaks the promise that is being checked.
     fn fresh(&mut self) -> impl Future<Output = Result<Self::Store, BoxError>> + Send;
 
-    /// Opens the store again that was opened last, as the next process would. That one has been dropped. `None` if its
-    /// records are gone with it.
+    /// Reopens the store that was opened last, as the next process would; the suite has dropped it. `None` if its records do
+    /// not outlive it.
     fn reopen(&mut self) -> impl Future<Output = Result<Option<Self::Store>, BoxError>> + Send {
         async { Ok(None) }
     }
 
-    /// Puts these bytes in place of what is stored of a conversation, behind the back of the store that is open. What
-    /// counts is what [`Record::bytes`](crate::record::Record::bytes) gave; anything beside it stays. `false` if it
-    /// cannot be done.
+    /// Overwrites the stored bytes of a record, those of [`Record::bytes`](crate::record::Record::bytes), without going
+    /// through the open store. Other data, such as columns beside the bytes, stays. `false` if the harness cannot do it.
     fn overwrite(&mut self, id: ConversationId, bytes: &[u8]) -> impl Future<Output = Result<bool, BoxError>> + Send {
         let _ = (id, bytes);
         async { Ok(false) }
     }
 
-    /// From now on calls that the open store makes to what is below it fail like this; with `None`, no more of them.
-    /// A call is whatever may fail by itself: a system call, a message to a database. A fault ends with the store: the
-    /// one that is opened next meets none. `false` if it cannot be done.
+    /// Makes calls fail that the open store makes to the layer below it, such as system calls or database messages. `None`
+    /// ends this, and so does opening another store. `false` if the harness cannot do it.
     fn fail(&mut self, fault: Option<Fault>) -> bool {
         let _ = fault;
         false
     }
 
-    /// How many calls have failed since [`fail`](Self::fail) was last told to make them.
+    /// The number of calls that have failed since the last call of [`fail`](Self::fail) with a fault.
     fn failed(&self) -> usize {
         0
     }
 
-    /// Cuts the power while this store is open, and opens a store on each state in which the storage may then be: one,
-    /// if it is a real machine, or each one that a model of a disk can think of. Of these, none is changed. `None` if it
-    /// cannot be done.
+    /// Cuts the power while this store is open, and opens a store on each state that the storage may have afterwards: one
+    /// on a real machine, all possible ones in a model of a disk. The suite only reads them. `None` if the harness cannot do
+    /// it.
     fn cut_power(
         &mut self,
         store: Self::Store,
@@ -118,18 +116,18 @@ pub trait Harness: Send {
     }
 }
 
-/// How calls fail. They are counted from 0, from the moment at which the harness is told.
+/// How a call fails. Calls are counted from 0, from the call of [`Harness::fail`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// This call does nothing, and says so.
+    /// The call has no effect and returns an error.
     Refused(usize),
-    /// This call does its work, and says that it has failed.
+    /// The call takes effect but returns an error: the reply is lost.
     Lost(usize),
-    /// This call and all after it are not made: the process has been killed, or the line cut.
+    /// This call and all later ones have no effect: the process was killed, or the connection is broken.
     CutOff(usize),
 }
 
-/// A function that makes an empty store, whose records are gone with it.
+/// A function that returns an empty store, whose records do not outlive it.
 impl<S: Store, F: FnMut() -> S + Send> Harness for F {
     type Store = S;
 
@@ -138,7 +136,7 @@ impl<S: Store, F: FnMut() -> S + Send> Harness for F {
     }
 }
 
-/// Checks every promise on the stores of this harness.
+/// Checks every promise on stores of this harness.
 pub async fn run(harness: impl Harness) -> Report {
     let mut suite = Suite { harness };
     let mut report = Report::new();
@@ -191,13 +189,13 @@ impl<H: Harness> Suite<H> {
         self.harness.fresh().await.map_err(Stop::failed("opening an empty store"))
     }
 
-    /// The next process. The store of the one before has been dropped.
+    /// Simulates the next process.
     async fn reopen(&mut self) -> Result<H::Store, Stop> {
         let opened = self.harness.reopen().await.map_err(Stop::failed("opening the store again"))?;
-        opened.ok_or(Stop::NotChecked("the harness opens no store again"))
+        opened.ok_or(Stop::NotChecked("the harness cannot reopen a store"))
     }
 
-    /// Whether the store is at fault must not depend on how far a check comes, so this is asked first.
+    /// Called first by checks that need power cuts, so that the outcome does not depend on how far a check gets.
     async fn must_cut_power(&mut self) -> Result<(), Stop> {
         let store = self.fresh().await?;
         self.cut_power(store).await.map(|_| ())
@@ -205,13 +203,13 @@ impl<H: Harness> Suite<H> {
 
     async fn cut_power(&mut self, store: H::Store) -> Result<Vec<H::Store>, Stop> {
         let left = self.harness.cut_power(store).await.map_err(Stop::failed("opening the store after a power cut"))?;
-        left.ok_or(Stop::NotChecked("the harness cuts no power"))
+        left.ok_or(Stop::NotChecked("the harness cannot cut the power"))
     }
 
     fn fail(&mut self, fault: Fault) -> Result<(), Stop> {
         match self.harness.fail(Some(fault)) {
             true => Ok(()),
-            false => Err(Stop::NotChecked("the harness makes no calls fail")),
+            false => Err(Stop::NotChecked("the harness cannot make calls fail")),
         }
     }
 

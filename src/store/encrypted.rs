@@ -1,30 +1,32 @@
-//! Any store, with the bodies of its records sealed: encrypted, and bound to their conversation and revision.
+//! Encryption at rest: a wrapper that encrypts the bodies of records over any store.
 //!
-//! [`Encrypted`] wraps a store. What a conversation holds, its states and its result, is sealed before it is saved and
-//! opened when it is loaded, with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) and a random nonce of 192 bits for each
-//! save. The header stays readable, since stores find records by it: which flow, at which state, waiting for what, whose,
-//! due and touched when. It is bound to the body all the same: a record whose header was edited, or whose body was taken
-//! from another conversation or another revision, does not open.
+//! [`Encrypted`] encrypts the body of a record, which has its states and its result, before each save, and decrypts it after
+//! each load: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) with a random 192-bit nonce for each save.
 //!
-//! What does not open is [unreadable](crate::record::Unreadable), as anything else that cannot be read: told with the
-//! reason and left alone, never taken for plain text. What cannot be seen is an older record of the same conversation
-//! that was put back whole, header and all: a store alone does not know that there was a newer one.
+//! **The header is not encrypted**, because stores look records up by it: the flow, its state, the awaited component, the
+//! owner, and the times of creation, last change and due. It is authenticated together with the body: a record whose header
+//! was edited, or whose body was taken from another conversation or revision, is not decrypted.
+//!
+//! A record that cannot be decrypted is [unreadable](crate::record::Unreadable): it is reported with the reason, left as it
+//! is, and never interpreted as plain text. Not detected is an older record of the same conversation that was restored
+//! whole, header included; a store alone cannot know that there was a newer one.
 //!
 //! ```
-//! use stube::store::encrypted::{Keys, Sealed};
+//! use stube::store::encrypted::{Encrypted, Keys};
 //! use stube::{MemoryStore, Runtime};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (new, old) = ([1; 32], [2; 32]);
-//! // Seals with the first, and opens what was sealed with either.
+//! // Encrypts with the first key, and decrypts with either.
 //! let keys = Keys::new("2026-11", new)?.and("2025-03", old)?;
-//! let runtime = Runtime::open(Sealed::new(MemoryStore::new(), keys))?;
+//! let runtime = Runtime::open(Encrypted::new(MemoryStore::new(), keys))?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! To change the key, give the new one first and the old one after it, in every process; each conversation is sealed
-//! anew at its next change. Once [`Store::list`] finds none that was touched before, the old one can go.
+//! To rotate the key, configure every process with the new key first and the old one after it. Each conversation is
+//! encrypted with the new key at its next change. When [`Store::list`] finds no record that was last changed before the
+//! rotation, the old key can be removed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,48 +43,48 @@ use crate::model::id::ConversationId;
 use crate::record::{EncodeError, Reason, Record, Revision, Unreadable};
 use crate::store::{BoxFuture, Count, Listener, LoadError, Page, Query, Store, Visitor, WriteOutcome};
 
-/// The keys of a [`Encrypted`] store, each with a name that is written beside what it has sealed.
+/// The keys of an [`Encrypted`] store. Each has a name, which is written beside the data that it encrypts.
 #[derive(Clone)]
 pub struct Keys {
-    /// The name of the key that seals.
+    /// The name of the key that encrypts.
     first: String,
     all: BTreeMap<String, Zeroizing<[u8; 32]>>,
 }
 
-/// The names, and no key.
+/// Only the names of the keys.
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keys").field("first", &self.first).field("names", &self.all.keys()).finish()
     }
 }
 
-/// A name cannot be that of a key.
+/// A text cannot be the name of a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKeyName {
-    /// It is empty, too long, or has other characters.
-    #[error("the name of a key is 1 to 32 letters, digits, `-` and `_`")]
+    /// It is empty, has more than 32 characters, or has other characters than ASCII letters, digits, `-` and `_`.
+    #[error("the name of a key must have 1 to 32 ASCII letters, digits, `-` and `_`")]
     NoName,
-    /// There is a key of this name already.
-    #[error("two keys have one name")]
+    /// There is already a key of this name.
+    #[error("two keys have the same name")]
     Twice,
 }
 
 impl Keys {
-    /// The key that seals. Its bytes come from a source that nobody can guess.
+    /// Keys with this one, which encrypts and decrypts. Its bytes must come from a cryptographically secure random source.
     ///
     /// # Errors
     ///
-    /// The name cannot be that of a key.
+    /// The text cannot be the name of a key.
     pub fn new(name: impl Into<String>, key: [u8; 32]) -> Result<Self, InvalidKeyName> {
         let first = name.into();
         Self { first: first.clone(), all: BTreeMap::new() }.and(first, key)
     }
 
-    /// A further key, which opens only.
+    /// Adds a key that only decrypts.
     ///
     /// # Errors
     ///
-    /// The name cannot be that of a key, or is that of another one.
+    /// The text cannot be the name of a key, or another key has it.
     pub fn and(mut self, name: impl Into<String>, key: [u8; 32]) -> Result<Self, InvalidKeyName> {
         let (name, key) = (name.into(), Zeroizing::new(key));
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -100,74 +102,77 @@ impl Keys {
     }
 }
 
-/// A store whose records are sealed.
+/// A store that encrypts the bodies of its records: see the [module](self).
 #[derive(Debug)]
 pub struct Encrypted<S> {
     store: S,
     keys: Keys,
-    opens_unsealed: bool,
+    accepts_unencrypted: bool,
 }
 
-/// A body, sealed.
+/// The encrypted form of a body.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SealedBody {
-    sealed: SealedText,
+struct EncryptedBody {
+    sealed: EncryptedText,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SealedText {
+struct EncryptedText {
     /// The name of the key.
     key: String,
-    /// The nonce, and the body with its tag, in base64.
+    /// The nonce, the encrypted body and the authentication tag, in base64.
     text: String,
 }
 
-/// How many bytes a nonce has.
+/// The length of a nonce in bytes.
 const NONCE: usize = 24;
 
 impl<S: Store> Encrypted<S> {
-    /// Seals what is saved in this store.
+    /// Encrypts the records of this store.
     pub const fn new(store: S, keys: Keys) -> Self {
-        Self { store, keys, opens_unsealed: false }
+        Self { store, keys, accepts_unencrypted: false }
     }
 
-    /// Reads records that are not sealed too, while a store that has been in use moves over to sealing: each is sealed
-    /// at its next change. Whoever can write to the store can then put in records of their own, so it is not for ever.
+    /// Also reads records that are not encrypted, to introduce encryption for existing conversations: each is encrypted at
+    /// its next change. Use it only for the transition: while it is on, anyone who can write to the store can insert
+    /// unauthenticated records.
     #[must_use]
-    pub const fn open_unsealed(mut self) -> Self {
-        self.opens_unsealed = true;
+    pub const fn accept_unencrypted(mut self) -> Self {
+        self.accepts_unencrypted = true;
         self
     }
 
     #[allow(clippy::disallowed_methods, reason = "a nonce is drawn at random")]
-    fn seal(&self, record: &Record) -> Result<Record, SealError> {
+    fn encrypt(&self, record: &Record) -> Result<Record, EncryptError> {
         let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(|error| SealError::Random(error.to_string()))?;
+        getrandom::fill(&mut nonce).map_err(|error| EncryptError::Random(error.to_string()))?;
         let cipher = self.keys.cipher(&self.keys.first).expect("BUG: the first key is one of all");
         let payload = Payload { msg: record.body().as_bytes(), aad: record.head() };
-        let sealed = cipher.encrypt(&XNonce::from(nonce), payload).expect("BUG: a record is shorter than 256 GiB");
-        let text = BASE64_NOPAD.encode(&[&nonce[..], &sealed].concat());
-        let body = SealedBody { sealed: SealedText { key: self.keys.first.clone(), text } };
-        let body = serde_json::to_string(&body).expect("BUG: two texts are plain JSON");
-        record.with_body(&body).map_err(SealError::Record)
+        let encrypted = cipher.encrypt(&XNonce::from(nonce), payload).expect("BUG: a record is shorter than 256 GiB");
+        let text = BASE64_NOPAD.encode(&[&nonce[..], &encrypted].concat());
+        let body = EncryptedBody { sealed: EncryptedText { key: self.keys.first.clone(), text } };
+        let body = serde_json::to_string(&body).expect("BUG: two strings are serializable as JSON");
+        record.with_body(&body).map_err(EncryptError::Record)
     }
 
-    fn open(&self, record: Record) -> Result<Record, Unreadable> {
+    fn decrypt(&self, record: Record) -> Result<Record, Unreadable> {
         let id = record.id();
-        self.opened(record).map_err(|reason| Unreadable { id: Some(id), entry: id.to_string(), reason })
+        self.decrypt_body(record).map_err(|reason| Unreadable { id: Some(id), entry: id.to_string(), reason })
     }
 
-    fn opened(&self, record: Record) -> Result<Record, Reason> {
+    fn decrypt_body(&self, record: Record) -> Result<Record, Reason> {
         let reason = |text: &str| Reason::Encrypted(text.to_owned());
-        let Ok(SealedBody { sealed }) = serde_json::from_str::<SealedBody>(record.body()) else {
-            return if self.opens_unsealed { Ok(record) } else { Err(reason("it is not sealed, as it should be")) };
+        let Ok(EncryptedBody { sealed }) = serde_json::from_str::<EncryptedBody>(record.body()) else {
+            return if self.accepts_unencrypted { Ok(record) } else { Err(reason("the record is not encrypted")) };
         };
         let cipher = self.keys.cipher(&sealed.key);
-        let cipher = cipher
-            .ok_or_else(|| Reason::Encrypted(format!("it is sealed with the key `{}`", sealed.key.escape_debug())))?;
-        let broken = || reason("its seal is broken: it was edited, or sealed with another key of that name");
+        let cipher = cipher.ok_or_else(|| {
+            Reason::Encrypted(format!("the record is encrypted with the unknown key `{}`", sealed.key.escape_debug()))
+        })?;
+        let broken =
+            || reason("the record cannot be decrypted: it was edited, or encrypted with another key of that name");
         let text = BASE64_NOPAD.decode(sealed.text.as_bytes()).map_err(|_| broken())?;
         let (nonce, text) = text.split_first_chunk::<NONCE>().ok_or_else(broken)?;
         let payload = Payload { msg: text, aad: record.head() };
@@ -177,30 +182,30 @@ impl<S: Store> Encrypted<S> {
     }
 }
 
-/// Why a record was not sealed. Nothing was saved.
+/// Why a record was not encrypted. Nothing was saved.
 #[derive(Debug, thiserror::Error)]
-enum SealError {
-    #[error("no random nonce: {0}")]
+enum EncryptError {
+    #[error("the system gave no random nonce: {0}")]
     Random(String),
-    #[error("sealed, it cannot be saved: {0}")]
+    #[error("the encrypted record cannot be saved: {0}")]
     Record(#[source] EncodeError),
 }
 
 impl<S: Store> Store for Encrypted<S> {
     fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(
-            async move { self.store.load_all(&mut |entry| each(entry.and_then(|record| self.open(record)))).await },
+            async move { self.store.load_all(&mut |entry| each(entry.and_then(|record| self.decrypt(record)))).await },
         )
     }
 
     fn load(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<Record>, LoadError>> {
         Box::pin(async move {
             let record = self.store.load(id).await?;
-            record.map(|record| self.open(record)).transpose().map_err(LoadError::Unreadable)
+            record.map(|record| self.decrypt(record)).transpose().map_err(LoadError::Unreadable)
         })
     }
 
-    /// By what the headers say, which is not sealed.
+    /// By the headers, which are not encrypted.
     fn list<'a>(
         &'a self,
         query: &'a Query,
@@ -224,11 +229,11 @@ impl<S: Store> Store for Encrypted<S> {
         self.store.count(query)
     }
 
-    /// A sealed body is a third longer, so the largest records cannot be sealed.
+    /// An encrypted body is a third longer, so records close to the size limit cannot be saved.
     fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
         Box::pin(async move {
-            match self.seal(record) {
-                Ok(sealed) => self.store.save(&sealed, replaces).await,
+            match self.encrypt(record) {
+                Ok(encrypted) => self.store.save(&encrypted, replaces).await,
                 Err(error) => WriteOutcome::NotApplied(error.into()),
             }
         })

@@ -1,12 +1,12 @@
-//! Records as files: `<conversation>.json`, one each, in one directory.
+//! The file store: one file `<conversation>.json` for each record, in one directory.
 //!
-//! A save writes a new file, makes it durable, renames it into place and makes the name durable, and only then says
-//! so. Whatever happens in between, the file of a conversation is the whole old record or the whole new one.
-//! One process at a time has a directory; the lock goes with the process. A file that somebody else put there or
-//! edited is never overwritten or removed: it is reported, or answers a save with [`WriteOutcome::Conflict`].
+//! A save writes a new file, syncs it, renames it into place, syncs the directory, and only then reports success. Whenever
+//! the process or the machine crashes, the file of a conversation is the whole old record or the whole new one. One process
+//! at a time can open a directory; the lock ends with the process. A file that another program created or edited is never
+//! overwritten or removed: it is reported, or makes a save a [`WriteOutcome::Conflict`].
 //!
-//! This file is the way in from asynchronous code. `open` gets hold of the directory, `records` is the work, step by
-//! step, and `fs` are the system calls.
+//! This module is the asynchronous interface. `open` creates, checks and locks the directory, `records` has the steps of each
+//! operation, and `fs` has the system calls.
 //!
 //! ```
 //! # let scratch = tempfile::tempdir()?;
@@ -14,7 +14,7 @@
 //! use stube::FileStore;
 //!
 //! let store = FileStore::open(&dir)?;
-//! let second = FileStore::open(&dir).expect_err("one at a time");
+//! let second = FileStore::open(&dir).expect_err("the directory is locked");
 //! assert!(second.to_string().starts_with("another process has it open"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -48,35 +48,35 @@ use records::Records;
 
 /// Keeps each record in a file of its own, durably.
 ///
-/// What it answered with [`WriteOutcome::Applied`] survives a kill of the program at any moment and, on a local file system
-/// whose disk keeps what it says it keeps, a power cut.
+/// A change that was reported as [`WriteOutcome::Applied`] survives a crash of the process at any moment. It survives a power
+/// cut on a local file system whose disk does not lie about completed flushes.
 ///
-/// - A save or delete that fails leaves the old record, and the next one may succeed: nothing need be opened again.
-/// - If the directory cannot be made durable, twice, the answer is [`WriteOutcome::Unknown`]. The conversation can then
-///   neither be loaded nor saved until its visible state has been made durable, which each further call tries first.
-/// - The work is done on tokio's threads for blocking calls, so every call must be made within a tokio runtime. A
-///   change that has begun is carried out to its end, even if its future is dropped.
-/// - If the disk does not answer, no more calls than [`Options::calls`] says wait for it on threads. Whoever makes
-///   another one waits without a thread; [`Runtime`](crate::Runtime) does not wait for longer than its
-///   [timeout](crate::runtime::Builder::timeout). When the disk answers again, so does the store.
+/// - A save or delete that fails leaves the old record. A later one may succeed; the store need not be reopened.
+/// - If the sync of the directory fails twice, the outcome is [`WriteOutcome::Unknown`]. Each further call for the
+///   conversation first tries to make its visible state durable, and fails if it cannot.
+/// - The work is done on tokio's blocking threads, so every call must be made within a tokio runtime. A change that has begun
+///   is completed even if its future is dropped.
+/// - If the disk does not respond, at most [`Options::calls`] calls wait for it on threads. Further calls wait without a
+///   thread; [`Runtime`](crate::Runtime) waits no longer than its [timeout](crate::runtime::Builder::timeout). When the disk
+///   responds again, the store continues.
 ///
-/// Not promised: that an edit by another program at the very moment of a save is noticed; and the state after a power
-/// cut if another process ended while its directory could not be made durable.
+/// Not guaranteed: that an edit by another program in the instant of a save is noticed; and the state after a power cut if a
+/// process ended while the sync of its directory failed.
 pub struct FileStore {
     dir: PathBuf,
     records: Arc<Records<Directory>>,
-    /// For one more call.
+    /// One permit for each call that may be at work.
     room: Arc<Semaphore>,
 }
 
-/// Without what is known of the records: whoever knows the id of a conversation may be let into it.
+/// Without the index, because knowing the id of a conversation may give access to it.
 impl fmt::Debug for FileStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileStore").field("dir", &self.dir).finish_non_exhaustive()
     }
 }
 
-/// How a [`FileStore`] is opened.
+/// Options for opening a [`FileStore`].
 #[derive(Debug, Clone)]
 pub struct Options {
     network: bool,
@@ -90,31 +90,31 @@ impl Default for Options {
 }
 
 impl Options {
-    /// How many calls may be at work at once. Tokio has a thread for each of them, up to a limit of its own, which all
-    /// blocking work of the program shares: 512 unless set. 256 unless set here, and never less than 1.
+    /// Sets how many calls may be at work at once; 256 by default, at least 1. Each uses one of tokio's blocking threads, of
+    /// which the whole program has 512 unless its runtime is configured otherwise.
     #[must_use]
     pub fn calls(mut self, calls: usize) -> Self {
         self.calls = calls.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 
-    /// Uses the directory even if it is on NFS, SMB, FUSE or the like. Whether the lock locks and a save is durable
-    /// is then for whoever runs that file system to say.
+    /// Allows a directory on NFS, SMB, FUSE and the like. Whether locks exclude and saves are durable there depends on that
+    /// file system. False by default.
     #[must_use]
     pub fn allow_network(mut self, allow: bool) -> Self {
         self.network = allow;
         self
     }
 
-    /// Opens the store in this directory. It is made if it is missing, for nobody but this user, and so are those
-    /// above it. Leftovers of a save that was cut short are removed.
+    /// Opens the store in this directory. A missing directory and its missing parents are created, accessible only to this
+    /// user. Temporary files of interrupted saves are removed.
     ///
-    /// This call blocks; it is for the start of a program.
+    /// This call blocks; call it at the start of a program.
     ///
     /// # Errors
     ///
-    /// The directory is in use, is a link, may be written to by others, is on a network file system, or the system
-    /// refuses.
+    /// The directory is in use, is a symbolic link, may be written to by other users, is on a network file system, or a
+    /// system call fails.
     pub fn open(&self, dir: impl AsRef<Path>) -> Result<FileStore, OpenError> {
         let dir = dir.as_ref();
         let directory = open::open(dir, self.network)?;
@@ -125,27 +125,26 @@ impl Options {
 }
 
 impl FileStore {
-    /// Opens the store in this directory, as [`Options::open`] does.
+    /// Opens the store in this directory with the default options: see [`Options::open`].
     ///
     /// # Errors
     ///
-    /// The directory is in use, is a link, may be written to by others, is on a network file system, or the system
-    /// refuses.
+    /// Those of [`Options::open`].
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::options().open(dir)
     }
 
-    /// For opening in another way.
+    /// The default options, to change and then [open](Options::open) a store with.
     pub fn options() -> Options {
         Options::default()
     }
 
-    /// The directory, as it was named.
+    /// The path with which the store was opened.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Begins `work` where it may block, once there is room.
+    /// Starts `work` on a blocking thread as soon as there is a permit.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Records<Directory>) -> T + Send + 'static,
@@ -154,14 +153,14 @@ impl FileStore {
         let records = Arc::clone(&self.records);
         tokio::task::spawn_blocking(move || {
             let done = work(&records);
-            // Only now, whether or not anybody still waits for it.
+            // Released when the work is done, even if its future was dropped.
             drop(room);
             done
         })
     }
 }
 
-/// What the system refused, and while doing what.
+/// A failed system call, and the operation that it belongs to.
 #[derive(Debug, thiserror::Error)]
 #[error("{doing}: {source}")]
 pub struct FileError {
@@ -180,14 +179,14 @@ impl FileError {
 }
 
 impl Store for FileStore {
-    /// The directory is locked, and a file that somebody edits all the same is a conflict of the next save.
+    /// True: the directory is locked. A file that another program edits all the same is a conflict of the next save.
     fn is_exclusive(&self) -> bool {
         true
     }
 
     fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
-            // Short, so that a slow reader does not let the records of a large directory pile up in memory.
+            // A short queue, so that a slow reader does not make the records accumulate in memory.
             let (send, mut receive) = tokio::sync::mpsc::channel(16);
             let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
             let reading = self
@@ -207,7 +206,7 @@ impl Store for FileStore {
         })
     }
 
-    /// Reads the records of the page and those before it that do not match.
+    /// Reads the records in the order of their ids until the page is full, including those that do not match.
     fn list<'a>(
         &'a self,
         query: &'a Query,
@@ -247,7 +246,7 @@ impl Store for FileStore {
     }
 }
 
-/// Work that is cancelled has not begun. After a panic nobody knows, and the next load settles it.
+/// Cancelled work has not begun. After a panic the outcome is unknown; the next load resolves it.
 fn unfinished(error: JoinError) -> WriteOutcome {
     if error.is_cancelled() { WriteOutcome::NotApplied(error.into()) } else { WriteOutcome::Unknown(error.into()) }
 }

@@ -1,6 +1,6 @@
-//! Which file systems keep what they say they keep.
+//! Detects network file systems, on which locks and `fsync` may not work.
 
-/// What a file system is called, if other machines or programs may be behind it, by the number by which Linux knows it.
+/// The name of a network, user-space or shared file system, by its magic number in Linux's `statfs`. `None` for a local one.
 #[cfg(target_os = "linux")]
 pub(super) const fn shared(kind: u32) -> Option<&'static str> {
     Some(match kind {
@@ -12,7 +12,7 @@ pub(super) const fn shared(kind: u32) -> Option<&'static str> {
         0x5346_414f | 0x6b41_4653 => "AFS",
         0x7375_7245 => "Coda",
         0x0bd0_0bd0 => "Lustre",
-        0x786f_4256 => "a shared folder of VirtualBox",
+        0x786f_4256 => "a VirtualBox shared folder",
         _ => return None,
     })
 }

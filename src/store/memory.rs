@@ -1,4 +1,4 @@
-//! The store that is gone with the process: the default, and the yardstick of the others.
+//! A store in memory: the default, and the reference for the other stores.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -9,7 +9,7 @@ use crate::model::id::ConversationId;
 use crate::record::{Record, Revision};
 use crate::store::{BoxFuture, LoadError, Page, Query, Store, Summary, Visitor, WriteOutcome};
 
-/// Keeps records in memory. The process holds the only copy: what it acknowledged is gone when it ends.
+/// Keeps records in memory. They are lost when the store is dropped or the process ends.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     records: Mutex<BTreeMap<ConversationId, Record>>,
@@ -22,7 +22,7 @@ impl MemoryStore {
     }
 
     fn records(&self) -> MutexGuard<'_, BTreeMap<ConversationId, Record>> {
-        // No code that can panic runs under the lock, and a map of whole records has no half-made state.
+        // No code that can panic runs under the lock, and a map of whole records is never in an intermediate state.
         self.records.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
@@ -31,7 +31,7 @@ impl Store for MemoryStore {
     fn load_all<'a>(&'a self, each: &'a mut Visitor<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         let ids: Vec<_> = self.records().keys().copied().collect();
         Box::pin(async move {
-            // One at a time, so that no second copy of all of them is made.
+            // One at a time, so that the records are not all copied at once.
             for id in ids {
                 let record = self.records().get(&id).cloned();
                 record.into_iter().map(Ok).for_each(&mut *each);

@@ -1,15 +1,14 @@
-//! Records as rows of a Postgres database: many processes on one database, and no coordinator.
+//! The Postgres store: records as rows of a database that many processes share, without a coordinator.
 //!
-//! Changes that come at the same time are made in one statement, so they share one round trip and one sync, and each is
-//! acknowledged only after that. A change compares the revision that it replaces while it holds the row, so of several
-//! processes that change one conversation one wins, whatever happens to the others: one that was stopped for hours
-//! writes nothing stale when it goes on.
+//! Concurrent changes are made in one statement, so they share one round trip and one sync; each is acknowledged after it. A
+//! change compares the stored revision while it holds the row lock (compare-and-set), so of several processes that change a
+//! conversation one succeeds. A process that was suspended for hours cannot overwrite a newer record when it continues.
 //!
-//! If a connection is lost while a change is under way, the backend that was told is ended before anybody looks at what
-//! became of it, so that nothing can happen behind that look.
+//! If a connection is lost during a change, the backend that received the change is terminated before the row is read to find
+//! out whether the change was applied, so that it cannot be applied after that read.
 //!
-//! This file is the way in. `connect` makes connections and asks the server for its settings, `schema` knows the tables,
-//! `rows` the statements, and `writer` makes the changes. `hints` tells other processes what has changed.
+//! This file is the interface. `connect` opens connections and checks the server's settings, `schema` has the tables, `rows`
+//! the statements, `writer` makes the changes, and `notify` notifies other processes of them.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,18 +20,18 @@
 //! # }
 //! ```
 //!
-//! # Over TLS
+//! # TLS
 //!
-//! Between machines a connection belongs in TLS. The connector is the host's own, and decides whose certificates it
-//! believes; that nothing is said without TLS is for `sslmode=require` in the configuration. Without that word a server
-//! that has no TLS is spoken to as it is. All connections of the store are of this kind, also the one for hints.
+//! Use TLS for a connection between machines. You supply the connector, which decides which certificates are trusted. Set
+//! `sslmode=require` in the configuration, otherwise a server without TLS is accepted. All connections of the store use the
+//! connector, the one for notifications included.
 //!
 //! ```no_run
 //! # async fn run(roots: rustls::RootCertStore) -> Result<(), Box<dyn std::error::Error>> {
 //! use stube::PostgresStore;
 //! use tokio_postgres_rustls::MakeRustlsConnect;
 //!
-//! // `roots` holds the authority that has signed the certificate of the server.
+//! // `roots` has the authority that signed the certificate of the server.
 //! let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
 //! let store = PostgresStore::options()
 //!     .connect_tls("host=db.internal dbname=shop sslmode=require".parse()?, MakeRustlsConnect::new(config))
@@ -43,8 +42,8 @@
 //!
 //! # The tables
 //!
-//! They may be read by anybody; to change a row by hand makes it unreadable here. `stube_conversation` has a row for
-//! each conversation:
+//! Other programs may read the tables. A record that is changed by hand fails its checksum and becomes unreadable.
+//! `stube_conversation` has a row for each conversation:
 //!
 //! | Column | Type | Holds |
 //! |---|---|---|
@@ -60,7 +59,7 @@
 //! | `changed` | timestamptz | the same by the server's clock, for [`Store::older_than`] |
 //! | `record` | bytea | the whole record with its checksum, JSON in UTF-8 |
 //!
-//! The record is `bytea` because `jsonb` orders and rewrites what it is given.
+//! The record is `bytea` because `jsonb` does not keep the bytes of a text.
 //!
 //! `stube_open_await` has a row for each thing that a conversation waits for, of widgets that it embeds too. The rows are
 //! written in the transaction that writes the record:
@@ -75,15 +74,15 @@
 //! | `due` | timestamptz or null | when it is due |
 //!
 //! ```sql
-//! -- Who is waiting at payment, and since when?
+//! -- Which conversations wait at payment, and since when?
 //! SELECT id, convert_from(owner, 'UTF8'), touched FROM stube_conversation
 //!     WHERE id IN (SELECT id FROM stube_open_await WHERE component = 'payment');
-//! -- What does it hold?
+//! -- What does this conversation contain?
 //! SELECT convert_from(record, 'UTF8')::json -> 'body' FROM stube_conversation WHERE id = 'cv-…';
 //! ```
 //!
-//! `stube_store` has one row: the `version` of these tables, which is 1. Opening an older version brings it to this one
-//! in one transaction, under an advisory lock; a newer one is refused.
+//! `stube_store` has one row: the `version` of these tables, which is 1. Opening a database with an older version migrates
+//! it in one transaction, under an advisory lock; a newer version is refused.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the store that talks to a server")]
 
@@ -110,29 +109,29 @@ use crate::model::id::ConversationId;
 use crate::record::{Record, Revision};
 use crate::store::{BoxFuture, Count, Listener, LoadError, Page, Query, Store, Visitor, WriteOutcome};
 
-/// The crate whose configuration, TLS connectors and transactions are taken here.
+/// The crate of the configuration, the TLS connectors and the transactions in this interface.
 pub use tokio_postgres;
 
-use notify::Hints;
+use notify::Notifier;
 use rows::WriteRequest;
 use writer::{Job, Shared};
 
 /// Keeps records in a Postgres database, durably. A cheap handle: clones are the same store.
 ///
-/// What it answered with [`WriteOutcome::Applied`] survives a crash of this program and, as far as its disk keeps what it says
-/// it keeps, of the server.
+/// A change that was reported as [`WriteOutcome::Applied`] survives a crash of this process. It survives a crash of the server
+/// if the server's disk does not lie about completed flushes.
 ///
 /// - Any number of processes may use one database.
-/// - A server that is down, slow or full gives errors that may be retried, in bounded time; once it is back, the store
-///   works again by itself.
-/// - It needs a tokio runtime with time and I/O; its tasks run on the one in which it was opened.
-/// - It needs a server of version 14 or later.
+/// - If the server is down, slow or full, calls fail with retryable errors in bounded time. When it is available again, the
+///   store continues without being reopened.
+/// - It needs a tokio runtime with time and I/O. Its tasks run on the runtime in which it was opened.
+/// - It needs Postgres 14 or later.
 #[derive(Clone)]
 pub struct PostgresStore {
     jobs: mpsc::Sender<Job>,
     shared: Arc<Shared>,
-    /// Gone if the host wants none.
-    hints: Option<Arc<Hints>>,
+    /// `None` if notifications are turned off.
+    notifier: Option<Arc<Notifier>>,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -141,60 +140,61 @@ impl fmt::Debug for PostgresStore {
     }
 }
 
-/// How a [`PostgresStore`] is opened.
+/// Options for opening a [`PostgresStore`].
 #[derive(Debug, Clone)]
 pub struct Options {
     connections: usize,
     timeout: Duration,
     queue: usize,
-    hints: bool,
+    notifications: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connections: 8, timeout: Duration::from_secs(10), queue: 4_096, hints: true }
+        Self { connections: 8, timeout: Duration::from_secs(10), queue: 4_096, notifications: true }
     }
 }
 
-/// How many tasks write: while one waits for the server, the other collects what comes.
+/// The number of writer tasks: while one waits for the server, the other collects new changes.
 const WRITERS: usize = 2;
 
-/// How many records are read in one page.
+/// The number of records that `load_all` reads in one query.
 const PAGE: usize = 256;
 
 impl Options {
-    /// The most connections that are held open, beside the one for [hints](Self::hints), at least 4. 8 unless set.
+    /// Sets the maximal number of connections, without the one for [notifications](Self::notifications); 8 by default, at
+    /// least 4.
     #[must_use]
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections.max(4);
         self
     }
 
-    /// How long the server may take for one statement, a lock, or a new connection. 10 seconds unless set.
+    /// Sets the time limit for one statement, one lock, and one new connection; 10 seconds by default, at least 100 ms.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.max(Duration::from_millis(100));
         self
     }
 
-    /// How many changes may wait, at least 1. One more waits as long as the timeout says, and is then not applied. 4,096
-    /// unless set.
+    /// Sets how many changes may be queued; 4,096 by default, at least 1. A further change waits for the time limit, and then
+    /// its outcome is [`WriteOutcome::NotApplied`].
     #[must_use]
     pub fn queue(mut self, changes: usize) -> Self {
         self.queue = changes.max(1);
         self
     }
 
-    /// Whether this process tells others which conversations it changes and hears what they tell, by `NOTIFY` and
-    /// `LISTEN` on a connection of their own. They are told after a change has been committed, so no change waits for
-    /// that, and of many at once together. Nothing rests on it: see [`Store::listen`]. It does unless set.
+    /// Sets whether the store exchanges change notifications with other processes, by `NOTIFY` and `LISTEN` on a connection
+    /// of its own; true by default. Notifications are sent after the commit, several in one message, so that no change waits
+    /// for them. They are best-effort: see [`Store::subscribe`].
     #[must_use]
-    pub fn hints(mut self, hints: bool) -> Self {
-        self.hints = hints;
+    pub fn notifications(mut self, notifications: bool) -> Self {
+        self.notifications = notifications;
         self
     }
 
-    /// Opens the store without TLS, for a socket or a network that nobody else is on.
+    /// Opens the store without TLS, for a Unix socket or a trusted network.
     ///
     /// # Errors
     ///
@@ -203,13 +203,15 @@ impl Options {
         self.connect_tls(config, NoTls).await
     }
 
-    /// Opens the store over TLS. Any connector of [`tokio_postgres`] will do; whether the server's certificate is
-    /// checked is for the connector, and whether TLS is needed is for `sslmode` of the configuration.
+    /// Opens the store with a TLS connector of [`tokio_postgres`]. The connector decides whether the server's certificate is
+    /// verified, and `sslmode` in the configuration whether TLS is required.
     ///
     /// # Errors
     ///
-    /// The server cannot be reached or is a replica, its settings do not keep what it acknowledges, or the tables are of
-    /// a newer version.
+    /// - The server cannot be reached, or refuses the connection or a statement.
+    /// - The server is a replica.
+    /// - A setting of the server makes its commits not durable.
+    /// - The tables have a newer version than this program knows.
     pub async fn connect_tls<T>(&self, config: Config, tls: T) -> Result<PostgresStore, OpenError>
     where
         T: MakeTlsConnect<Socket> + Clone + Sync + Send + 'static,
@@ -228,13 +230,13 @@ impl Options {
         for _ in 0..WRITERS {
             tokio::spawn(writer::write(Arc::clone(&shared)));
         }
-        let hints = self.hints.then(|| Hints::begin(dial, self.timeout)).transpose()?;
-        Ok(PostgresStore { jobs, shared, hints: hints.map(Arc::new) })
+        let notifier = self.notifications.then(|| Notifier::start(dial, self.timeout)).transpose()?;
+        Ok(PostgresStore { jobs, shared, notifier: notifier.map(Arc::new) })
     }
 }
 
 impl PostgresStore {
-    /// Opens the store without TLS, as [`Options::connect`] does.
+    /// Opens the store without TLS, with the default options: see [`Options::connect`].
     ///
     /// # Errors
     ///
@@ -243,18 +245,18 @@ impl PostgresStore {
         Self::options().connect(config).await
     }
 
-    /// For opening in another way.
+    /// The default options, to change and then connect with.
     pub fn options() -> Options {
         Options::default()
     }
 
-    /// Puts `record` in place of the one of revision `replaces` in a transaction of the host's, so that whatever else is
-    /// in it is committed with the conversation, or nothing is. It is durable once that transaction is committed. The
-    /// connection is to have the settings that the host wants for its own rows.
+    /// Saves a record in the host's own transaction, so that the record and the host's changes are committed together or not
+    /// at all. Like [`save`](Store::save) it replaces the record of revision `replaces`. It is durable once the transaction is
+    /// committed, with the durability settings of the host's connection.
     ///
     /// # Errors
     ///
-    /// The transaction is to be rolled back: somebody else has changed the conversation, or the server refuses.
+    /// The stored revision is another one, or the statement fails. Roll the transaction back then.
     pub async fn save_in(
         transaction: &Transaction<'_>,
         record: &Record,
@@ -329,7 +331,7 @@ impl Store for PostgresStore {
         })
     }
 
-    /// By the server's clock.
+    /// Uses the server's clock.
     fn older_than<'a>(
         &'a self,
         query: &'a Query,
@@ -359,19 +361,19 @@ impl Store for PostgresStore {
     }
 
     fn subscribe(&self, listener: Listener) {
-        if let Some(hints) = &self.hints {
-            hints.subscribe(listener);
+        if let Some(notifier) = &self.notifier {
+            notifier.subscribe(listener);
         }
     }
 
     fn notify(&self, id: ConversationId) {
-        if let Some(hints) = &self.hints {
-            hints.notify(id);
+        if let Some(notifier) = &self.notifier {
+            notifier.notify(id);
         }
     }
 }
 
-/// What the server or the way to it refused, and while doing what. Never quotes what is stored.
+/// An error of the server or of the connection, and the operation that failed. Never quotes stored data.
 #[derive(Debug, thiserror::Error)]
 #[error("{doing}: {reason}")]
 pub struct PostgresError {
@@ -382,7 +384,7 @@ pub struct PostgresError {
 
 impl PostgresError {
     fn new(doing: &'static str, error: &tokio_postgres::Error) -> Self {
-        // Of what the server says the message alone: details quote rows. What is ours says why in its sources.
+        // Only the message of a server error, because its details quote rows. A client error explains itself in its sources.
         let reason = match error.as_db_error() {
             Some(error) => format!("{} ({})", error.message(), error.code().code()),
             None => {
@@ -404,12 +406,12 @@ impl PostgresError {
         }
     }
 
-    /// The same once more, for another who waits.
+    /// A copy, for another caller that waits for the same statement.
     fn again(&self) -> Self {
         Self { doing: self.doing, reason: self.reason.clone(), code: self.code.clone() }
     }
 
-    /// The `SQLSTATE`, where the server gave one.
+    /// The `SQLSTATE` code, if the server returned one.
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
@@ -419,41 +421,41 @@ impl PostgresError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The server cannot be reached, or refuses.
+    /// The server cannot be reached, or a statement failed.
     #[error(transparent)]
     Server(PostgresError),
-    /// With this setting the server acknowledges what it does not keep.
-    #[error("the server has `{setting}` set to `{value}`, so it does not keep what it acknowledges")]
+    /// With this setting, the server acknowledges commits that a crash may lose.
+    #[error("the server has `{setting}` set to `{value}`, so a crash may lose acknowledged commits")]
     Unsafe {
-        /// Its name.
+        /// The name of the setting.
         setting: &'static str,
-        /// What it is.
+        /// Its value.
         value: String,
     },
-    /// The server is a replica, which may be behind.
+    /// The server is a replica.
     #[error("the server is a replica, which cannot be written to and may be behind")]
     Replica,
-    /// The tables are of a newer version than this program knows.
-    #[error("the tables are of version {found}, and this program knows {known}")]
+    /// The tables have a newer version than this program knows.
+    #[error("the tables have version {found}, and this program knows versions up to {known}")]
     Newer {
-        /// Theirs.
+        /// The version of the tables.
         found: i32,
-        /// The newest that is known.
+        /// The newest version that this program knows.
         known: i32,
     },
 }
 
-/// Why a transaction of the host's cannot carry a record. It is to be rolled back.
+/// Why a record was not saved in the host's transaction. Roll it back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SaveInError {
-    /// Somebody else has changed the conversation.
-    #[error("somebody else changed the conversation at the same time")]
+    /// The stored revision is not the one that the save replaces.
+    #[error("the conversation was changed concurrently")]
     Conflict {
         /// The stored revision; `None` if there is no record.
         stored: Option<Revision>,
     },
-    /// The server refuses.
+    /// The statement failed.
     #[error(transparent)]
     Postgres(PostgresError),
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::page::{Package, Page};
+use crate::page::{Package, Page, Table};
 use crate::resolve::resolve;
 use crate::rules::{self, Edge};
 use crate::source::Crate;
@@ -19,7 +19,7 @@ pub(crate) fn print(package: Package, of: &Crate, page: &Page) {
         let columns =
             table.map_or(vec!["Module".into(), "Holds".into(), "May use".into()], |table| table.columns.clone());
         println!("| {} |\n|{}", columns.join(" | "), "---|".repeat(columns.len()));
-        for part in in_order(&inside, &parts, &edges) {
+        for part in in_order(&inside, table, &parts, &edges) {
             let row = table.and_then(|table| table.row(&part));
             let holds = row.map_or_else(|| vec![String::new(); columns.len() - 2], |row| row.holds.clone()).join(" | ");
             let used = edges.iter().filter(|edge| edge.inside == inside && edge.from == part);
@@ -41,14 +41,15 @@ fn heading(package: Package, inside: &str) -> String {
     }
 }
 
-/// Each module after those that it uses, as far as there is such an order.
-fn in_order(inside: &str, parts: &BTreeSet<String>, edges: &BTreeSet<Edge>) -> Vec<String> {
+/// The rows in the order of the page; new ones after those that they use, as far as there is such an order.
+fn in_order(inside: &str, table: Option<&Table>, parts: &BTreeSet<String>, edges: &BTreeSet<Edge>) -> Vec<String> {
     let mut left = BTreeMap::new();
     for part in parts {
         let uses = edges.iter().filter(|edge| edge.inside == inside && edge.from == *part);
         left.insert(part.clone(), uses.map(|edge| edge.to.clone()).collect::<BTreeSet<_>>());
     }
-    let mut order = Vec::new();
+    let rows = table.into_iter().flat_map(|table| &table.rows).map(|row| row.module.clone());
+    let mut order: Vec<_> = rows.filter(|module| left.remove(module).is_some()).collect();
     while !left.is_empty() {
         let is_next = |(_, uses): &(&String, &BTreeSet<String>)| !uses.iter().any(|used| left.contains_key(used));
         let next = left.iter().find(is_next).or_else(|| left.iter().next());

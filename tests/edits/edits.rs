@@ -43,8 +43,11 @@ fn main() -> Result<ExitCode> {
         _ => return Err("usage: edits [--every N | --table]".into()),
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    if fs::read_to_string(root.join("src/migration/edits.md"))? != documentation() {
-        return Err("src/migration/edits.md is not the table: `cargo run --example edits -- --table` prints it".into());
+    if fs::read_to_string(root.join("src/evolution/migration/edits.md"))? != documentation() {
+        return Err(
+            "src/evolution/migration/edits.md is not the table: `cargo run --example edits -- --table` prints it"
+                .into(),
+        );
     }
     let edits: Vec<_> = EDITS.iter().step_by(every).collect();
     let campaign = Campaign::prepare(root, &edits)?;
@@ -133,7 +136,7 @@ impl Campaign {
             if verdict != promised {
                 problems.push(format!("{name} is {verdict}, and promised is {promised}: {why}"));
             }
-            if verdict == "breaking" && !why.contains(".rs:") && !why.contains("is gone") {
+            if verdict == "breaking" && !why.contains(".rs:") && !why.contains("was removed") {
                 problems.push(format!("{name}: no line is named: {why}"));
             }
         }
@@ -160,7 +163,7 @@ impl Campaign {
 fn promised<'a>(edit: &Edit, name: &'a str) -> (&'static str, &'a str) {
     let own = name.rsplit_once('.').map_or("", |(_, state)| state);
     let Some((_, promise)) = edit.promises.iter().find(|(promised, _)| *promised == name) else {
-        return ("same", own);
+        return ("unchanged", own);
     };
     promise.split_once(' ').unwrap_or((promise, own))
 }
@@ -195,7 +198,7 @@ fn write_crate(root: &Path, dir: &Path, name: &str, flows: &str, park: &str) -> 
 
 /// The table of the documentation.
 fn documentation() -> String {
-    let mut text = "| Edit | | What it means for who waits |\n|---|---|---|\n".to_owned();
+    let mut text = "| Edit | | What it means for waiting conversations |\n|---|---|---|\n".to_owned();
     let mut before = "";
     for edit in EDITS {
         let of = if edit.of == before { "" } else { edit.of };
@@ -203,9 +206,9 @@ fn documentation() -> String {
         let worst = |verdict: &str| edit.promises.iter().any(|(_, promise)| promise.starts_with(verdict));
         let verdict = match () {
             () if worst("breaking") => "breaking",
-            () if worst("answered") => "answered",
+            () if worst("migrated") => "migrated",
             () if worst("additive") => "additive",
-            () => "same",
+            () => "unchanged",
         };
         let _ = writeln!(text, "| {of} | {} | **{verdict}**: {} |", edit.what, edit.means);
     }

@@ -5,7 +5,7 @@
 //!     check LOCK      a line for each state and component of a lock: `of.state<TAB>verdict<TAB>why`
 //!     load RECORDS    a line for each record: `name<TAB>waits|ended|left<TAB>where or why`
 
-use stube::evolution::lock::{Lock, Report, Compatibility};
+use stube::evolution::lock::{Compatibility, Lock, Report};
 use stube::testing::TestConversation;
 
 #[allow(dead_code, reason = "an edit may leave a part of it unused")]
@@ -24,15 +24,15 @@ fn main() {
 }
 
 fn check(lock: &str) {
-    for found in Report::against_code(&Lock::parse(lock).expect("it is a lock")).found {
-        let (verdict, why) = match found.verdict {
-            Compatibility::Same => ("same", Vec::new()),
+    for found in Report::against_code(&Lock::parse(lock).expect("it is a lock")).findings {
+        let (verdict, why) = match found.compatibility {
+            Compatibility::Unchanged => ("unchanged", Vec::new()),
             Compatibility::Additive(why) => ("additive", why),
-            Compatibility::Migrated(why) => ("answered", why),
+            Compatibility::Migrated(why) => ("migrated", why),
             Compatibility::Breaking(why) => ("breaking", why),
         };
-        let name = [found.of, found.state].join(".");
-        println!("{}\t{verdict}\t{} ({})", name.trim_end_matches('.'), why.join("; "), found.place);
+        let name = [found.component, found.state].join(".");
+        println!("{}\t{verdict}\t{} ({})", name.trim_end_matches('.'), why.join("; "), found.location);
     }
 }
 

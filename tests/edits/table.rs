@@ -1,19 +1,19 @@
-//! The edits, and what each of them promises. The table in the documentation is printed from here.
+//! The edits, and what each of them promises. `edits.rs` prints the table of the documentation from here.
 
 /// An edit of the flow.
 pub(crate) struct Edit {
-    /// What is edited: the heading that it stands under.
+    /// What is edited: the group in the table.
     pub(crate) of: &'static str,
-    /// What is done.
+    /// The edit.
     pub(crate) what: &'static str,
     /// The name of its crate.
     pub(crate) name: &'static str,
-    /// What is replaced by what, each found once.
+    /// Pairs of old and new code; each old text occurs exactly once.
     pub(crate) code: &'static [(&'static str, &'static str)],
-    /// What becomes of what is not the same: a state or a component, and the verdict, with where it goes on if that is
-    /// elsewhere.
+    /// Each state or component that does not stay unchanged, with its compatibility and, if it continues in another
+    /// state, the name of that state.
     pub(crate) promises: &'static [(&'static str, &'static str)],
-    /// In a word, for the table.
+    /// What it means for waiting conversations, for the table.
     pub(crate) means: &'static str,
 }
 
@@ -37,7 +37,7 @@ pub(crate) const EDITS: &[Edit] = &[
             "    if Prompt::new(\"Your code?\").await.is_empty() {\n        return Err(\"code\".to_owned());\n    }\n    let dates = PickDates",
         )],
         promises: &[],
-        means: "nobody notices",
+        means: "nothing changes",
     },
     Edit {
         of: "an await",
@@ -48,30 +48,30 @@ pub(crate) const EDITS: &[Edit] = &[
             "            let wish = Prompt::new(\"Any wish?\").await;\n            if wish.is_empty() {\n                break room;\n            }",
         )],
         promises: &[],
-        means: "nobody notices",
+        means: "nothing changes",
     },
     Edit {
         of: "an await",
-        what: "add a question behind all others",
+        what: "add a question after all others",
         name: "add_last",
         code: &[("    Ok(receipt)", "    let stars = Prompt::new(\"How was it?\").await;\n    Ok(receipt + &stars)")],
         promises: &[],
-        means: "nobody notices",
+        means: "nothing changes",
     },
     Edit {
         of: "an await",
-        what: "add one that is called as others, before them",
+        what: "add one with the same name as others, before them",
         name: "add_same_name_first",
         code: &[(
             "    let dates = PickDates",
             "    if !Confirm::new(\"Are you sixteen?\").await {\n        return Err(\"young\".to_owned());\n    }\n    let dates = PickDates",
         )],
         promises: &[("booking.Confirm", "additive Confirm2"), ("booking.Confirm2", "additive Confirm3")],
-        means: "found by their words",
+        means: "found by their texts",
     },
     Edit {
         of: "an await",
-        what: "add one that is called as others, between them",
+        what: "add one with the same name as others, between them",
         name: "add_same_name_between",
         code: &[(
             TERMS,
@@ -84,15 +84,15 @@ pub(crate) const EDITS: &[Edit] = &[
 ",
         )],
         promises: &[("booking.Confirm2", "additive Confirm3")],
-        means: "found by their words",
+        means: "found by their texts",
     },
     Edit {
         of: "an await",
-        what: "put one around in a condition",
+        what: "put one into a condition",
         name: "wrap",
         code: &[("    if !Confirm::new(\"Do you", "    if tries < 2 && !Confirm::new(\"Do you")],
         promises: &[],
-        means: "nobody notices",
+        means: "nothing changes",
     },
     Edit {
         of: "an await",
@@ -100,7 +100,7 @@ pub(crate) const EDITS: &[Edit] = &[
         name: "remove",
         code: &[(TERMS, "")],
         promises: &[("booking.Confirm2", "breaking")],
-        means: "who waits there needs an answer",
+        means: "write a migration for conversations that wait there",
     },
     Edit {
         of: "an await",
@@ -111,11 +111,11 @@ pub(crate) const EDITS: &[Edit] = &[
             "        if room.price > 0 {\n            break room;\n        }\n",
         )],
         promises: &[("booking.Confirm", "breaking"), ("booking.Confirm2", "additive Confirm")],
-        means: "who waits there needs an answer; the other is found",
+        means: "write a migration for the removed one; the other is found",
     },
     Edit {
         of: "an await",
-        what: "remove one, and end who waits there",
+        what: "remove one, and end the conversations that wait there",
         name: "remove_and_retire",
         code: &[
             (TERMS, ""),
@@ -124,12 +124,12 @@ pub(crate) const EDITS: &[Edit] = &[
                 "#[derive(Deserialize)]\nenum Before {\n    Confirm2 {},\n}\n\n#[flow]\n#[migrate(|before: Before| match before {\n    Before::Confirm2 {} => retire(Err(\"closed\".to_owned())),\n})]\npub async fn booking(",
             ),
         ],
-        promises: &[("booking.Confirm2", "answered ends")],
+        promises: &[("booking.Confirm2", "migrated ends")],
         means: "`#[migrate]` with `retire`",
     },
     Edit {
         of: "an await",
-        what: "remove one, and go on elsewhere",
+        what: "remove one, and continue elsewhere",
         name: "remove_and_migrate",
         code: &[
             (TERMS, ""),
@@ -142,12 +142,12 @@ pub(crate) const EDITS: &[Edit] = &[
                 "#[flow]\npub async fn late(guest: String) -> Result<String, String> {\n    Ok(Prompt::new(format!(\"{guest}, call us\")).await)\n}\n\n#[flow]\npub async fn pay",
             ),
         ],
-        promises: &[("booking.Confirm2", "answered Prompt")],
+        promises: &[("booking.Confirm2", "migrated Prompt")],
         means: "`#[migrate]` with `hand_to`",
     },
     Edit {
         of: "an await",
-        what: "let two of one name change places",
+        what: "swap two that share a name",
         name: "reorder",
         code: &[
             (TERMS, ""),
@@ -157,7 +157,7 @@ pub(crate) const EDITS: &[Edit] = &[
             ),
         ],
         promises: &[("booking.Confirm", "additive Confirm2"), ("booking.Confirm2", "breaking")],
-        means: "found by their words; one needs a local that it had not",
+        means: "found by their texts; one of them needs a new local, so write a migration",
     },
     Edit {
         of: "an await",
@@ -165,7 +165,7 @@ pub(crate) const EDITS: &[Edit] = &[
         name: "reword_one",
         code: &[("Do you accept the terms?", "Do you accept our terms?")],
         promises: &[("booking.Confirm2", "additive")],
-        means: "it is said, and nobody notices",
+        means: "the change is listed",
     },
     Edit {
         of: "an await",
@@ -173,11 +173,11 @@ pub(crate) const EDITS: &[Edit] = &[
         name: "reword_all",
         code: &[("Do you accept the terms?", "Our terms?"), ("\"{} for {guest}?\"", "\"{}, {guest}?\"")],
         promises: &[("booking.Confirm", "breaking"), ("booking.Confirm2", "breaking")],
-        means: "name them: `#[at(\"..\")]`",
+        means: "ambiguous; name them with `#[at(\"..\")]`",
     },
     Edit {
         of: "an await",
-        what: "reword several that share a name, and name them as they were called",
+        what: "reword several that share a name, and name them as before",
         name: "reword_all_named",
         code: &[
             (
@@ -198,11 +198,11 @@ pub(crate) const EDITS: &[Edit] = &[
         name: "name",
         code: &[("    if !Confirm::new(\"Do", "    #[at(\"Terms\")]\n    if !Confirm::new(\"Do")],
         promises: &[("booking.Confirm2", "breaking")],
-        means: "who waits there needs an answer",
+        means: "write a migration for conversations that wait there",
     },
     Edit {
         of: "an await",
-        what: "name one, and say its old name",
+        what: "name one, and declare its old name",
         name: "name_was",
         code: &[("    if !Confirm::new(\"Do", "    #[at(\"Terms\", was = \"Confirm2\")]\n    if !Confirm::new(\"Do")],
         promises: &[("booking.Confirm2", "additive Terms")],
@@ -210,7 +210,7 @@ pub(crate) const EDITS: &[Edit] = &[
     },
     Edit {
         of: "an await",
-        what: "ask with another component that answers the same",
+        what: "ask with another component that has the same answer type",
         name: "other_component",
         code: &[
             ("let dates = PickDates { guest: guest.clone() }", "let dates = PickDays { guest: guest.clone() }"),
@@ -220,23 +220,23 @@ pub(crate) const EDITS: &[Edit] = &[
             ),
         ],
         promises: &[("booking.Dates", "additive")],
-        means: "it is said, and the old question is answered",
+        means: "the change is listed; the old question is still answered",
     },
     Edit {
         of: "an await",
-        what: "ask with one that answers something else",
+        what: "ask with one that has another answer type",
         name: "other_answer",
         code: &[(
             "let room = PickRoom { nights: dates.nights }.await;",
             "let room = Prompt::new(format!(\"{} nights\", dates.nights)).await;\n        let room = Room { name: room, price: 1 };",
         )],
         promises: &[("booking.Room", "breaking")],
-        means: "who waits there needs an answer",
+        means: "write a migration for conversations that wait there",
     },
     // ---- Locals ---------------------------------------------------------------------------------------------------
     Edit {
         of: "a local",
-        what: "add one that parked states need",
+        what: "add one that saved states need",
         name: "add_local",
         code: &[
             (TRIES, "    let mut tries = 0_u32;\n    let mut asked = 0_u8;\n"),
@@ -249,7 +249,7 @@ pub(crate) const EDITS: &[Edit] = &[
             ("booking.Confirm2", "breaking"),
             ("booking.Receipt", "breaking"),
         ],
-        means: "who waits there needs an answer",
+        means: "write a migration for conversations that wait there",
     },
     Edit {
         of: "a local",
@@ -297,7 +297,7 @@ pub(crate) const EDITS: &[Edit] = &[
             ),
         ],
         promises: &[("booking.Room", "additive"), ("booking.Confirm", "additive")],
-        means: "what was saved of it is left out",
+        means: "its saved value is dropped",
     },
     Edit {
         of: "a local",
@@ -308,11 +308,11 @@ pub(crate) const EDITS: &[Edit] = &[
             ("        tries += 1;\n        if tries == 3", "        attempts += 1;\n        if attempts == 3"),
         ],
         promises: &[("booking.Room", "breaking"), ("booking.Confirm", "breaking")],
-        means: "who waits there needs an answer",
+        means: "write a migration for conversations that wait there",
     },
     Edit {
         of: "a local",
-        what: "rename one, and say its old name",
+        what: "rename one, and declare its old name",
         name: "rename_local_was",
         code: &[
             (TRIES, "    #[was = \"tries\"]\n    let mut attempts = 0_u32;\n"),
@@ -339,11 +339,11 @@ pub(crate) const EDITS: &[Edit] = &[
             ("booking.Confirm", "breaking"),
             ("booking.Confirm2", "breaking"),
         ],
-        means: "who waits there needs an answer",
+        means: "write a migration for conversations that wait there",
     },
     Edit {
         of: "a local",
-        what: "rename one that names a state, and say its old name",
+        what: "rename one that names a state, and declare its old name",
         name: "rename_binding_was",
         code: &[
             (
@@ -367,7 +367,7 @@ pub(crate) const EDITS: &[Edit] = &[
         name: "reorder_locals",
         code: &[(TRIES, ""), ("    let dates = PickDates", "    let mut tries = 0_u32;\n    let dates = PickDates")],
         promises: &[("booking.Dates", "breaking")],
-        means: "only who now waits behind one that was not there needs an answer",
+        means: "a state that now needs another local has no value for it: write a migration",
     },
     Edit {
         of: "a local",
@@ -375,7 +375,7 @@ pub(crate) const EDITS: &[Edit] = &[
         name: "widen",
         code: &[(TRIES, "    let mut tries = 0_u64;\n")],
         promises: &[("booking.Room", "additive"), ("booking.Confirm", "additive")],
-        means: "it holds all of it",
+        means: "the new type can represent every old value",
     },
     Edit {
         of: "a local",
@@ -386,11 +386,11 @@ pub(crate) const EDITS: &[Edit] = &[
             ("        tries += 1;\n        if tries == 3", "        tries.push('x');\n        if tries.len() == 3"),
         ],
         promises: &[("booking.Room", "breaking"), ("booking.Confirm", "breaking")],
-        means: "who waits there needs an answer",
+        means: "write a migration for conversations that wait there",
     },
     Edit {
         of: "a local",
-        what: "another type, and how to get there",
+        what: "another type, with a migration",
         name: "retype_migrate",
         code: &[
             (TRIES, "    let mut tries = String::new();\n"),
@@ -400,22 +400,22 @@ pub(crate) const EDITS: &[Edit] = &[
                 "#[derive(Deserialize)]\nenum Before {\n    Room { guest: String, dates: Dates, tries: usize },\n    Confirm { guest: String, dates: Dates, tries: usize, room: Room },\n}\n\n#[flow]\n#[migrate(|before: Before| match before {\n    Before::Room { guest, dates, tries } => Room { guest, dates, tries: \"x\".repeat(tries) },\n    Before::Confirm { guest, dates, tries, room } => Confirm { guest, dates, tries: \"x\".repeat(tries), room },\n})]\npub async fn booking(",
             ),
         ],
-        promises: &[("booking.Room", "answered"), ("booking.Confirm", "answered")],
+        promises: &[("booking.Room", "migrated"), ("booking.Confirm", "migrated")],
         means: "`#[migrate]` with a closure",
     },
     Edit {
         of: "a local",
-        what: "another type, and how to get there as JSON",
+        what: "another type, with a migration on JSON",
         name: "retype_migrate_json",
         code: &[
             (TRIES, "    let mut tries = String::new();\n"),
             ("        tries += 1;\n        if tries == 3", "        tries.push('x');\n        if tries.len() == 3"),
             (
                 FLOW,
-                "fn spell_out(state: &mut stube::evolution::migration::Earlier) -> Result<(), stube::Failure> {\n    if let Some(tries) = state.take::<usize>(\"tries\")? {\n        state.put(\"tries\", &\"x\".repeat(tries))?;\n    }\n    Ok(())\n}\n\n#[flow]\n#[migrate(spell_out)]\npub async fn booking(",
+                "fn spell_out(state: &mut stube::evolution::migration::SavedState) -> Result<(), stube::Failure> {\n    if let Some(tries) = state.take::<usize>(\"tries\")? {\n        state.put(\"tries\", &\"x\".repeat(tries))?;\n    }\n    Ok(())\n}\n\n#[flow]\n#[migrate(spell_out)]\npub async fn booking(",
             ),
         ],
-        promises: &[("booking.Room", "answered"), ("booking.Confirm", "answered")],
+        promises: &[("booking.Room", "migrated"), ("booking.Confirm", "migrated")],
         means: "`#[migrate]` with a function",
     },
     // ---- Fields and types -----------------------------------------------------------------------------------------
@@ -425,7 +425,7 @@ pub(crate) const EDITS: &[Edit] = &[
         name: "add_field",
         code: &[("    pub first: String,\n", "    pub first: String,\n    pub last: String,\n")],
         promises: &[("booking.Room", "breaking"), ("booking.Confirm", "breaking"), ("booking.Confirm2", "breaking")],
-        means: "who holds one needs an answer",
+        means: "write a default or a migration for conversations that hold one",
     },
     Edit {
         of: "a field",
@@ -441,7 +441,7 @@ pub(crate) const EDITS: &[Edit] = &[
         name: "remove_field",
         code: &[("    pub first: String,\n", "")],
         promises: &[("booking.Room", "additive"), ("booking.Confirm", "additive"), ("booking.Confirm2", "additive")],
-        means: "what was saved of it is left out",
+        means: "its saved value is dropped",
     },
     Edit {
         of: "a field",
@@ -449,11 +449,11 @@ pub(crate) const EDITS: &[Edit] = &[
         name: "rename_field",
         code: &[("    pub first: String,\n", "    pub arrival: String,\n")],
         promises: &[("booking.Room", "breaking"), ("booking.Confirm", "breaking"), ("booking.Confirm2", "breaking")],
-        means: "who holds one needs an answer",
+        means: "write a default or a migration for conversations that hold one",
     },
     Edit {
         of: "a field",
-        what: "rename one, and say its old name",
+        what: "rename one, and declare its old name",
         name: "rename_field_alias",
         code: &[("    pub first: String,\n", "    #[serde(alias = \"first\")]\n    pub arrival: String,\n")],
         promises: &[("booking.Room", "additive"), ("booking.Confirm", "additive"), ("booking.Confirm2", "additive")],
@@ -465,7 +465,7 @@ pub(crate) const EDITS: &[Edit] = &[
         name: "reorder_fields",
         code: &[("    pub first: String,\n    pub nights: u32,\n", "    pub nights: u32,\n    pub first: String,\n")],
         promises: &[],
-        means: "nobody notices",
+        means: "nothing changes",
     },
     Edit {
         of: "a type",
@@ -473,7 +473,7 @@ pub(crate) const EDITS: &[Edit] = &[
         name: "rename_type",
         code: &[("pub struct Dates {", "pub struct Days {"), ("    type Answer = Dates;", "    type Answer = Days;")],
         promises: &[],
-        means: "nobody notices",
+        means: "nothing changes",
     },
     Edit {
         of: "a type",
@@ -487,7 +487,7 @@ pub(crate) const EDITS: &[Edit] = &[
             ("room.price * dates", "room.price.0 * dates"),
         ],
         promises: &[("booking.Receipt", "additive")],
-        means: "nobody notices; that a question is asked with other code is said",
+        means: "nothing changes, except that the question's code differs, which is listed",
     },
     Edit {
         of: "a type",
@@ -495,7 +495,7 @@ pub(crate) const EDITS: &[Edit] = &[
         name: "add_variant",
         code: &[("    Alone,\n", "    Alone,\n    Pair,\n")],
         promises: &[],
-        means: "nobody notices",
+        means: "nothing changes",
     },
     Edit {
         of: "a type",
@@ -503,11 +503,11 @@ pub(crate) const EDITS: &[Edit] = &[
         name: "remove_variant",
         code: &[("    Group { size: u32 },\n", "")],
         promises: &[("booking.Room", "breaking"), ("booking.Confirm", "breaking"), ("booking.Confirm2", "breaking")],
-        means: "who may hold it needs an answer",
+        means: "write a migration for conversations that may hold it",
     },
     Edit {
         of: "a type",
-        what: "rename a variant, and say its old name",
+        what: "rename a variant, and declare its old name",
         name: "rename_variant_alias",
         code: &[("    Group { size: u32 },\n", "    #[serde(alias = \"Group\")]\n    Party { size: u32 },\n")],
         promises: &[],
@@ -526,11 +526,11 @@ pub(crate) const EDITS: &[Edit] = &[
             ("booking.Confirm2", "breaking"),
             ("booking.Receipt", "breaking"),
         ],
-        means: "all of it needs an answer",
+        means: "declare the old name, or write a migration for all its states",
     },
     Edit {
         of: "a flow",
-        what: "rename it, and say its old name",
+        what: "rename it, and declare its old name",
         name: "rename_flow_was",
         code: &[(FLOW, "#[flow(was = \"booking\")]\npub async fn reservation(")],
         promises: &[
@@ -551,7 +551,7 @@ pub(crate) const EDITS: &[Edit] = &[
             "#[flow]\npub async fn cancel() -> bool {\n    Confirm::new(\"Cancel?\").await\n}\n\n#[flow]\npub async fn pay",
         )],
         promises: &[],
-        means: "nobody notices",
+        means: "nothing changes",
     },
     Edit {
         of: "a flow",
@@ -568,11 +568,11 @@ pub(crate) const EDITS: &[Edit] = &[
             ("Confirm, Prompt, component", "Confirm, component"),
         ],
         promises: &[("booking.Receipt", "breaking"), ("pay.Card", "breaking"), ("pay.Sure", "breaking")],
-        means: "who waits for it needs an answer",
+        means: "write a migration for conversations that wait for it",
     },
     Edit {
         of: "a flow",
-        what: "give one another argument",
+        what: "add an argument",
         name: "add_argument",
         code: &[
             ("pay(guest, room.price * dates.nights)", "pay(guest, room.price * dates.nights, \"eur\".to_owned())"),
@@ -580,11 +580,11 @@ pub(crate) const EDITS: &[Edit] = &[
             ("{guest} paid {price}", "{guest} paid {price} {currency}"),
         ],
         promises: &[("booking.Receipt", "additive"), ("pay.Card", "breaking"), ("pay.Sure", "breaking")],
-        means: "who waits in it needs an answer",
+        means: "write a default or a migration for conversations that wait in it",
     },
     Edit {
         of: "a flow",
-        what: "give one another argument, with a default",
+        what: "add an argument with a default",
         name: "add_argument_default",
         code: &[
             ("pay(guest, room.price * dates.nights)", "pay(guest, room.price * dates.nights, \"eur\".to_owned())"),
@@ -599,23 +599,23 @@ pub(crate) const EDITS: &[Edit] = &[
     },
     Edit {
         of: "a flow",
-        what: "let another version stand beside it",
+        what: "add a new version beside the old one",
         name: "another_version",
         code: &[(
             "#[flow]\npub async fn pay",
             "#[flow(name = \"booking\", version = 2)]\npub async fn booking_2() -> bool {\n    Confirm::new(\"All of it?\").await\n}\n\n#[flow]\npub async fn pay",
         )],
         promises: &[],
-        means: "the old ones finish as they began",
+        means: "conversations of the old version finish in the old code",
     },
     Edit {
         of: "a flow",
-        what: "end all of it",
+        what: "end all its conversations",
         name: "retire_all",
         code: &[
             (
                 FLOW,
-                "#[flow]\n#[migrate(|_: stube::evolution::migration::Earlier| retire(Err(\"closed\".to_owned())))]\npub async fn booking(",
+                "#[flow]\n#[migrate(|_: stube::evolution::migration::SavedState| retire(Err(\"closed\".to_owned())))]\npub async fn booking(",
             ),
             (
                 "let dates = PickDates { guest: guest.clone() }.await;",
@@ -624,11 +624,11 @@ pub(crate) const EDITS: &[Edit] = &[
             ("    Ok(receipt)", "    Ok(format!(\"{receipt} {more}\"))"),
         ],
         promises: &[
-            ("booking.Dates", "answered ends"),
-            ("booking.Room", "answered ends"),
-            ("booking.Confirm", "answered ends"),
-            ("booking.Confirm2", "answered ends"),
-            ("booking.Receipt", "answered ends"),
+            ("booking.Dates", "migrated ends"),
+            ("booking.Room", "migrated ends"),
+            ("booking.Confirm", "migrated ends"),
+            ("booking.Confirm2", "migrated ends"),
+            ("booking.Receipt", "migrated ends"),
         ],
         means: "`#[migrate]` with `retire`",
     },
@@ -643,11 +643,11 @@ pub(crate) const EDITS: &[Edit] = &[
             ("let room = PickRoom {", "let room = ChooseRoom {"),
         ],
         promises: &[("pick_room", "breaking"), ("booking.Room", "breaking")],
-        means: "who waits for it needs an answer",
+        means: "write a migration for conversations that wait for it",
     },
     Edit {
         of: "a component",
-        what: "rename it, and say its old name",
+        what: "rename it, and declare its old name",
         name: "rename_component_was",
         code: &[
             ("pub struct PickRoom", "pub struct ChooseRoom"),
@@ -669,7 +669,7 @@ pub(crate) const EDITS: &[Edit] = &[
             ("let room = PickRoom { nights", "let room = PickRoom { floor: 1, nights"),
         ],
         promises: &[("pick_room", "breaking"), ("booking.Room", "additive")],
-        means: "who waits for it needs an answer",
+        means: "write a migration for conversations that wait for it",
     },
     Edit {
         of: "a component",
@@ -684,7 +684,7 @@ pub(crate) const EDITS: &[Edit] = &[
     },
     Edit {
         of: "anything else",
-        what: "comments, other code, other types that nobody holds",
+        what: "comments, other code, types that no conversation holds",
         name: "other_code",
         code: &[
             (
@@ -695,6 +695,6 @@ pub(crate) const EDITS: &[Edit] = &[
             ("    if sure { Ok(format!", "    println!(\"{sure}\");\n    if sure { Ok(format!"),
         ],
         promises: &[],
-        means: "nobody notices",
+        means: "nothing changes",
     },
 ];

@@ -122,7 +122,7 @@ impl Site {
         let way = line.way_to(&self.config);
         self.line = Some(line);
         // Nobody waits for hints, so calls for them would be counted at any time.
-        let options = PostgresStore::options().timeout(PATIENCE).hints(false);
+        let options = PostgresStore::options().timeout(PATIENCE).notifications(false);
         // No call fails yet, so this is a machine that is too busy for so little patience.
         for _ in 0..20 {
             if let Ok(opened) = options.connect(way.clone()).await {

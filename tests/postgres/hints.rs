@@ -99,7 +99,7 @@ async fn nothing_is_wrong_if_no_hint_ever_comes() {
     let server = Server::start(&[]).await;
     let config = server.database().await;
     let deaf = async || {
-        let store = PostgresStore::options().timeout(SHORT).hints(false).connect(config.clone()).await;
+        let store = PostgresStore::options().timeout(SHORT).notifications(false).connect(config.clone()).await;
         let runtime = Runtime::builder().poll(Duration::from_millis(20)).open(store.expect("it opens"));
         runtime.expect("it opens")
     };

@@ -1,4 +1,4 @@
-//! The file, as a test sees it.
+//! Reads, compares and writes the schema lock file, for the test of [`flows_lock!`](crate::flows_lock).
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the lock file is read and written here")]
 
@@ -6,28 +6,25 @@ use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 
-use super::{Code, Lock, Report, SavedState};
+use crate::evolution::lock::{Code, Lock, PreviousSchema, Report};
 
-/// What is to be done with the file.
+/// What [`compare`] does with the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// It is compared with the code, and left as it is.
+    /// Compares it with the code and never writes it.
     Check,
-    /// It is written as the code is now, unless that would strand somebody.
+    /// Compares it with the code and writes it, unless an edit is breaking.
     Update,
-    /// It is written as the code is now, whatever was there: none of that was ever released.
+    /// Writes it without a comparison, and drops the schemas of previous releases. For schemas that were never released.
     Overwrite,
 }
 
-/// The test behind [`flows_lock!`](crate::flows_lock): compares the file with what is linked into the program.
-///
-/// With `STUBE_LOCK=update` in the environment it writes the file, unless that would strand somebody; with
-/// `STUBE_LOCK=overwrite` it writes it anew.
+/// The test of [`flows_lock!`](crate::flows_lock): calls [`compare`] with the [`Mode`] that the environment variable
+/// `STUBE_LOCK` selects: `update`, `overwrite`, or [`Mode::Check`] if it is not set or empty.
 ///
 /// # Panics
 ///
-/// The file is missing, cannot be read or written, is not that of the code, or a state of it is not answered for. The
-/// message says what to do.
+/// [`compare`] failed, with its message; or `STUBE_LOCK` has another value.
 #[track_caller]
 pub fn check_file(path: &str) {
     let mode = match std::env::var("STUBE_LOCK").as_deref() {
@@ -37,21 +34,25 @@ pub fn check_file(path: &str) {
         Ok(other) => panic!("STUBE_LOCK is `{other}`; it may be `update` or `overwrite`"),
     };
     match compare(Path::new(path), mode) {
-        Err(problem) => panic!("\n\n{problem}\n"),
+        Err(message) => panic!("\n\n{message}\n"),
         Ok(report) if mode != Mode::Check => {
-            // Past the test harness, which keeps what a passing test says to itself.
+            // Directly to standard error, because the test harness captures what a passing test prints.
             let _ = write!(io::stderr(), "\n{report}wrote {path}\n");
         }
         Ok(_) => {}
     }
 }
 
-/// Compares a file with what is linked into the program, and writes it if it is to.
+/// Compares a schema lock file with the flows and components that are linked into the program, and writes it if `mode` says
+/// so. The file is replaced atomically.
 ///
 /// # Errors
 ///
-/// The file cannot be read or written, is missing or out of date, or a state of it is not answered for; in words that
-/// say what to do. Then it is as it was.
+/// - The file cannot be read or written, or is not a schema lock file.
+/// - An edit is breaking.
+/// - With [`Mode::Check`], the file does not exist or is out of date.
+///
+/// The error says what to do. The file is not changed then.
 pub fn compare(path: &Path, mode: Mode) -> Result<Report, String> {
     let shown = path.display();
     let code = Code::linked();
@@ -73,15 +74,16 @@ pub fn compare(path: &Path, mode: Mode) -> Result<Report, String> {
     let report = Report::of(&old, &code);
     if report.is_breaking() {
         return Err(format!(
-            "{report}\nSomebody may wait there. Nothing was written. When each of these is answered, run\n\n    \
-             STUBE_LOCK=update cargo test flows_lock\n\n(If none of it was ever released: STUBE_LOCK=overwrite.)"
+            "{report}\nConversations may wait in the breaking states. Nothing was written. When each of them is migrated, \
+             run\n\n    STUBE_LOCK=update cargo test flows_lock\n\n(If none of them was ever released: \
+             STUBE_LOCK=overwrite.)"
         ));
     }
-    let new = with_earlier(current, &old);
+    let new = with_previous(current, &old);
     match mode {
         Mode::Check if new.to_text() == text => Ok(report),
         Mode::Check => Err(format!(
-            "{report}\nNobody is stranded, but {shown} is not that of the code. Run\n\n    \
+            "{report}\nNo conversation is stranded, but {shown} is out of date. Run\n\n    \
              STUBE_LOCK=update cargo test flows_lock\n\nand commit it with the code."
         )),
         Mode::Update | Mode::Overwrite => {
@@ -91,22 +93,22 @@ pub fn compare(path: &Path, mode: Mode) -> Result<Report, String> {
     }
 }
 
-/// What the code has not, and the versions before had, is kept.
-fn with_earlier(mut current: Lock, old: &Lock) -> Lock {
-    let component_schema: Vec<_> = current.all();
-    let is_kept = |earlier: &SavedState| {
-        !component_schema
-            .iter()
-            .any(|now| now.of == earlier.of && now.state == earlier.state && now.shape == earlier.shape)
-    };
-    let mut kept: Vec<_> = old.all().into_iter().filter(is_kept).collect();
-    kept.sort_by(|one, other| (&one.of, &one.state, &one.shape).cmp(&(&other.of, &other.state, &other.shape)));
-    kept.dedup_by(|one, other| one.of == other.of && one.state == other.state && one.shape == other.shape);
-    current.earlier = kept;
+/// Adds the schemas of the old lock that the code does not have.
+fn with_previous(mut current: Lock, old: &Lock) -> Lock {
+    let now = current.as_previous();
+    let is_removed = |previous: &PreviousSchema| !now.iter().any(|now| key(now) == key(previous));
+    let mut kept: Vec<_> = old.as_previous().into_iter().filter(is_removed).collect();
+    kept.sort_by(|one, other| key(one).cmp(&key(other)));
+    kept.dedup_by(|one, other| key(one) == key(other));
+    current.previous = kept;
     current
 }
 
-/// In one step, so that no other test sees half of it.
+fn key(schema: &PreviousSchema) -> (&str, &str, &str) {
+    (&schema.component, &schema.state, &schema.schema)
+}
+
+/// Replaces the file atomically, because another test may read it at the same time.
 fn write(path: &Path, lock: &Lock) -> Result<(), String> {
     let temporary = path.with_extension("lock.tmp");
     let written = fs::File::create(&temporary)

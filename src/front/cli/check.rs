@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::evolution::lock::{ComponentSchema, Lock};
+use crate::evolution::lock::{Lock, SchemaAge};
 use crate::front::cli::inspect::println_all;
 use crate::front::cli::output::{Output, progress};
 use crate::front::cli::{Done, Stopped, failed, has_flows, needs_flows};
@@ -44,7 +44,7 @@ impl Counts {
     }
 }
 
-const SAME: &str = "same";
+const SAME: &str = "unchanged";
 const CHANGED: &str = "goes on, changed";
 const ENDS: &str = "ends, or is handed on";
 
@@ -125,14 +125,14 @@ fn worst(lock: &Lock, slot: &Slot) -> String {
     let mut verdict = SAME.to_owned();
     for instance in &slot.stack {
         let state = instance.state.as_object().and_then(|state| state.keys().next()).map_or("", String::as_str);
-        match lock.knows(&instance.name, state, &instance.schema) {
-            ComponentSchema::Now => {}
-            ComponentSchema::Before => verdict = "of a version before that the file has".to_owned(),
-            ComponentSchema::Not if state.is_empty() => {
-                return format!("breaking: no such shape of {} in the file", instance.name);
+        match lock.schema_age(&instance.name, state, &instance.schema) {
+            SchemaAge::Current => {}
+            SchemaAge::Previous => verdict = "of a previous release that the file has".to_owned(),
+            SchemaAge::Unknown if state.is_empty() => {
+                return format!("breaking: no such schema of {} in the file", instance.name);
             }
-            ComponentSchema::Not => {
-                return format!("breaking: no such shape of {} in {} in the file", instance.name, state);
+            SchemaAge::Unknown => {
+                return format!("breaking: no such schema of {} in {} in the file", instance.name, state);
             }
         }
         for slot in instance.slots.values() {

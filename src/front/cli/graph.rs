@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::evolution::manifest::{Flow, diagram, manifest};
+use crate::evolution::diagram::diagram;
+use crate::evolution::manifest::{Flow, manifest};
 use crate::front::cli::args::Form;
 use crate::front::cli::inspect::println_all;
 use crate::front::cli::{Done, has_flows, needs_flows, refused};

@@ -1,4 +1,4 @@
-//! What a caller asks of a store, each with what it must answer.
+//! Calls of a store, each with the assertion of its result.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::record::{Record, Revision, Unreadable};
 use crate::store::contract::report::{Stop, must};
 use crate::store::{Page, Query, Store, WriteOutcome};
 
-/// What a store holds, and what it cannot read.
+/// Everything that `load_all` passes.
 pub(super) struct Held {
     pub(super) records: BTreeMap<ConversationId, Record>,
     pub(super) unreadable: Vec<Unreadable>,
@@ -28,7 +28,7 @@ pub(super) async fn load_all(store: &impl Store) -> Result<Held, Stop> {
     Ok(held)
 }
 
-/// That exactly these can be loaded, together and one by one.
+/// Asserts that the store has exactly these records, by `load_all` and by `load`.
 pub(super) async fn holds<'a>(store: &impl Store, records: impl IntoIterator<Item = &'a Record>) -> Result<(), Stop> {
     let held = load_all(store).await?;
     must(held.unreadable.is_empty(), || format!("it cannot read {:?}", held.unreadable))?;
@@ -51,7 +51,7 @@ pub(super) async fn loads(store: &impl Store, id: ConversationId, expected: Opti
     must(found.as_ref() == expected, || format!("it was loaded, and {}", differs(id, found.as_ref(), expected)))
 }
 
-/// In which way a record is not what it should be. Without what is in it, which is long.
+/// Describes how a record differs from the expected one, by revisions only.
 fn differs(id: ConversationId, found: Option<&Record>, expected: Option<&Record>) -> String {
     let (stored, wanted) = (found.map(Record::revision), expected.map(Record::revision));
     if stored == wanted {
@@ -60,19 +60,19 @@ fn differs(id: ConversationId, found: Option<&Record>, expected: Option<&Record>
     format!("of {id} there is {} instead of {}", text(stored), text(wanted))
 }
 
-/// A save that must succeed.
+/// Saves, and asserts that the outcome is `Applied`.
 pub(super) async fn save(store: &impl Store, record: &Record, replaces: Option<Revision>) -> Result<(), Stop> {
     let saved = store.save(record, replaces).await;
     applied(saved, || format!("a save of {} over {}", name(record), text(replaces)))
 }
 
-/// A delete that must succeed.
+/// Deletes, and asserts that the outcome is `Applied`.
 pub(super) async fn delete(store: &impl Store, id: ConversationId, replaces: Revision) -> Result<(), Stop> {
     let deleted = store.delete(id, replaces).await;
     applied(deleted, || format!("a delete of {id} at {replaces}"))
 }
 
-/// A save that must find another revision.
+/// Saves, and asserts that the outcome is `Conflict` with this stored revision.
 pub(super) async fn save_conflicts(
     store: &impl Store,
     record: &Record,
@@ -83,7 +83,7 @@ pub(super) async fn save_conflicts(
     conflict(saved, with, || format!("a save of {} over {}", name(record), text(replaces)))
 }
 
-/// A delete that must find another revision.
+/// Deletes, and asserts that the outcome is `Conflict` with this stored revision.
 pub(super) async fn delete_conflicts(
     store: &impl Store,
     id: ConversationId,
@@ -103,14 +103,14 @@ fn conflict(saved: WriteOutcome, with: Option<Revision>, what: impl FnOnce() -> 
     must(fits, || format!("{}, where {} is stored, was answered with {saved:?}", what(), text(with)))
 }
 
-/// All pages of what matches, put together. Each is as long as it may be.
+/// All matching records, read in pages of `limit`.
 pub(super) async fn list(store: &impl Store, query: &Query, limit: usize) -> Result<Page, Stop> {
     let mut listed = Page::new();
     loop {
         let after = listed.last().map(|last| last.id);
         let page = page(store, query, after, limit).await?;
         let is_last = page.len() < limit;
-        // A page that does not go on would be asked for without end.
+        // Otherwise this loop might never end.
         must(page.iter().all(|found| after.is_none_or(|after| found.id > after)), || {
             format!("the page after {after:?} has one before it, with {query:?}")
         })?;

@@ -1,10 +1,10 @@
-//! The promises, each with its number and its words.
+//! The promises of a store, each with its number and its text.
 
 use std::fmt;
 
 macro_rules! promises {
     ($($number:literal $name:ident $words:literal)*) => {
-        /// What every store promises. Shown as its number and its words.
+        /// A promise of every store. Displays its number and its text.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Promise {
@@ -12,15 +12,15 @@ macro_rules! promises {
         }
 
         impl Promise {
-            /// All of them, in the order of their numbers.
+            /// All promises, in the order of their numbers.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// Its number: that of `C7` is 7. It never changes.
+            /// The number: 7 for `C7`. It never changes.
             pub const fn number(self) -> u8 {
                 self as u8
             }
 
-            /// What is promised, in a sentence.
+            /// The text, one sentence.
             pub const fn words(self) -> &'static str {
                 match self {
                     $(Self::$name => $words,)*
@@ -31,35 +31,35 @@ macro_rules! promises {
 }
 
 promises! {
-    1 Bytes "A record is loaded as it was saved, byte for byte, whatever is in it."
-    2 Largest "The largest record that there can be is kept whole."
-    3 Ids "No id is special, and two that differ in one bit are two."
-    4 Revisions "A save that names another revision than the stored one changes nothing, and says which is stored."
-    5 LargeRevisions "Every revision is kept exactly, its number up to 2^53 and its nonce."
-    6 DeleteNamesRevision "A delete that names another revision than the stored one changes nothing, and says which is stored."
-    7 DeleteTwice "Deleting what is not there is applied, and changes nothing."
-    8 DeletedIsGone "What was deleted is not loaded, listed or counted, and no late save brings it back; it may begin again."
-    9 Nothing "What was never saved is nothing, and no error."
-    10 LoadAll "`load_all` hands on every record, once."
-    11 Pages "A page has those records that match, in the order of their ids, after the given one, and no more than asked for."
-    12 PagesGoOn "What is not changed between two pages is in one of them, once."
-    13 Counts "The counts are those of the records that match, by flow and state, in the order of the names."
-    14 OneWinner "Of many changes of one revision at once, one is applied."
-    15 ManyTasks "Many conversations are changed at once, and none harms another."
-    16 LoadAllMeanwhile "`load_all` hands on what is not changed meanwhile, once."
-    17 GivenUp "A change that nobody waits for any more is made whole or not at all, and the store works on."
-    18 Unreadable "What cannot be read, or is too large to be a record, is told with its id and left as it is; all else can be read."
-    19 Reopened "What was applied is there when the store is opened again: the saved, and not the deleted."
-    20 RevisionsReopened "After opening again a revision is compared before anything has been loaded."
-    21 Faults "Whatever call fails: what was answered as applied is there, and what was answered as not applied is not."
-    22 Recovery "When calls no longer fail the store works again, without being opened again."
-    23 Unknown "After an unknown outcome a load says what there is, and that stays."
-    24 CutAfterSave "No power cut takes away a save that was applied."
-    25 CutAfterDelete "No power cut brings back what was deleted."
+    1 Bytes "A record is loaded byte for byte as it was saved, whatever its content."
+    2 Largest "A record of the largest allowed size is kept whole."
+    3 Ids "Every id can be used, and ids that differ in one bit are distinct."
+    4 Revisions "A save that names another revision than the stored one changes nothing, and reports the stored one."
+    5 LargeRevisions "A revision is kept exactly: its number up to 2^53, and its nonce."
+    6 DeleteNamesRevision "A delete that names another revision than the stored one changes nothing, and reports the stored one."
+    7 DeleteTwice "Deleting a record that does not exist is applied and changes nothing."
+    8 DeletedIsGone "A deleted record is not loaded, listed or counted, and no late save restores it; the id can be used again."
+    9 Nothing "Loading an id that was never saved returns none, not an error."
+    10 LoadAll "`load_all` passes every record once."
+    11 Pages "A page has the matching records after the given id, in the order of their ids, and at most as many as asked for."
+    12 PagesGoOn "A record that does not change while pages are read is in exactly one of them."
+    13 Counts "The counts are those of the matching records by flow and state, in the order of these names."
+    14 OneWinner "Of many concurrent changes of one revision exactly one is applied."
+    15 ManyTasks "Many conversations can be changed concurrently without affecting each other."
+    16 LoadAllMeanwhile "`load_all` passes every record that does not change meanwhile exactly once."
+    17 GivenUp "A change whose future is dropped is made whole or not at all, and the store continues to work."
+    18 Unreadable "An entry that cannot be read or is too large is reported with its id and left as it is; all others can be read."
+    19 Reopened "After the store is reopened, saved records are there and deleted ones are not."
+    20 RevisionsReopened "After the store is reopened, revisions are compared even before anything was loaded."
+    21 Faults "Whichever call fails: a change reported as applied is there, and one reported as not applied is not."
+    22 Recovery "When calls no longer fail, the store works again without being reopened."
+    23 Unknown "After an unknown outcome a load returns what is stored, and that is durable."
+    24 CutAfterSave "No power cut loses a save that was applied."
+    25 CutAfterDelete "No power cut restores a record whose delete was applied."
     26 CutInside "A power cut during a change leaves the old record or the new one, whole."
-    27 CutAfterFault "No power cut takes away what was applied while calls failed."
-    28 CutAfterKill "What a new process has loaded, no power cut takes away, whenever the one before was killed."
-    29 Idle "A store with a clock of its own tells by that clock what was not changed for a time, whatever the records say."
+    27 CutAfterFault "No power cut loses a change that was applied while other calls failed."
+    28 CutAfterKill "No power cut loses what a new process has loaded, whenever the previous process was killed."
+    29 Idle "A store with its own clock finds by that clock the records that were not changed for a time, whatever the records say."
 }
 
 impl fmt::Display for Promise {

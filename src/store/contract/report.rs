@@ -1,22 +1,22 @@
-//! What became of each promise.
+//! The results of the suite.
 
 use std::fmt;
 
 use crate::model::error::BoxError;
 use crate::store::contract::Promise;
 
-/// What became of a promise.
+/// The outcome of checking a promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was kept in this many cases.
+    /// It held in this number of cases, which is not 0.
     Held(usize),
-    /// It was not kept, for instance in this way.
+    /// It was broken. The text describes the first case.
     Broken(String),
-    /// Nobody knows, because the harness cannot do this or no case of it came about.
+    /// It was not checked, because the harness does not support it or no case of it occurred. The text says which.
     NotChecked(String),
 }
 
-/// What became of every promise. Shown with one line for each.
+/// The outcome of every promise. Displays one line for each.
 #[derive(Debug, Clone)]
 pub struct Report {
     outcomes: Vec<(Promise, Outcome)>,
@@ -29,7 +29,7 @@ impl Report {
 
     pub(super) fn add(&mut self, promise: Promise, checked: Checked) {
         let outcome = match checked {
-            Ok(0) => Outcome::NotChecked("no case of it came about".to_owned()),
+            Ok(0) => Outcome::NotChecked("no case of it occurred".to_owned()),
             Ok(cases) => Outcome::Held(cases),
             Err(Stop::Broken(how)) => Outcome::Broken(how),
             Err(Stop::NotChecked(why)) => Outcome::NotChecked(why.to_owned()),
@@ -37,22 +37,22 @@ impl Report {
         self.outcomes.push((promise, outcome));
     }
 
-    /// Every promise, in the order of the numbers.
+    /// Every promise with its outcome, in the order of the numbers.
     pub fn outcomes(&self) -> &[(Promise, Outcome)] {
         &self.outcomes
     }
 
-    /// Those that were kept.
+    /// The promises that held.
     pub fn held(&self) -> Vec<Promise> {
         self.that(|outcome| matches!(outcome, Outcome::Held(_)))
     }
 
-    /// Those that were not kept.
+    /// The promises that were broken.
     pub fn broken(&self) -> Vec<Promise> {
         self.that(|outcome| matches!(outcome, Outcome::Broken(_)))
     }
 
-    /// Those of which nobody knows.
+    /// The promises that were not checked.
     pub fn not_checked(&self) -> Vec<Promise> {
         self.that(|outcome| matches!(outcome, Outcome::NotChecked(_)))
     }
@@ -61,11 +61,11 @@ impl Report {
         self.outcomes.iter().filter(|(_, outcome)| which(outcome)).map(|(promise, _)| *promise).collect()
     }
 
-    /// That no promise was broken. Says nothing of those that were [not checked](Self::not_checked).
+    /// Asserts that no promise was broken. Promises that were [not checked](Self::not_checked) pass.
     ///
     /// # Panics
     ///
-    /// One was. The message has all of them, each with how.
+    /// A promise was broken. The message is the whole report.
     #[track_caller]
     pub fn assert(&self) {
         assert!(self.broken().is_empty(), "the store breaks its contract:\n{self}");
@@ -85,13 +85,13 @@ impl fmt::Display for Report {
     }
 }
 
-/// How many cases were looked at, or why that came to an end.
+/// The number of cases that were checked, or why the check ended early.
 pub(super) type Checked = Result<usize, Stop>;
 
-/// Why a check came to an end.
+/// Why a check ended early.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// The promise is broken, in this way.
+    /// The promise is broken, as this text describes.
     Broken(String),
     /// The harness cannot do what the check needs.
     NotChecked(&'static str),
@@ -102,12 +102,12 @@ impl Stop {
         Self::Broken(how.into())
     }
 
-    /// Something could not be done that must work.
+    /// The promise is broken because an operation failed that must succeed.
     pub(super) fn failed(what: &'static str) -> impl FnOnce(BoxError) -> Self {
         move |error| Self::Broken(format!("{what} failed: {error}"))
     }
 
-    /// The same promise, broken in this case.
+    /// Adds the case in which the promise is broken.
     pub(super) fn during(self, case: &dyn fmt::Debug) -> Self {
         match self {
             Self::Broken(how) => Self::Broken(format!("{how}, in {case:?}")),
@@ -116,7 +116,7 @@ impl Stop {
     }
 }
 
-/// Fails the check unless this is so.
+/// Ends the check with a broken promise unless `holds`.
 pub(super) fn must(holds: bool, how: impl FnOnce() -> String) -> Result<(), Stop> {
     if holds { Ok(()) } else { Err(Stop::Broken(how())) }
 }

@@ -1,9 +1,9 @@
-//! The few calls to the file system that the store makes, each one system call.
+//! The file system calls of the store, each one system call.
 //!
-//! [`Fs`] is the list of them, so that a test may put a file system in their place that loses power at any moment.
-//! [`Directory`] makes them, relative to an open directory, never by path: a directory that is removed and made again
-//! under a running program must lead to errors and not to writes in the wrong place.
-//! Nothing here tries again, and nothing here decides what an error means; `records` does.
+//! [`Fs`] lists them, so that tests can substitute a simulated file system that loses power at any moment. [`Directory`]
+//! implements them relative to an open directory, never by path: if the directory is removed and created again while the
+//! program runs, the calls must fail and not write into the new one. Nothing here retries or interprets an error; `records`
+//! does.
 
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
@@ -18,25 +18,25 @@ pub(super) trait Fs: Send + Sync + 'static {
     /// An open file. Dropping it closes it.
     type File;
 
-    /// Hands every name in the directory to `each`, but for `.` and `..`.
+    /// Calls `each` with every name in the directory except `.` and `..`.
     fn list(&self, each: &mut dyn FnMut(&OsStr)) -> Result<()>;
-    /// What this name stands for; a link is not followed.
+    /// The metadata of this name. A symbolic link is not followed.
     fn stat(&self, name: &str) -> Result<Stat>;
-    /// Opens for reading. Fails for a link, and does not wait for a pipe.
+    /// Opens a file for reading. Fails for a symbolic link, and does not block on a pipe.
     fn open(&self, name: &str) -> Result<Self::File>;
-    /// What an open file is.
+    /// The metadata of an open file.
     fn stat_file(&self, file: &Self::File) -> Result<Stat>;
-    /// Reads on; 0 at the end.
+    /// Reads the next bytes and returns their number; 0 at the end.
     fn read(&self, file: &mut Self::File, buffer: &mut [u8]) -> Result<usize>;
-    /// Creates a file that nobody else may read, for writing. Fails if there is anything of this name.
+    /// Creates a file for writing, accessible only to this user. Fails if the name exists.
     fn create(&self, name: &str) -> Result<Self::File>;
-    /// Writes on, perhaps not all.
+    /// Writes the next bytes and returns how many were written, which may be fewer.
     fn write(&self, file: &mut Self::File, bytes: &[u8]) -> Result<usize>;
-    /// Makes the content of a file durable. Once it has failed it means nothing any more for this file.
+    /// Makes the content of a file durable. After a failure, a later success for the same file proves nothing.
     fn sync_file(&self, file: &Self::File) -> Result<()>;
-    /// Renames, unless there is anything of the new name: then [`Errno::EXIST`].
+    /// Renames. Fails with [`Errno::EXIST`] if the new name exists.
     fn rename_new(&self, from: &str, to: &str) -> Result<()>;
-    /// Renames, in place of what is there.
+    /// Renames, and replaces the file of the new name.
     fn rename(&self, from: &str, to: &str) -> Result<()>;
     /// Removes a name.
     fn unlink(&self, name: &str) -> Result<()>;
@@ -44,25 +44,25 @@ pub(super) trait Fs: Send + Sync + 'static {
     fn sync_dir(&self) -> Result<()>;
 }
 
-/// What the store looks at before it believes a file.
+/// The metadata that the store checks before it reads a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stat {
     pub(super) kind: FileType,
-    /// How many names it has.
+    /// The number of hard links.
     pub(super) links: u64,
-    /// Who may do what with it, for example `0o600`.
+    /// The permission bits, for example `0o600`.
     pub(super) mode: u32,
-    /// Whether it belongs to this user, or to whom the directory belongs to.
+    /// Whether its owner is this user or the owner of the directory.
     pub(super) ours: bool,
     pub(super) identity: Identity,
 }
 
-/// What changes when a file is edited, or when another takes its name.
+/// Identifies a version of a file: it changes when the file is edited, or when another file takes its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) inode: u64,
     pub(super) bytes: u64,
-    /// When its content last changed, in nanoseconds.
+    /// The time of the last change of its content, in nanoseconds since the Unix epoch.
     pub(super) written: i64,
 }
 
@@ -88,12 +88,12 @@ impl Stat {
 pub(super) struct Directory {
     fd: OwnedFd,
     mode: u32,
-    /// This user, and whom the directory belongs to.
+    /// This user and the owner of the directory.
     owners: [u32; 2],
 }
 
 impl Directory {
-    /// Opens it. Fails for a link: the name must be that of the directory itself.
+    /// Opens the directory. Fails for a symbolic link.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
@@ -103,33 +103,33 @@ impl Directory {
         Ok(Self { fd, mode, owners })
     }
 
-    /// Makes the names in a directory durable that is not the store's own. It may be reached by a link.
+    /// Makes the names in another directory durable. Follows symbolic links.
     pub(super) fn sync_other(path: &Path) -> Result<()> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         rustix::fs::fsync(rustix::fs::openat(CWD, path, flags, Mode::empty())?)
     }
 
-    /// Who may do what with it, for example `0o700`.
+    /// The permission bits, for example `0o700`.
     pub(super) fn mode(&self) -> u32 {
         self.mode
     }
 
-    /// Keeps every other process out until this is dropped or the process ends. On the directory itself, because a
-    /// lock file could be removed by somebody who takes it for a leftover.
+    /// Locks the directory against other processes until this is dropped or the process ends. The lock is on the directory
+    /// itself, because a lock file could be removed by mistake.
     pub(super) fn lock(&self) -> Result<()> {
         rustix::fs::flock(&self.fd, rustix::fs::FlockOperation::NonBlockingLockExclusive)
     }
 
-    /// The number by which Linux knows the kind of file system.
+    /// The magic number of the file system type in Linux.
     #[cfg(target_os = "linux")]
     #[allow(clippy::unnecessary_cast, reason = "the type of this field differs from machine to machine")]
     pub(super) fn file_system(&self) -> Result<u32> {
-        // All known numbers have 32 bits; some machines hand them out with a sign.
+        // The magic numbers have 32 bits; on some machines the field is signed.
         rustix::fs::fstatfs(&self.fd).map(|stat| stat.f_type as u32)
     }
 
-    /// Gives a file a second name, which must be free, and takes the first one away: what is left where the system
-    /// has no rename that never replaces. A crash in between leaves both, and the next start removes the first.
+    /// Creates a hard link with the new name and removes the old one, for systems without a rename that never replaces. A
+    /// crash in between leaves both names; the next start removes the old one.
     fn link_and_unlink(&self, from: &str, to: &str) -> Result<()> {
         rustix::fs::linkat(&self.fd, from, &self.fd, to, AtFlags::empty())?;
         self.unlink(from)
@@ -183,7 +183,7 @@ impl Fs for Directory {
     #[cfg(any(target_os = "linux", target_os = "macos"))]
     fn rename_new(&self, from: &str, to: &str) -> Result<()> {
         match rustix::fs::renameat_with(&self.fd, from, &self.fd, to, rustix::fs::RenameFlags::NOREPLACE) {
-            // This kernel, or this file system, does not know the flag.
+            // The kernel or the file system does not support the flag.
             Err(Errno::NOSYS | Errno::INVAL | Errno::NOTSUP) => self.link_and_unlink(from, to),
             done => done,
         }

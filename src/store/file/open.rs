@@ -1,6 +1,7 @@
-//! From a path to a directory that is ours: made if it is missing, safe to use, and locked.
+//! Creates, checks and locks the directory of a file store.
 //!
-//! Nothing here looks at what is in the directory; `records` does.
+//! Takes a path. Gives an open, locked [`Directory`] that only this user can write to. Nothing here reads the files in it;
+//! `records` does.
 
 use std::path::{Path, PathBuf};
 
@@ -12,30 +13,30 @@ use crate::store::file::fs::Directory;
 #[cfg(target_os = "linux")]
 use crate::store::file_system;
 
-/// Why a directory cannot be used. Nothing in it was changed, but for leftovers of a crash.
+/// Why a directory cannot be opened. No record in it was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// It is in use.
+    /// Another store, in this process or another one, has the directory open.
     #[error(
         "another process has it open (or this one has, a second time): `{}`; stop that one, or use another directory",
         .0.display()
     )]
     Locked(PathBuf),
-    /// There is something else of this name.
-    #[error("`{}` is a symbolic link or no directory; name the directory itself", .0.display())]
+    /// The path is a symbolic link, or not a directory.
+    #[error("`{}` is a symbolic link or not a directory; give the path of the directory itself", .0.display())]
     NotADirectory(PathBuf),
-    /// Others could exchange the files in it.
-    #[error("others may write to `{}`: its mode is {mode:o}; take that right away, for example by `chmod 700`", .dir.display())]
+    /// Other users can replace files in the directory.
+    #[error("other users may write to `{}`: its mode is {mode:o}; remove that permission, for example with `chmod 700`", .dir.display())]
     WritableByOthers {
         /// The directory.
         dir: PathBuf,
-        /// Who may do what with it, for example `0o777`.
+        /// The permission bits, for example `0o777`.
         mode: u32,
     },
-    /// On such file systems a lock does not always lock, and a save is not always durable.
+    /// The directory is on a network file system, where locks may not exclude and saves may not be durable.
     #[error(
-        "`{}` is on {kind}, where neither locks nor saves can be relied on; use a local directory, or take the risk by `FileStore::options().allow_network(true)`",
+        "`{}` is on {kind}, where locks and saves are not reliable; use a local directory, or accept the risk with `FileStore::options().allow_network(true)`",
         .dir.display()
     )]
     Network {
@@ -44,12 +45,12 @@ pub enum OpenError {
         /// The kind of file system.
         kind: &'static str,
     },
-    /// The system said no.
+    /// A system call failed.
     #[error("`{}` cannot be opened: {source}", .dir.display())]
     System {
         /// The directory.
         dir: PathBuf,
-        /// What was tried, and what the system said.
+        /// The failed system call.
         source: FileError,
     },
 }
@@ -77,15 +78,15 @@ pub(super) fn open(dir: &Path, network: bool) -> Result<Directory, OpenError> {
     Ok(directory)
 }
 
-/// Makes the directory and those above it, each durably before the next.
+/// Creates the directory and its missing parents, and makes the name of each durable before it creates the next.
 ///
-/// The name of a directory that is there already is made durable too: the process that made it may have been killed
-/// before it could do so, and a record would be lost with its directory.
+/// The name of an existing directory is made durable too: the process that created it may have been killed before it could
+/// do so, and a power cut would then remove the directory with its records.
 fn make(dir: &Path) -> rustix::io::Result<()> {
     let parent = match dir.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
         Some(parent) => parent,
-        // The root, or an empty path: there is nothing to make.
+        // The root or an empty path.
         None => return Ok(()),
     };
     match rustix::fs::mkdirat(CWD, dir, Mode::RWXU) {
@@ -96,7 +97,7 @@ fn make(dir: &Path) -> rustix::io::Result<()> {
             Directory::sync_other(parent)
         }
         Err(Errno::EXIST) => match Directory::sync_other(parent) {
-            // Whoever may not even read the directory above did not make this one.
+            // A user who may not read the parent cannot have created the directory.
             Err(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::INVAL) => Ok(()),
             done => done,
         },
@@ -104,7 +105,7 @@ fn make(dir: &Path) -> rustix::io::Result<()> {
     }
 }
 
-/// What this directory's file system is called, if other machines or programs may be behind it.
+/// The name of the directory's file system, if it is a network or shared one.
 #[cfg(target_os = "linux")]
 fn shared_file_system(directory: &Directory) -> rustix::io::Result<Option<&'static str>> {
     directory.file_system().map(file_system::shared)

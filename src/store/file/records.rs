@@ -1,24 +1,25 @@
-//! The records of one directory: what is done, in which order, and what is answered when a step fails.
+//! The operations of the file store: their steps, the order of these, and the outcome when a step fails.
 //!
-//! A save takes these steps, and no other order will do:
+//! The order of the steps of a save matters:
 //!
-//! 1. a new file of a random name, all bytes, `fsync`: a name must never stand for bytes that are not on the disk;
-//! 2. a look at the file in place: if it is not the one that was last read or written here, somebody else's work is
-//!    in it;
-//! 3. the rename, which for the first save must not replace anything;
-//! 4. `fsync` of the directory: without it a power cut brings the old record back;
-//! 5. the answer.
+//! 1. Create a new file with a random name, write all bytes, and `fsync` it. A record's name must never refer to bytes that
+//!    are not on the disk.
+//! 2. Check the identity of the existing file. If it is not the one that was last read or written here, another program has
+//!    edited it: a conflict.
+//! 3. Rename the new file into place. For a first save, the rename must not replace a file.
+//! 4. `fsync` the directory. Without it, a power cut restores the old record.
+//! 5. Report the outcome.
 //!
-//! Until the rename a failure is [`WriteOutcome::NotApplied`], and the new file is removed. After it, everything is done once
-//! more with a whole new file, since a second `fsync` of anything that failed may answer that all is well when it is
-//! not. If that fails too the record is *unsettled*: it is there, but nobody knows for how long. It is handed out and
-//! replaced only after its visible state has gone through all the steps again.
+//! A failure before the rename is [`WriteOutcome::NotApplied`], and the new file is removed. After a failure of the last
+//! `fsync`, all steps are repeated once with another new file, because a second `fsync` of something that failed may report
+//! success although the data was dropped. If that fails too, the record is *unsettled*: it is visible but may not be durable.
+//! It is returned or replaced only after its visible state has gone through all steps again.
 //!
-//! An unsettled delete is settled by putting the removed record back and removing it again, because that writes the
-//! same place in the directory once more; a power cut in the middle leaves the record whole or not at all.
+//! An unsettled delete is settled by writing the removed record again and removing it again, because that changes the same
+//! entry of the directory once more. A power cut in between leaves the record whole or not at all.
 //!
-//! The index knows the revision and the identity of each file, so a save reads nothing. Never knows what is in a
-//! record, and never touches a file that it did not make, but to read it.
+//! The index holds the revision and the identity of each file, so that a save reads no file. Nothing here looks into the body
+//! of a record, or changes a file that the store did not create.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -44,12 +45,12 @@ pub(super) struct Records<F> {
     names: Names,
 }
 
-/// What is known of a record without looking. No entry means: not looked at yet.
+/// What the index knows of a record. No entry means that the file was not read yet.
 enum Entry {
-    /// Durable, as far as it was written here.
+    /// The record is durable, as far as this process wrote it.
     Settled(Known),
-    /// Visible, and perhaps not durable; after a delete with the bytes that were removed.
-    PendingUpgrade(Option<Box<[u8]>>),
+    /// The visible state may not be durable. After a delete, with the bytes that were removed.
+    Unsettled(Option<Box<[u8]>>),
 }
 
 #[derive(Clone, Copy)]
@@ -58,7 +59,7 @@ struct Known {
     identity: Identity,
 }
 
-/// What there is of a conversation.
+/// The content of the file of a conversation.
 #[allow(clippy::large_enum_variant, reason = "it lives as long as one call, and a box would be one more allocation")]
 enum Found {
     Nothing,
@@ -72,14 +73,14 @@ enum Unwritten {
     Failed(FileError),
     /// Nothing changed, because the file in place is not the one that was to be replaced.
     Changed,
-    /// The name stands for the new record, and may not be durable.
+    /// The name refers to the new record, but this may not be durable.
     NotDurable(Identity, FileError),
-    /// Nobody knows what the name stands for.
+    /// It is unknown which record the name refers to.
     Unsure(FileError),
 }
 
 impl<F: Fs> Records<F> {
-    /// Takes over a directory that is locked: removes what a crash left behind, and makes durable what is visible.
+    /// Opens the records of a locked directory: removes the temporary files of interrupted saves, and syncs the directory.
     pub(super) fn open(fs: F) -> Result<Self, FileError> {
         let records = Self { fs, index: Mutex::default(), in_use: InUse::default(), names: Names::default() };
         let mut leftovers = Vec::new();
@@ -94,12 +95,12 @@ impl<F: Fs> Records<F> {
                 patiently(|| records.fs.unlink(&name)).map_err(doing("removing a leftover"))?;
             }
         }
-        // A process that was killed between rename and fsync left a record that the next power cut would take away.
+        // A process that was killed between rename and fsync left a record that a power cut would undo.
         records.fs.sync_dir().map_err(doing("making the directory durable"))?;
         Ok(records)
     }
 
-    /// Hands on every entry until `each` says that it wants no more. Reads with so many threads.
+    /// Calls `each` with every entry until it returns false. Reads with this many threads.
     pub(super) fn load_all(
         &self,
         threads: usize,
@@ -140,7 +141,7 @@ impl<F: Fs> Records<F> {
             return Ok(());
         }
         for (entry, temporary) in others {
-            // The new file of a save that is going on is not an entry.
+            // The temporary file of a save in progress is not an entry.
             if let Some(name) = temporary {
                 match patiently(|| self.fs.stat(&name)) {
                     Ok(stat) if stat.kind == FileType::RegularFile => continue,
@@ -157,13 +158,13 @@ impl<F: Fs> Records<F> {
         Ok(())
     }
 
-    /// What there is of a conversation, to be handed on.
+    /// The entry of a conversation; `None` if there is none.
     fn entry(&self, id: ConversationId) -> Result<Option<Result<Record, Unreadable>>, FileError> {
         match self.visit(id) {
             Ok(Found::Nothing) => Ok(None),
             Ok(Found::Record(record, _)) => Ok(Some(Ok(record))),
             Ok(Found::Unreadable(reason)) => Ok(Some(Err(unreadable(id, reason)))),
-            // A bad place on the disk is one record's misfortune and must not keep the others from loading.
+            // An unreadable disk block affects one record and must not keep the others from being loaded.
             Err(error) if error.is(Errno::IO) && !self.is_unsettled(id) => {
                 Ok(Some(Err(unreadable(id, Reason::Corrupt(error.to_string())))))
             }
@@ -171,8 +172,8 @@ impl<F: Fs> Records<F> {
         }
     }
 
-    /// Hands on the records after `after`, in the order of their ids, until `each` says that it wants no more. What
-    /// cannot be read is left out.
+    /// Calls `each` with the records after `after`, in the order of their ids, until it returns false. Unreadable entries are
+    /// omitted.
     pub(super) fn in_order(
         &self,
         after: Option<ConversationId>,
@@ -215,8 +216,8 @@ impl<F: Fs> Records<F> {
         if stored != replaces {
             return WriteOutcome::Conflict { stored };
         }
-        // Noted first, so that a panic on the way leaves a record that must be looked at and not a wrong belief.
-        let before = self.index().insert(id, Entry::PendingUpgrade(None));
+        // Before the write, so that a panic leaves a record that must be settled first and not a wrong index entry.
+        let before = self.index().insert(id, Entry::Unsettled(None));
         let mut written = self.write(id, record.bytes(), known.map(|known| known.identity));
         if let Err(Unwritten::NotDurable(visible, _)) = written {
             written = self.write(id, record.bytes(), Some(visible)).map_err(Unwritten::at_second_try);
@@ -231,7 +232,7 @@ impl<F: Fs> Records<F> {
                 WriteOutcome::NotApplied(error.into())
             }
             Err(Unwritten::Changed) => {
-                // What is known stays what it was: only a load may make the foreign record the one to be replaced.
+                // The index keeps its entry: a foreign record can only be replaced after a load has returned it.
                 self.restore(id, before);
                 WriteOutcome::Conflict { stored: self.visible_revision(id) }
             }
@@ -245,7 +246,7 @@ impl<F: Fs> Records<F> {
             Ok(known) => known,
             Err(hindrance) => return hindrance.into(),
         };
-        // Read and not only looked at: the bytes are needed again if the directory cannot be made durable.
+        // The whole record is read, because its bytes are needed again if the directory cannot be synced.
         let removed = match self.read(id) {
             Ok(Found::Nothing) => None,
             Ok(Found::Record(record, identity)) => {
@@ -259,7 +260,7 @@ impl<F: Fs> Records<F> {
             Err(error) => return WriteOutcome::NotApplied(error.into()),
         };
         let there = removed.is_some();
-        let before = self.index().insert(id, Entry::PendingUpgrade(removed));
+        let before = self.index().insert(id, Entry::Unsettled(removed));
         let begun = self.names.begin();
         if there && let Err(errno) = self.unlink(id) {
             match patiently(|| self.fs.stat(&file_name(id))) {
@@ -271,7 +272,7 @@ impl<F: Fs> Records<F> {
                 Err(_) => return WriteOutcome::Unknown(FileError::new("removing the file", errno).into()),
             }
         }
-        // If there was nothing: somebody else removed it, perhaps a moment ago.
+        // Also if there was no file: another program may have removed it, and not durably.
         match self.names.sync(&self.fs, begun) {
             Ok(()) => {
                 self.index().remove(&id);
@@ -281,7 +282,7 @@ impl<F: Fs> Records<F> {
         }
     }
 
-    /// Looks at a record in order to hand it out.
+    /// Reads a record to return it, and settles it first if it is unsettled.
     fn visit(&self, id: ConversationId) -> Result<Found, FileError> {
         let _claim = self.in_use.claim(id);
         if self.is_unsettled(id) {
@@ -298,7 +299,7 @@ impl<F: Fs> Records<F> {
         Ok(found)
     }
 
-    /// What the index knows of a record, once it is settled. Without an entry the file is looked at, if `look` says so.
+    /// The index entry of a record, which is settled first. Without an entry, reads the file if `look` is set.
     fn known(&self, id: ConversationId, look: bool) -> Result<Option<Known>, Hindrance> {
         if self.is_unsettled(id) {
             match self.settle(id).map_err(Hindrance::Failed)? {
@@ -308,7 +309,7 @@ impl<F: Fs> Records<F> {
         }
         match self.index().get(&id) {
             Some(Entry::Settled(known)) => return Ok(Some(*known)),
-            Some(Entry::PendingUpgrade(_)) => unreachable!("BUG: what was settled is unsettled"),
+            Some(Entry::Unsettled(_)) => unreachable!("BUG: a record that was just settled is unsettled"),
             None if !look => return Ok(None),
             None => {}
         }
@@ -320,10 +321,10 @@ impl<F: Fs> Records<F> {
     }
 
     fn is_unsettled(&self, id: ConversationId) -> bool {
-        matches!(self.index().get(&id), Some(Entry::PendingUpgrade(_)))
+        matches!(self.index().get(&id), Some(Entry::Unsettled(_)))
     }
 
-    /// Makes the visible state of a record durable, by all the steps of a save.
+    /// Makes the visible state of a record durable, by all steps of a save.
     fn settle(&self, id: ConversationId) -> Result<Found, FileError> {
         match self.read(id)? {
             Found::Record(record, visible) => {
@@ -333,7 +334,7 @@ impl<F: Fs> Records<F> {
             }
             Found::Nothing => {
                 let removed = match self.index().get(&id) {
-                    Some(Entry::PendingUpgrade(removed)) => removed.clone(),
+                    Some(Entry::Unsettled(removed)) => removed.clone(),
                     Some(Entry::Settled(_)) | None => None,
                 };
                 self.remove_again(id, removed.as_deref())?;
@@ -344,7 +345,7 @@ impl<F: Fs> Records<F> {
         }
     }
 
-    /// Makes it durable that a record is gone.
+    /// Makes a delete durable.
     fn remove_again(&self, id: ConversationId, removed: Option<&[u8]>) -> Result<(), FileError> {
         if let Some(bytes) = removed {
             self.write(id, bytes, None)?;
@@ -356,7 +357,7 @@ impl<F: Fs> Records<F> {
         self.names.sync(&self.fs, begun)
     }
 
-    /// All the steps of a save.
+    /// All steps of a save.
     fn write(&self, id: ConversationId, bytes: &[u8], over: Option<Identity>) -> Result<Identity, Unwritten> {
         let temporary = temporary_name().map_err(Unwritten::Failed)?;
         let mut file = patiently(|| self.fs.create(&temporary))
@@ -366,7 +367,7 @@ impl<F: Fs> Records<F> {
         let begun = self.names.begin();
         let renamed = filled.and_then(|new| self.rename(&temporary, id, over, new));
         if renamed.is_err() {
-            // If this fails too, the next start removes it.
+            // If this fails too, the next `open` removes the file.
             let _ = patiently(|| self.fs.unlink(&temporary));
         }
         let identity = renamed?;
@@ -377,12 +378,12 @@ impl<F: Fs> Records<F> {
     fn fill(&self, file: &mut F::File, mut bytes: &[u8]) -> Result<Identity, FileError> {
         while !bytes.is_empty() {
             match patiently(|| self.fs.write(file, bytes)).map_err(doing("writing"))? {
-                // A disk that takes nothing and does not say why would be asked for ever.
+                // Otherwise this would loop for ever.
                 0 => return Err(FileError::new("writing", Errno::IO)),
                 written => bytes = &bytes[written..],
             }
         }
-        // Not tried again, whatever it says: the system forgets what it could not write once it has said so.
+        // Never retried: after reporting a failure, the system drops the data that it could not write.
         self.fs.sync_file(file).map_err(doing("making the file durable"))?;
         patiently(|| self.fs.stat_file(file)).map(|stat| stat.identity).map_err(doing("looking at the new file"))
     }
@@ -405,7 +406,7 @@ impl<F: Fs> Records<F> {
         };
         let Err(errno) = renamed else { return Ok(new) };
         let error = FileError::new("renaming", errno);
-        // A rename that was interrupted, or whose success a server could not report, may have happened.
+        // A rename that was interrupted, or whose reply was lost by a network file system, may have taken effect.
         match patiently(|| self.fs.stat(&name)) {
             Ok(stat) if stat.identity == new => Ok(new),
             _ if errno == Errno::EXIST => Err(Unwritten::Changed),
@@ -418,7 +419,7 @@ impl<F: Fs> Records<F> {
         patiently(|| self.fs.unlink(&file_name(id)))
     }
 
-    /// Reads a file that may be anything.
+    /// Reads the file of a conversation, which may be of any kind.
     fn read(&self, id: ConversationId) -> Result<Found, FileError> {
         let not_a_record = |what: &str| Ok(Found::Unreadable(Reason::NotARecord(what.to_owned())));
         let mut file = match patiently(|| self.fs.open(&file_name(id))) {
@@ -441,9 +442,9 @@ impl<F: Fs> Records<F> {
         })
     }
 
-    /// At most one byte more than a record may have, even if the file grows meanwhile.
+    /// Reads at most one byte more than a record may have, even if the file grows meanwhile.
     fn read_to_end(&self, file: &mut F::File, stat: &Stat) -> rustix::io::Result<Vec<u8>> {
-        // One byte more than expected, so that the end is seen without a larger buffer.
+        // One byte more than expected, so that the end of the file is detected without growing the buffer.
         let mut bytes = vec![0; usize::try_from(stat.identity.bytes).map_or(MAX_BYTES, |n| n.min(MAX_BYTES)) + 1];
         let mut filled = 0;
         loop {
@@ -488,7 +489,7 @@ impl<F: Fs> Records<F> {
 
 /// Why a change was not begun.
 enum Hindrance {
-    /// There is something, and it is not a record.
+    /// The file is not a readable record.
     Unreadable,
     Failed(FileError),
 }
@@ -503,7 +504,7 @@ impl From<Hindrance> for WriteOutcome {
 }
 
 impl Unwritten {
-    /// The same, after a first try that did rename: then nothing is sure any more.
+    /// The error of the second try, after the first one did rename: which record is visible is unknown then.
     fn at_second_try(self) -> Self {
         Self::Unsure(self.into())
     }
@@ -513,13 +514,13 @@ impl From<Unwritten> for FileError {
     fn from(unwritten: Unwritten) -> Self {
         match unwritten {
             Unwritten::Failed(error) | Unwritten::NotDurable(_, error) | Unwritten::Unsure(error) => error,
-            Unwritten::Changed => Self::new("replacing a file that somebody else edits", Errno::AGAIN),
+            Unwritten::Changed => Self::new("replacing a file that another program edits", Errno::AGAIN),
         }
     }
 }
 
-/// Why a file is not read at all. A pipe would be waited for, and what others may write or what has a second name
-/// may change after its checksum was compared.
+/// Why a file is not read at all. Reading a pipe would block. A file that other users may write, or that has a second name,
+/// may change after its checksum was verified.
 pub(super) fn refuse(stat: &Stat) -> Option<Reason> {
     let what = match stat.kind {
         FileType::RegularFile => None,
@@ -528,10 +529,10 @@ pub(super) fn refuse(stat: &Stat) -> Option<Reason> {
         FileType::Fifo => Some("it is a pipe"),
         FileType::Socket => Some("it is a socket"),
         FileType::CharacterDevice | FileType::BlockDevice => Some("it is a device"),
-        FileType::Unknown => Some("nobody knows what it is"),
+        FileType::Unknown => Some("its type is unknown"),
     };
     let what = what.or_else(|| (stat.links != 1).then_some("it has a second name (a hard link)"));
-    let what = what.or_else(|| (stat.mode & 0o022 != 0).then_some("others may write to it"));
+    let what = what.or_else(|| (stat.mode & 0o022 != 0).then_some("other users may write to it"));
     let what = what.or_else(|| (!stat.ours).then_some("it belongs to another user"));
     if let Some(what) = what {
         return Some(Reason::NotARecord(what.to_owned()));
@@ -547,7 +548,7 @@ fn doing(what: &'static str) -> impl FnOnce(Errno) -> FileError {
     move |errno| FileError::new(what, errno)
 }
 
-/// Makes a call again while a signal interrupts it. Not for `fsync`, which may have done harm by then.
+/// Repeats a call while a signal interrupts it. Not for `fsync`, whose interrupted call may have dropped data.
 fn patiently<T>(call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
     rustix::io::retry_on_intr(call)
 }
@@ -559,10 +560,10 @@ fn unpoisoned<T>(locked: Result<T, PoisonError<T>>) -> T {
 
 // ---- Names --------------------------------------------------------------------------------------------------------
 
-/// What a name in the directory says.
+/// A name in the directory.
 enum Name {
     Record(ConversationId),
-    /// The new file of a save that goes on, or of one that was cut short.
+    /// The new file of a save that is in progress or was interrupted.
     Temporary(String),
     Foreign,
 }
@@ -587,7 +588,7 @@ fn file_name(id: ConversationId) -> String {
     format!("{id}{RECORD_END}")
 }
 
-/// Random, so that a leftover that could not be removed is never in the way.
+/// Random, so that a leftover file never has the same name.
 fn temporary_name() -> Result<String, FileError> {
     let mut bits = [0; 16];
     getrandom::fill(&mut bits).map_err(|error| {
@@ -597,14 +598,14 @@ fn temporary_name() -> Result<String, FileError> {
     Ok(format!("{TEMPORARY_START}{}{TEMPORARY_END}", BASE32_DNSSEC.encode(&bits)))
 }
 
-/// A foreign name may hold line breaks and control sequences, and is going to be logged.
+/// Escapes a foreign name for the log: it may contain line breaks and control sequences.
 fn printable(name: &OsStr) -> String {
     name.to_string_lossy().escape_debug().to_string()
 }
 
-// ---- Two at a time ------------------------------------------------------------------------------------------------
+// ---- Concurrency --------------------------------------------------------------------------------------------------
 
-/// The conversations that somebody is at work on. One at a time for each; different ones do not wait for each other.
+/// A lock for each conversation that is being read or changed. Different conversations do not wait for each other.
 #[derive(Default)]
 struct InUse {
     ids: Mutex<HashSet<ConversationId>>,
@@ -633,21 +634,21 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// The `fsync` of the directory, shared by all who wait for it.
+/// The `fsync` of the directory, shared by all changes that wait for it (group commit).
 ///
-/// The system reports a failure to one caller only, whoever asks first. Here everybody whose change was there before
-/// the failure is told, because it may have been the one that was lost.
+/// The system reports a failed `fsync` to one caller only. Here it is reported to every change that was made before the
+/// failure, because any of them may be lost.
 #[derive(Default)]
 pub(super) struct Names {
-    /// How many changes have been made.
+    /// The number of changes that were made.
     changes: AtomicU64,
-    /// How many times the directory could not be made durable.
+    /// The number of failed syncs.
     failures: AtomicU64,
-    /// How many of the changes are durable, if none failed.
+    /// The number of changes that are durable, if no sync failed.
     durable: Mutex<u64>,
 }
 
-/// Taken before a change, so that a failure after it is noticed.
+/// The state before a change, to detect failed syncs after it.
 #[derive(Clone, Copy)]
 pub(super) struct Begun {
     failures: u64,
@@ -658,12 +659,12 @@ impl Names {
         Begun { failures: self.failures.load(Ordering::SeqCst) }
     }
 
-    /// Makes the change durable that was made since `begun`.
+    /// Makes the change durable that was made after `begun`.
     pub(super) fn sync(&self, fs: &impl Fs, begun: Begun) -> Result<(), FileError> {
         let mine = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
         let mut durable = unpoisoned(self.durable.lock());
         if *durable < mine {
-            // Those who come while this one runs are not covered by it.
+            // Changes that are made while the sync runs are not covered by it.
             let covered = self.changes.load(Ordering::SeqCst);
             match fs.sync_dir() {
                 Ok(()) => *durable = covered,

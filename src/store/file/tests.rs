@@ -1,9 +1,10 @@
-//! The file store on a disk that loses power, fills up and fails, at every moment; and stores with one thing wrong
-//! each, which the same checks must catch.
+//! The file store on a simulated disk that loses power, fills up and fails at every moment; and stores with one flaw each,
+//! which the same checks must detect.
 //!
-//! A check drives short sequences of saves and deletes over a [`Model`](model::Model), keeps book of what may be there
-//! after a crash ([`Possible`]), and then looks at every state that a crash could have left.
+//! A check runs short sequences of saves and deletes over a [`Model`](model::Model), records which revisions may exist after a
+//! crash ([`Possible`]), and then examines every state that a crash could have left.
 
+mod blocked;
 mod broken;
 #[cfg(feature = "store-contract")]
 mod contract;
@@ -21,10 +22,10 @@ use crate::store::file::fs::{Fs, Identity, Stat};
 use crate::store::file::records::{Names, refuse};
 use crate::store::file::tests::broken::{Flaw, Subject};
 use crate::store::file::tests::model::{Call, Disk, Fault, Model};
-use crate::store::{LoadError, Store, WriteOutcome};
-use crate::{ConversationId, FileStore, Timestamp};
+use crate::store::{LoadError, WriteOutcome};
+use crate::{ConversationId, Timestamp};
 
-/// For each conversation, the revisions of which one must be there; `None` stands for no record.
+/// For each conversation, the revisions of which one must exist; `None` stands for no record.
 type Possible = BTreeMap<ConversationId, BTreeSet<Option<Revision>>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,7 @@ fn ids() -> [ConversationId; 2] {
     [id(0), id(1)]
 }
 
-/// Made by hand: a store needs no conversation to keep a record.
+/// A record made by hand: a store needs no conversation to keep one.
 fn record(id: ConversationId, revision: Revision) -> Record {
     let time = Timestamp::EPOCH;
     let (number, nonce) = (revision.number(), revision.nonce());
@@ -58,7 +59,7 @@ fn record(id: ConversationId, revision: Revision) -> Record {
     Record::parse(format!("{content},\"sum\":\"{sum}\"}}\n").into_bytes()).expect("this is what a record looks like")
 }
 
-/// Every record that a check saves, made once.
+/// Every record that a check saves.
 struct Records(BTreeMap<(ConversationId, Revision), Record>);
 
 impl Records {
@@ -79,7 +80,7 @@ impl Records {
     }
 }
 
-/// All sequences of this many steps. Shorter ones are their beginnings, and each call is a place to crash.
+/// All sequences of this many steps. Shorter ones need no run of their own: a crash may happen at each call.
 fn sequences(length: usize) -> Vec<Vec<Step>> {
     (0..length).fold(vec![vec![]], |shorter, _| {
         shorter.iter().flat_map(|steps| STEPS.map(|step| [steps.as_slice(), &[step]].concat())).collect()
@@ -88,7 +89,7 @@ fn sequences(length: usize) -> Vec<Vec<Step>> {
 
 // ---- The driver ---------------------------------------------------------------------------------------------------
 
-/// A store at work, and what its caller knows.
+/// A store, and what its caller knows of its records.
 struct Driver<'a> {
     records: &'a Records,
     model: Model<Possible>,
@@ -110,7 +111,7 @@ impl<'a> Driver<'a> {
         self.model.expect(self.possible.clone());
     }
 
-    /// The revision that is there for sure. Asks the store if that is not known, and it may not know either.
+    /// The revision that certainly exists. Loads the record if that is not known; the store may not know it either.
     fn sure(&mut self, id: ConversationId) -> Result<Option<Option<Revision>>, String> {
         let possible = self.possible[&id].clone();
         if possible.len() == 1 {
@@ -131,7 +132,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Whether an `open` failed, which for some errors looks as if the file were not ours.
+    /// Whether an `open` failed: some errors look as if the file belonged to another user.
     fn was_kept_out(&self) -> bool {
         self.model.faults().contains(&Call::Open)
     }
@@ -139,7 +140,7 @@ impl<'a> Driver<'a> {
     fn step(&mut self, step: Step) -> Result<(), String> {
         let (Step::Save(number) | Step::Delete(number)) = step;
         let id = id(number);
-        // While the store does not know, its caller does nothing.
+        // While the store does not know the revision, its caller does nothing.
         let Some(old) = self.sure(id)? else { return Ok(()) };
         let new = match step {
             Step::Save(_) => Some(old.map_or(Revision::for_test(1), |last| Revision::for_test(last.number() + 1))),
@@ -166,14 +167,14 @@ impl<'a> Driver<'a> {
             WriteOutcome::Conflict { stored } => {
                 return Err(format!("{step:?} conflicts with {stored:?}, which nobody saved"));
             }
-            // Both stay possible, until a load says which.
+            // Both revisions stay possible until a load returns one.
             WriteOutcome::Unknown(_) if faults.iter().any(|call| undecidable.contains(call)) => {}
             WriteOutcome::Unknown(error) => return Err(format!("{step:?} is unknown without need: {error}")),
         }
         Ok(())
     }
 
-    /// The cause is gone: everything must be as it was answered, and work again without opening the store anew.
+    /// After calls no longer fail: everything must be as it was reported, and the store must work without being reopened.
     fn recover(&mut self) -> Result<(), String> {
         self.model.fail(|_, _| None);
         for (number, id) in ids().into_iter().enumerate() {
@@ -198,7 +199,7 @@ impl<'a> Driver<'a> {
 
 // ---- The judge ----------------------------------------------------------------------------------------------------
 
-/// Looks at what crashes leave, at each state once.
+/// Examines the states that crashes leave, each state once.
 struct Judge<'a> {
     records: &'a Records,
     flaw: Flaw,
@@ -211,7 +212,7 @@ impl<'a> Judge<'a> {
         Self { records, flaw, seen: HashSet::new(), judged: 0 }
     }
 
-    /// Every crash at every moment of a run: power cuts, and kills of the process alone.
+    /// Every crash at every moment of a run: power cuts, and kills of the process.
     fn judge(&mut self, model: &Model<Possible>) -> Result<(), String> {
         for moment in model.moments() {
             for disk in moment.disk.crashes() {
@@ -224,10 +225,10 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    /// The next start of the program, on the disk that a crash left; and a power cut right after that.
+    /// The next start of the program on the disk that a crash left, and a power cut right after it.
     fn start(&mut self, disk: Disk, expected: &Possible) -> Result<(), String> {
         self.judged += 1;
-        // A start makes durable what it finds, but for what the system has already forgotten to write.
+        // A start makes durable what it finds, except for changes whose sync has already failed.
         let forgotten = disk.has_forgotten();
         let (found, disk) = self.load_all(disk, expected)?;
         if forgotten {
@@ -268,7 +269,7 @@ impl<'a> Judge<'a> {
 
 // ---- The checks ---------------------------------------------------------------------------------------------------
 
-/// How many crashed disks were looked at, or what was found.
+/// The number of crashed disks that were examined, or the violation.
 type Checked = Result<usize, String>;
 
 /// Every crash during every sequence of three steps.
@@ -319,7 +320,7 @@ fn crashes_while_nothing_syncs(records: &Records, flaw: Flaw) -> Checked {
     Ok(judge.judged)
 }
 
-/// Each call of every sequence of two steps refused with each error. Counts the faults.
+/// Each call of every sequence of two steps fails with each error. Returns the number of faults.
 fn faults(records: &Records, flaw: Flaw) -> Checked {
     let errors = [
         Errno::NOSPC,
@@ -347,7 +348,7 @@ fn faults(records: &Records, flaw: Flaw) -> Checked {
     Ok(refused)
 }
 
-/// Drives a sequence while calls fail as planned, then lets it recover. Gives the number of faults.
+/// Runs a sequence while calls fail as planned, then lets it recover. Returns the number of faults.
 fn with_faults(
     records: &Records,
     flaw: Flaw,
@@ -362,14 +363,14 @@ fn with_faults(
     let faults = driver.model.faults();
     let judged = match judge {
         Some(judge) => judge.judge(&driver.model),
-        // What was left behind is swept at the next start, and everything is there.
+        // The next start removes leftover files, and all records exist.
         None => Judge::new(records, flaw).start(driver.model.disk(), &driver.possible),
     };
     judged.and(driven).map_err(|error| format!("{error}, in {steps:?} with {faults:?} failing"))?;
     Ok(faults.len())
 }
 
-/// Two writers that both know revision 1: one wins.
+/// Of two writers that both replace revision 1, one succeeds.
 fn two_writers(records: &Records, flaw: Flaw) -> Checked {
     let driver = Driver::new(records, flaw);
     let subject = &driver.subject;
@@ -444,9 +445,9 @@ fn a_signal_makes_no_call_fail_but_fsync() {
             steps.iter().try_for_each(|step| driver.step(*step)).unwrap_or_else(|violation| panic!("{violation}"));
             match driver.model.faults()[..] {
                 [] => break,
-                // The content of the file is not durable then, and nobody may ask again.
+                // The content of the file is not durable then, and a retry would prove nothing.
                 [Call::SyncFile] => assert_eq!(driver.applied, 1, "{steps:?}, call {nth}"),
-                // A save is made once more, with a new file. A delete is not, and the next call settles it.
+                // A save is repeated with a new file. A delete is not; the next call settles it.
                 [Call::SyncDir] => assert!(driver.applied >= 1, "{steps:?}, call {nth}"),
                 _ => assert_eq!(driver.applied, 2, "{steps:?}, call {nth}"),
             }
@@ -471,7 +472,7 @@ fn a_save_is_unknown_only_after_two_whole_tries_and_is_settled_by_a_load() {
             continue;
         }
         assert!(matches!(answer, WriteOutcome::Unknown(_)), "{failing} failing: {answer:?}");
-        // Each further call tries to settle it, once, and does nothing else if it cannot.
+        // Each further call tries once to settle it, and does nothing else if that fails.
         for left in (2..failing).rev() {
             match left % 3 {
                 0 => assert!(matches!(store.load(id(0)), Err(LoadError::Store(_))), "{failing} failing"),
@@ -543,10 +544,10 @@ fn only_a_plain_file_of_ours_that_nobody_else_can_write_to_is_read() {
         (Stat { kind: FileType::CharacterDevice, ..good }, "it is a device"),
         (Stat { kind: FileType::Socket, ..good }, "it is a socket"),
         (Stat { kind: FileType::Symlink, ..good }, "it is a symbolic link"),
-        (Stat { kind: FileType::Unknown, ..good }, "nobody knows what it is"),
+        (Stat { kind: FileType::Unknown, ..good }, "its type is unknown"),
         (Stat { links: 2, ..good }, "it has a second name (a hard link)"),
-        (Stat { mode: 0o620, ..good }, "others may write to it"),
-        (Stat { mode: 0o602, ..good }, "others may write to it"),
+        (Stat { mode: 0o620, ..good }, "other users may write to it"),
+        (Stat { mode: 0o602, ..good }, "other users may write to it"),
         (Stat { ours: false, ..good }, "it belongs to another user"),
     ] {
         assert_eq!(refuse(&bad), Some(Reason::NotARecord(what.to_owned())));
@@ -579,37 +580,4 @@ fn each_broken_store_is_caught() {
             Err(found) => assert!(found.starts_with(violation), "{flaw:?} is caught by `{name}`, but for: {found}"),
         }
     }
-}
-
-// ---- A disk that does not answer ----------------------------------------------------------------------------------
-
-#[tokio::test]
-async fn no_more_calls_than_there_is_room_for_wait_on_threads_and_what_waits_without_one_has_not_begun() {
-    let dir = tempfile::TempDir::new().expect("a directory");
-    let store = FileStore::options().calls(2).open(dir.path().join("store")).expect("a store");
-    let (stuck, answers) = std::sync::mpsc::channel::<()>();
-    let answers = std::sync::Arc::new(std::sync::Mutex::new(answers));
-    let mut waiting = Vec::new();
-    for _ in 0..2 {
-        let answers = std::sync::Arc::clone(&answers);
-        // As a call that the disk does not answer.
-        let call = store.blocking(move |_| answers.lock().expect("no panic").recv());
-        waiting.push(call.await);
-    }
-    for number in 0..100 {
-        let record = record(id(number), Revision::for_test(1));
-        let mut save = store.save(&record, None);
-        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(save.as_mut().poll(cx).is_pending())).await;
-        assert!(polled, "there is no room");
-    }
-    let mut load = store.load(id(0));
-    assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(load.as_mut().poll(cx).is_pending())).await);
-    drop(stuck);
-    for call in waiting {
-        call.await.expect("no panic").expect_err("nobody sends anything");
-    }
-    assert_eq!(load.await.expect("it can be read"), None, "what was given up was never begun");
-    let last = record(id(7), Revision::for_test(1));
-    assert!(matches!(store.save(&last, None).await, WriteOutcome::Applied));
-    assert_eq!(store.load(id(7)).await.expect("it can be read"), Some(last));
 }

@@ -1,5 +1,5 @@
-//! Connections that keep what they say: the settings of the server, the limits in time, and what is known of the
-//! backend behind each.
+//! Connections: the pool, the settings of each connection, the check of the server's durability, and termination of lost
+//! backends.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -17,14 +17,14 @@ pub(super) struct Connection {
     pub(super) backend: Backend,
 }
 
-/// A process of the server. Its number may be given again, so the time at which it began tells it apart.
+/// A server process. Its pid may be reused, so its start time identifies it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Backend {
     pid: i32,
     began: SystemTime,
 }
 
-/// The configuration with what the host has not said.
+/// The configuration, with defaults for what the host did not set.
 pub(super) fn complete(mut config: Config, options: &Options) -> Config {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(options.timeout);
@@ -60,11 +60,10 @@ where
     pool.map_err(|error| OpenError::Server(PostgresError::message("making the pool", error)))
 }
 
-/// Sets what every connection needs, and refuses a server that does not keep what it acknowledges. Asked of each new
-/// connection, because the server behind an address may change, and in one message, because each is a round trip that
-/// may fail.
+/// Configures a new connection, and refuses a server whose commits are not durable. Done for each connection, because the
+/// server behind an address may change, and in one message, because each message is a round trip that may fail.
 async fn prepare(client: &Client, millis: u128) -> Result<(), OpenError> {
-    // What waits for replicas too is kept.
+    // `synchronous_commit` is only raised: values that also wait for replicas are kept.
     let settings = format!(
         "SET statement_timeout = {millis}; SET lock_timeout = {millis}; \
          SET idle_in_transaction_session_timeout = {millis}; \
@@ -76,7 +75,7 @@ async fn prepare(client: &Client, millis: u128) -> Result<(), OpenError> {
     );
     let said = client.simple_query(&settings).await;
     let said =
-        said.map_err(|error| OpenError::Server(PostgresError::new("looking at the settings of the server", &error)))?;
+        said.map_err(|error| OpenError::Server(PostgresError::new("reading the settings of the server", &error)))?;
     let rows = said.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
@@ -95,7 +94,7 @@ async fn prepare(client: &Client, millis: u128) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// A connection, with the backend behind it.
+/// Takes a connection from the pool, and identifies its backend.
 pub(super) async fn connect(pool: &Pool) -> Result<Connection, PostgresError> {
     let client = pool.get().await.map_err(|error| PostgresError::of_pool(&error))?;
     let rows = client
@@ -109,18 +108,18 @@ pub(super) async fn connect(pool: &Pool) -> Result<Connection, PostgresError> {
     Ok(Connection { client, backend })
 }
 
-/// Makes sure that a backend is gone, so that nothing it was told can still happen.
+/// Terminates a backend and waits until it is gone, so that no statement that it received can still take effect.
 pub(super) async fn end(client: &ClientWrapper, backend: Backend, timeout: Duration) -> Result<(), PostgresError> {
     let doing = |error| PostgresError::new("ending a lost backend", &error);
-    // Whether it is gone is asked here: the server waits in steps of 100 ms, and may say after the last one that a
-    // backend goes on which has gone meanwhile.
+    // Polled here and not by the timeout of `pg_terminate_backend`, which waits in steps of 100 ms and may report a backend
+    // as running that ended during the last one.
     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2";
     let statement = client.prepare_cached(sql).await.map_err(doing)?;
     let until = Instant::now() + timeout / 2;
     let mut pause = Duration::from_millis(1);
     while !client.query(&statement, &[&backend.pid, &backend.began]).await.map_err(doing)?.is_empty() {
         if Instant::now() > until {
-            return Err(PostgresError::message("ending a lost backend", "it goes on"));
+            return Err(PostgresError::message("ending a lost backend", "it is still running"));
         }
         tokio::time::sleep(pause).await;
         pause = (2 * pause).min(Duration::from_millis(50));

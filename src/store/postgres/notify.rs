@@ -1,11 +1,10 @@
-//! Hints between processes: which conversations have changed, over `LISTEN` and `NOTIFY` on a connection of its own.
+//! Change notifications between processes, by `LISTEN` and `NOTIFY` on a connection of its own.
 //!
-//! Nothing rests on them. What a process has to tell waits in an [`Outbox`] until its connection is there, is sent in
-//! one notification for all that waits, and may be lost. A connection that is lost is made again, and then anything may
-//! have changed.
+//! They are best-effort. Changed conversations are collected in an [`Outbox`], sent together in one notification, and may be
+//! lost. A lost connection is opened again, and subscribers are then told that any conversation may have changed.
 //!
-//! They are not sent by the transaction that makes a change: a transaction that notifies holds a lock of the whole
-//! server until it is on the disk, so that no two of them share a sync.
+//! Notifications are not sent by the transaction that makes a change: a transaction with a `NOTIFY` holds a server-wide lock
+//! until it is durable, so that no two of them could share a sync.
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;
@@ -21,45 +20,45 @@ use crate::model::id::ConversationId;
 use crate::store::postgres::{OpenError, PostgresError};
 use crate::store::{BoxFuture, Invalidation, Listener};
 
-/// How many conversations are told of in one notification, which has less than 8,000 bytes.
+/// The maximal number of conversations in one notification, whose payload must have less than 8,000 bytes.
 const AT_ONCE: usize = 250;
 
-/// How many conversations wait to be told of. Beyond that it is said that anything may have changed.
-const MOST: usize = 20 * AT_ONCE;
+/// The maximal number of conversations in the outbox. Beyond it, one notification says that any may have changed.
+const CAPACITY: usize = 20 * AT_ONCE;
 
-/// How long more is collected after a notification. Each costs the server as much as a small change, and nobody sees
-/// whether a page is up to date a hundredth of a second earlier.
+/// The pause after a notification, in which further changes are collected. A notification costs the server as much as a small
+/// change.
 const PACE: Duration = Duration::from_millis(10);
 
-/// How long it is before a lost connection is made again.
-const PAUSE: Duration = Duration::from_millis(200);
+/// The pause before a lost connection is opened again.
+const RECONNECT: Duration = Duration::from_millis(200);
 
-/// Tells others, and hears what they tell. When it is dropped, what waits is told and the connection closed.
-pub(super) struct Hints(Arc<Shared>);
+/// Sends and receives notifications. When it is dropped, the outbox is sent and the connection closed.
+pub(super) struct Notifier(Arc<Shared>);
 
 struct Shared {
-    /// What tells this store from others.
+    /// A random name, to recognize the store's own notifications.
     name: String,
     outbox: Mutex<Outbox>,
     filled: Notify,
-    ears: Mutex<Vec<Listener>>,
+    listeners: Mutex<Vec<Listener>>,
 }
 
 #[derive(Default)]
 struct Outbox {
     changed: BTreeSet<ConversationId>,
-    /// There were too many.
+    /// Whether any conversation may have changed.
     anything: bool,
     closed: bool,
 }
 
-/// Makes a connection, and runs it in a task that hands what comes to the store.
-pub(super) type Dial = Box<dyn Fn(Heard) -> BoxFuture<'static, Result<Client, Error>> + Send + Sync>;
+/// Opens a connection, and runs it in a task that passes each notification on.
+pub(super) type Dial = Box<dyn Fn(OnPayload) -> BoxFuture<'static, Result<Client, Error>> + Send + Sync>;
 
-/// What to do with a notification.
-type Heard = Box<dyn Fn(&str) + Send + Sync>;
+/// A callback for the payload of a notification.
+type OnPayload = Box<dyn Fn(&str) + Send + Sync>;
 
-/// How connections are made over this kind of TLS.
+/// A [`Dial`] for this configuration and TLS connector.
 pub(super) fn dial<T>(config: Config, tls: T) -> Dial
 where
     T: MakeTlsConnect<Socket> + Clone + Sync + Send + 'static,
@@ -67,15 +66,15 @@ where
     T::TlsConnect: Sync + Send,
     <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
 {
-    Box::new(move |heard| {
+    Box::new(move |on_payload| {
         let (config, tls) = (config.clone(), tls.clone());
         Box::pin(async move {
             let (client, mut connection) = config.connect(tls).await?;
-            // It ends when the client is dropped, or the line is.
+            // Ends when the client is dropped or the connection is lost.
             tokio::spawn(async move {
                 while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
                     if let AsyncMessage::Notification(notification) = message {
-                        heard(notification.payload());
+                        on_payload(notification.payload());
                     }
                 }
             });
@@ -84,9 +83,9 @@ where
     })
 }
 
-impl Hints {
-    /// Begins to listen and to tell, on a task of its own.
-    pub(super) fn begin(dial: Dial, timeout: Duration) -> Result<Self, OpenError> {
+impl Notifier {
+    /// Starts to send and receive, in a task of its own.
+    pub(super) fn start(dial: Dial, timeout: Duration) -> Result<Self, OpenError> {
         let mut name = [0; 8];
         getrandom::fill(&mut name)
             .map_err(|error| OpenError::Server(PostgresError::message("drawing a random name", error)))?;
@@ -94,14 +93,14 @@ impl Hints {
             name: HEXLOWER.encode(&name),
             outbox: Mutex::default(),
             filled: Notify::new(),
-            ears: Mutex::default(),
+            listeners: Mutex::default(),
         });
         tokio::spawn(run(Arc::clone(&shared), dial, timeout));
         Ok(Self(shared))
     }
 
     pub(super) fn subscribe(&self, listener: Listener) {
-        self.0.ears.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+        self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
     pub(super) fn notify(&self, id: ConversationId) {
@@ -110,7 +109,7 @@ impl Hints {
     }
 }
 
-impl Drop for Hints {
+impl Drop for Notifier {
     fn drop(&mut self) {
         self.0.outbox().closed = true;
         self.0.filled.notify_one();
@@ -122,13 +121,13 @@ impl Outbox {
         if !self.anything {
             self.changed.insert(id);
         }
-        if self.changed.len() > MOST {
+        if self.changed.len() > CAPACITY {
             self.changed.clear();
             self.anything = true;
         }
     }
 
-    /// What to tell next, in the words of [`Shared::heard`]; `None` if there is nothing.
+    /// The next payload without the name of the store, see [`Shared::receive`]; `None` if there is nothing to send.
     fn take(&mut self) -> Option<String> {
         if std::mem::take(&mut self.anything) {
             return Some(" *".to_owned());
@@ -144,60 +143,60 @@ impl Shared {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hear(&self, hint: Invalidation) {
-        // An listener that has gone is not kept.
-        self.ears.lock().unwrap_or_else(PoisonError::into_inner).retain(|listener| listener(hint));
+    fn publish(&self, invalidation: Invalidation) {
+        // A listener that returns false is removed.
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).retain(|listener| listener(invalidation));
     }
 
-    /// The name of whoever tells, and conversations, or a word that none is: anything.
-    fn heard(&self, payload: &str) {
+    /// Handles a payload: the name of the sender, then ids of conversations. A word that is not an id stands for all
+    /// conversations.
+    fn receive(&self, payload: &str) {
         let mut words = payload.split(' ');
         if words.next() == Some(&self.name) {
             return;
         }
         for word in words {
-            self.hear(word.parse().map_or(Invalidation::Anything, Invalidation::Changed));
+            self.publish(word.parse().map_or(Invalidation::Anything, Invalidation::Changed));
         }
     }
 
-    /// The connection failed while something was told, and nobody knows what.
-    fn lose(&self) {
+    /// The connection failed during a notification, which may be lost.
+    fn mark_lost(&self) {
         self.outbox().anything = true;
     }
 }
 
 async fn run(shared: Arc<Shared>, dial: Dial, timeout: Duration) {
-    let mut is_deaf = false;
+    let mut is_disconnected = false;
     loop {
         let lost = match tokio::time::timeout(timeout, connect(&shared, &dial, timeout)).await {
             Ok(Ok(client)) => {
-                is_deaf = false;
-                shared.hear(Invalidation::Anything);
-                notify(&shared, &client, timeout).await.err()
+                is_disconnected = false;
+                shared.publish(Invalidation::Anything);
+                send(&shared, &client, timeout).await.err()
             }
             Ok(Err(error)) => Some(error.to_string()),
             Err(late) => Some(late.to_string()),
         };
         let Some(error) = lost.filter(|_| !shared.outbox().closed) else { return };
-        if !std::mem::replace(&mut is_deaf, true) {
-            tracing::warn!(error, "nothing is heard of other processes for now");
+        if !std::mem::replace(&mut is_disconnected, true) {
+            tracing::warn!(error, "change notifications from other processes are interrupted");
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(RECONNECT).await;
     }
 }
 
 async fn connect(shared: &Arc<Shared>, dial: &Dial, timeout: Duration) -> Result<Client, Error> {
-    // The connection goes on for a while after the store has gone.
-    let hears = Arc::downgrade(shared);
-    let heard = move |payload: &str| {
-        if let Some(shared) = hears.upgrade() {
-            shared.heard(payload);
+    // Weak, because the connection's task may outlive the store.
+    let weak = Arc::downgrade(shared);
+    let on_payload = move |payload: &str| {
+        if let Some(shared) = weak.upgrade() {
+            shared.receive(payload);
         }
     };
-    let client = dial(Box::new(heard)).await?;
+    let client = dial(Box::new(on_payload)).await?;
     let millis = timeout.as_millis();
-    // A server keeps what a listener has not read, so it must not wait for one that is gone. Nobody waits until a
-    // notification is on the disk.
+    // The server queues what a listener has not read, so it must detect a lost one soon. Notifications need not be durable.
     let settings = format!(
         "SELECT set_config('application_name', current_setting('application_name') || ' hints', false); \
          SET tcp_user_timeout = {millis}; SET statement_timeout = {millis}; SET synchronous_commit = off; LISTEN stube"
@@ -206,8 +205,8 @@ async fn connect(shared: &Arc<Shared>, dial: &Dial, timeout: Duration) -> Result
     Ok(client)
 }
 
-/// Tells what there is to tell, until the store is gone or the connection is.
-async fn notify(shared: &Shared, client: &Client, timeout: Duration) -> Result<(), String> {
+/// Sends the outbox until the store is dropped or the connection is lost.
+async fn send(shared: &Shared, client: &Client, timeout: Duration) -> Result<(), String> {
     loop {
         let (words, is_closed) = {
             let mut outbox = shared.outbox();
@@ -216,22 +215,22 @@ async fn notify(shared: &Shared, client: &Client, timeout: Duration) -> Result<(
         match words {
             Some(words) => {
                 let payload = format!("{}{words}", shared.name);
-                let sent = within(timeout, client.execute("SELECT pg_notify('stube', $1)", &[&payload])).await;
-                sent.inspect_err(|_| shared.lose())?;
+                let sent = with_timeout(timeout, client.execute("SELECT pg_notify('stube', $1)", &[&payload])).await;
+                sent.inspect_err(|_| shared.mark_lost())?;
                 tokio::time::sleep(PACE).await;
             }
             None if is_closed => return Ok(()),
             None => {
                 if tokio::time::timeout(timeout, shared.filled.notified()).await.is_err() {
-                    // Nothing to tell for so long: a line that was cut without a word is found out.
-                    within(timeout, client.batch_execute("")).await?;
+                    // An empty query, to detect a connection that was lost silently.
+                    with_timeout(timeout, client.batch_execute("")).await?;
                 }
             }
         }
     }
 }
 
-async fn within<T>(timeout: Duration, done: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
+async fn with_timeout<T>(timeout: Duration, done: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
     let done = tokio::time::timeout(timeout, done).await.map_err(|late| late.to_string())?;
     done.map_err(|error| error.to_string())
 }
@@ -245,9 +244,9 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_told_once_in_notifications_that_the_server_takes() {
+    fn each_conversation_is_sent_once_in_payloads_below_the_limit_of_the_server() {
         let mut outbox = Outbox::default();
-        for number in (0..MOST).chain(0..MOST) {
+        for number in (0..CAPACITY).chain(0..CAPACITY) {
             outbox.add(id(number));
         }
         let mut told = Vec::new();
@@ -255,13 +254,13 @@ mod tests {
             assert!(16 + words.len() < 8_000, "{} bytes", words.len());
             told.extend(words.split_whitespace().map(|word| word.parse::<ConversationId>().expect("an id")));
         }
-        assert_eq!(told, (0..MOST).map(id).collect::<Vec<_>>());
+        assert_eq!(told, (0..CAPACITY).map(id).collect::<Vec<_>>());
     }
 
     #[test]
-    fn of_too_many_it_is_told_that_anything_may_have_changed() {
+    fn beyond_the_capacity_any_conversation_may_have_changed() {
         let mut outbox = Outbox::default();
-        (0..=MOST).for_each(|number| outbox.add(id(number)));
+        (0..=CAPACITY).for_each(|number| outbox.add(id(number)));
         outbox.add(id(0));
         assert_eq!(outbox.take().as_deref(), Some(" *"));
         outbox.add(id(7));

@@ -19,7 +19,7 @@ use crate::store::{Count, Page, Query, Summary, WriteOutcome};
 pub(super) struct WriteRequest {
     pub(super) id: ConversationId,
     pub(super) replaces: Option<Revision>,
-    /// What is saved; `None` to delete.
+    /// The new record; `None` for a delete.
     pub(super) record: Option<Arc<Record>>,
 }
 

@@ -1,5 +1,5 @@
-//! The tasks that write. Each takes all changes that wait, at most one of each conversation, and makes them in one
-//! statement; what comes meanwhile is for the next one.
+//! The writer tasks. Each takes all queued changes, at most one for each conversation, and makes them in one statement (group
+//! commit). Changes that arrive meanwhile are for the next statement.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::poll_fn;
@@ -18,38 +18,38 @@ use crate::store::postgres::connect::{self, Backend, Connection};
 use crate::store::postgres::rows::WriteRequest;
 use crate::store::postgres::{PostgresError, rows};
 
-/// A change, and who waits for what becomes of it.
+/// A change, and the sender of its outcome.
 pub(super) struct Job {
     pub(super) change: WriteRequest,
     pub(super) answer: oneshot::Sender<WriteOutcome>,
 }
 
-/// How many changes are made in one statement.
+/// The maximal number of changes in one statement.
 const AT_ONCE: usize = 256;
 
-/// How many bytes of records are sent in one statement.
+/// The maximal number of bytes of records in one statement, unless a single record is larger.
 const BYTES_AT_ONCE: usize = 8 << 20;
 
-/// How long a task waits before it asks again whether a lost backend is gone.
+/// The pause before another attempt to resolve changes whose connection was lost.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What the tasks and the store share.
+/// The state that the tasks and the store share.
 pub(super) struct Shared {
     pub(super) pool: Pool,
     pub(super) timeout: Duration,
-    /// What waits. Taken by one task at a time.
+    /// The queued changes. One task at a time takes from them.
     jobs: AsyncMutex<Waiting>,
-    /// The conversations of which it is not known what became of their last change, with the backend that was told.
+    /// The conversations whose last change has an unknown outcome, with the backend that received it.
     in_doubt: Mutex<HashMap<ConversationId, Backend>>,
-    /// The conversations that a task is at work on.
+    /// The conversations that a task is changing.
     in_work: Mutex<HashSet<ConversationId>>,
-    /// A task has finished with one of these.
+    /// Notified when a task has finished a change.
     freed: Notify,
 }
 
 struct Waiting {
     receiver: mpsc::Receiver<Job>,
-    /// Those that could not be taken yet, because an earlier change of the same conversation was.
+    /// Changes that were not taken yet, because a task is changing the same conversation or the statement was full.
     held: VecDeque<Job>,
 }
 
@@ -67,8 +67,8 @@ impl Shared {
         self.in_work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes sure that nothing can happen any more to a conversation of which it is not known what became of its last
-    /// change. After this, what can be read is durable.
+    /// If the last change of a conversation has an unknown outcome, terminates the backend that received it. After this, what
+    /// is read is durable.
     pub(super) async fn clear(&self, id: ConversationId) -> Result<(), PostgresError> {
         let Some(backend) = self.in_doubt().get(&id).copied() else { return Ok(()) };
         let connection = connect::connect(&self.pool).await?;
@@ -77,7 +77,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Waits for changes and takes them, as many as may be made at once. `None` when the store is gone.
+    /// Waits for changes, and takes as many as fit in one statement. `None` when the store was dropped.
     async fn take(&self) -> Option<Vec<Job>> {
         let mut waiting = self.jobs.lock().await;
         loop {
@@ -99,7 +99,7 @@ impl Shared {
             if !taken.is_empty() {
                 return Some(taken);
             }
-            // All that waits is for conversations that another task is at work on.
+            // Every queued change is for a conversation that another task is changing.
             let holds = !waiting.held.is_empty();
             let mut freed = pin!(self.freed.notified());
             let next = poll_fn(|cx| match (freed.as_mut().poll(cx), waiting.receiver.poll_recv(cx)) {
@@ -113,16 +113,16 @@ impl Shared {
         }
     }
 
-    /// Says what became of a change. Whoever asked may have gone; it was made all the same.
+    /// Reports the outcome of a change. The caller may have been dropped.
     fn answer(&self, job: Job, saved: WriteOutcome) {
-        // First, so that the next change of this conversation finds it free.
+        // First, so that the caller's next change of this conversation can be taken at once.
         self.in_work().remove(&job.change.id);
         self.freed.notify_one();
         let _ = job.answer.send(saved);
     }
 }
 
-/// Makes changes until the store is gone.
+/// Makes changes until the store is dropped.
 pub(super) async fn write(shared: Arc<Shared>) {
     let mut connection: Option<Connection> = None;
     while let Some(jobs) = shared.take().await {
@@ -157,7 +157,7 @@ async fn make(shared: &Shared, connection: &mut Option<Connection>, jobs: Vec<Jo
         Err(Failed::Refused(error)) if ready.len() == 1 => {
             ready.into_iter().for_each(|job| shared.answer(job, WriteOutcome::NotApplied(error.again().into())));
         }
-        // One of them may be the reason, so each is tried by itself.
+        // One of the changes may be the reason, so each is tried separately.
         Err(Failed::Refused(_)) => {
             for job in ready {
                 Box::pin(make(shared, connection, vec![job])).await;
@@ -165,24 +165,24 @@ async fn make(shared: &Shared, connection: &mut Option<Connection>, jobs: Vec<Jo
         }
         Err(Failed::Lost(error)) => {
             let backend = open.backend;
-            // Not handed back to the pool.
+            // Not returned to the pool.
             drop(connection.take().map(|lost| deadpool_postgres::Object::take(lost.client)));
-            settle(shared, backend, ready, &error).await;
+            resolve(shared, backend, ready, &error).await;
         }
     }
 }
 
 /// Why changes were not made.
 enum Failed {
-    /// The server said no, and nothing changed.
+    /// The server returned an error, and nothing changed.
     Refused(PostgresError),
-    /// The server did not say what became of them.
+    /// The connection was lost, and the outcome is unknown.
     Lost(PostgresError),
 }
 
 async fn attempt(shared: &Shared, connection: &Connection, jobs: &[Job]) -> Result<Vec<WriteOutcome>, Failed> {
     let changes: Vec<_> = jobs.iter().map(|job| &job.change).collect();
-    // The server gives up first, so this is a server that cannot be heard.
+    // Longer than the statement timeout of the server, so that only an unreachable server exceeds it.
     let limit = shared.timeout * 2;
     let made = async {
         if let [change] = changes[..] {
@@ -202,16 +202,16 @@ async fn attempt(shared: &Shared, connection: &Connection, jobs: &[Job]) -> Resu
             let error = PostgresError::new("changing rows", &error);
             Err(if refused && !connection.client.is_closed() { Failed::Refused(error) } else { Failed::Lost(error) })
         }
-        Err(_) => Err(Failed::Lost(PostgresError::message("changing rows", "the server does not answer"))),
+        Err(_) => Err(Failed::Lost(PostgresError::message("changing rows", "the server does not respond"))),
     }
 }
 
-/// Finds out what became of changes whose connection was lost: ends the backend that was told, so that it cannot make
-/// them any more, and looks.
-async fn settle(shared: &Shared, backend: Backend, jobs: Vec<Job>, error: &PostgresError) {
+/// Resolves changes whose connection was lost: terminates the backend that received them, so that it cannot make them any
+/// more, and reads the rows. If that fails for the time limit, their outcome is unknown.
+async fn resolve(shared: &Shared, backend: Backend, jobs: Vec<Job>, error: &PostgresError) {
     let until = Instant::now() + shared.timeout;
     loop {
-        match look(shared, backend, &jobs, error).await {
+        match outcomes(shared, backend, &jobs, error).await {
             Ok(saved) => return jobs.into_iter().zip(saved).for_each(|(job, saved)| shared.answer(job, saved)),
             Err(_) if Instant::now() < until => tokio::time::sleep(PAUSE).await,
             Err(_) => break,
@@ -223,7 +223,7 @@ async fn settle(shared: &Shared, backend: Backend, jobs: Vec<Job>, error: &Postg
     }
 }
 
-async fn look(
+async fn outcomes(
     shared: &Shared,
     backend: Backend,
     jobs: &[Job],
@@ -233,12 +233,16 @@ async fn look(
     connect::end(&connection.client, backend, shared.timeout).await?;
     let ids: Vec<_> = jobs.iter().map(|job| job.change.id).collect();
     let found = rows::load(&connection.client, &ids).await;
-    let found = found.map_err(|error| PostgresError::new("looking at rows", &error))?;
-    Ok(jobs.iter().map(|Job { change, .. }| became(change, found.get(&change.id), error)).collect())
+    let found = found.map_err(|error| PostgresError::new("reading rows", &error))?;
+    Ok(jobs.iter().map(|Job { change, .. }| outcome_of(change, found.get(&change.id), error)).collect())
 }
 
-/// What became of a change that nothing can become of any more, by what there is now.
-fn became(change: &WriteRequest, found: Option<&Result<Record, Unreadable>>, error: &PostgresError) -> WriteOutcome {
+/// The outcome of a change that can no longer take effect, by the record that is stored now.
+fn outcome_of(
+    change: &WriteRequest,
+    found: Option<&Result<Record, Unreadable>>,
+    error: &PostgresError,
+) -> WriteOutcome {
     let stored = match found {
         Some(Ok(stored)) => Some(stored),
         None => None,
@@ -249,10 +253,10 @@ fn became(change: &WriteRequest, found: Option<&Result<Record, Unreadable>>, err
         Some(record) if stored == Some(&**record) => WriteOutcome::Applied,
         None if stored.is_none() => WriteOutcome::Applied,
         _ if revision == change.replaces => WriteOutcome::NotApplied(error.again().into()),
-        // Somebody else has made the same step.
+        // Another process has saved the same revision.
         Some(record) if revision == Some(record.revision()) => WriteOutcome::Conflict { stored: revision },
         None if revision.is_some() => WriteOutcome::Conflict { stored: revision },
-        // Somebody else is further, and may have come from this change or from the one before.
+        // Another process has saved a later revision, which may be based on this change or on the record before it.
         Some(_) | None => WriteOutcome::Unknown(error.again().into()),
     }
 }

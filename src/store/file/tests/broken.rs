@@ -1,4 +1,4 @@
-//! Stores with one thing wrong each: the controls of the checks. A check that none of them fails proves nothing.
+//! Stores with one flaw each, to test the checks: a check that none of them fails proves nothing.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -17,7 +17,7 @@ use crate::store::file::tests::Possible;
 use crate::store::file::tests::model::{Handle, Model};
 use crate::store::{BoxFuture, LoadError, Store, Visitor, WriteOutcome};
 
-/// What is wrong with a store.
+/// The flaw of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
     Nothing,
@@ -32,11 +32,11 @@ pub(super) enum Flaw {
     NoVersionCheck,
 }
 
-/// A store over a [`Model`], with its flaw.
+/// A store over a [`Model`], with a flaw.
 pub(super) struct Subject {
     flaw: Flaw,
     records: Records<Flawed>,
-    /// For [`Flaw::MemoryFirst`]: what it takes for saved.
+    /// For [`Flaw::MemoryFirst`]: the records that it believes to be saved.
     memory: Mutex<BTreeMap<ConversationId, Option<Record>>>,
 }
 
@@ -151,13 +151,13 @@ impl Store for Subject {
     }
 }
 
-/// The calls, with the flaw.
+/// The file system calls, with the flaw.
 struct Flawed {
     model: Model<Possible>,
     flaw: Flaw,
     /// Whether the last change of a name was the removal of a record.
     unlinked: Mutex<bool>,
-    /// Whether the directory has been made durable once.
+    /// Whether the directory was synced once.
     opened: Mutex<bool>,
 }
 

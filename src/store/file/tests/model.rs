@@ -1,12 +1,12 @@
-//! A directory in memory that can lose power.
+//! A simulated directory that can lose power.
 //!
-//! A [`Disk`] keeps apart what programs see and what is durable: contents that were not synced, and changes of names
-//! that were not. [`Disk::crashes`] gives every state in which a power cut could leave it: each subset of the changes
-//! is lost, a rename may be there by half, and what was not synced of a file is old, torn, zeros or new.
-//! An fsync that fails forgets what it should have written, as Linux does: the next one answers that all is well.
+//! A [`Disk`] separates the state that programs see from the durable state: it tracks file contents and name changes that
+//! were not synced. [`Disk::crashes`] gives every state that a power cut could leave: any subset of the name changes is lost,
+//! a rename may be half done, and unsynced content is old, torn, zeros or new. An fsync that fails drops what it should have
+//! written, as on Linux, and the next one reports success.
 //!
-//! A [`Model`] is the call interface over it. It counts calls, fails those that a test wants to fail, and notes the
-//! disk before each call together with what the test then holds for possible. It decides nothing by itself.
+//! A [`Model`] is the file system interface over it. It counts calls, makes those fail that a test selects, and records the
+//! disk before each call together with what the test considers possible at that moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -25,9 +25,9 @@ pub(super) struct Disk {
     files: BTreeMap<u64, Content>,
     /// What programs see.
     names: BTreeMap<String, u64>,
-    /// What a power cut leaves for sure, but for `changes`.
+    /// The durable names. Those in `changes` may become durable too.
     durable: BTreeMap<String, u64>,
-    /// What was done to names since, oldest first.
+    /// The unsynced changes of names, oldest first.
     changes: Vec<Change>,
     /// The number of the next file, and the time.
     next: u64,
@@ -45,9 +45,9 @@ struct Content {
 /// One call's effect on names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Change {
-    /// What each name stands for afterwards. For a rename the new name comes first.
+    /// The file of each name afterwards. For a rename the new name comes first.
     effects: Vec<(String, Option<u64>)>,
-    /// An fsync failed to write it. It may be on the disk by chance, and no later fsync will write it.
+    /// An fsync failed to write it. It may be on the disk by chance, but no later fsync writes it.
     forgotten: bool,
 }
 
@@ -56,14 +56,14 @@ impl Disk {
         self.names.keys().map(String::as_str)
     }
 
-    /// Whether an fsync of the directory failed, and what it should have written of a record's name has not been
-    /// written since. A leftover that comes back harms nobody.
+    /// Whether an fsync of the directory failed to write a change of a record's name, and the change was not written since.
+    /// Temporary files are ignored.
     pub(super) fn has_forgotten(&self) -> bool {
         let of_record = |change: &Change| change.effects.iter().any(|(name, _)| !name.starts_with('.'));
         self.changes.iter().any(|change| change.forgotten && of_record(change))
     }
 
-    /// What is left if nothing is written that was not synced.
+    /// The state after a power cut if no unsynced change is written.
     pub(super) fn after_worst_cut(&self) -> Self {
         let mut files = BTreeMap::new();
         for number in self.durable.values() {
@@ -79,7 +79,7 @@ impl Disk {
         for change in &self.changes {
             let mut with = BTreeSet::new();
             for directory in &directories {
-                // Nothing of it, its first half, all of it.
+                // None of it, its first half, all of it.
                 for many in 1..=change.effects.len() {
                     let mut directory = directory.clone();
                     for (name, stands_for) in &change.effects[..many] {
@@ -100,7 +100,7 @@ impl Disk {
         let empty = Self { durable: names.clone(), names, next: self.next, ..Self::default() };
         let mut disks = vec![empty.clone()];
         for (name, number) in &empty.names {
-            // What is in a leftover does not matter to anybody.
+            // The content of a temporary file does not matter.
             let leftover = name.starts_with('.');
             let contents = if leftover { BTreeSet::from([vec![]]) } else { self.files[number].crashes() };
             let mut next = Vec::new();
@@ -118,7 +118,7 @@ impl Disk {
         disks
     }
 
-    /// The same with other names for temporary files, since those are random.
+    /// The same disk with numbers in place of the random names of temporary files.
     pub(super) fn canonical(&self) -> Self {
         let mut disk = self.clone();
         disk.names = BTreeMap::new();
@@ -226,7 +226,7 @@ pub(super) enum Fault {
 
 type Plan = dyn FnMut(usize, Call) -> Option<Fault> + Send;
 
-/// The disk, before a call, and what the test held for possible then.
+/// The disk before a call, and what the test considered possible then.
 #[derive(Debug, Clone)]
 pub(super) struct Moment<E> {
     pub(super) disk: Disk,
