@@ -379,7 +379,10 @@ fn what_a_table_allows_and_what_is_no_use_is_not_found() {
                     // Through another module is a use of that one too.
                     pair.is_allowed && spelling.other.is_empty() && !spelling.here.contains("crate::T;")
                 });
-                for spelling in spellings {
+                let last = pair.used.rsplit("::").next().unwrap_or_default();
+                let is_taken = bare.modules[here].bindings(last).next().is_some();
+                // No module has two of one name.
+                for spelling in spellings.filter(|spelling| !(is_taken && spelling.here.contains("<last>"))) {
                     let found = put.found(*package, &page, spelling, |text| put.fill_use(text, &pair.used));
                     let is_edge = |finding: &Finding| matches!(finding, Finding::NotInTheTable { .. });
                     let is_it = |finding: &Finding| is_edge(finding) || matches!(finding, Finding::UsesTheRoot { .. });
