@@ -41,7 +41,7 @@ pub fn start(
     owner: Option<Owner>,
     now: Timestamp,
 ) -> Result<Outcome, Rejected> {
-    let flow = root.registration().name;
+    let flow = root.descriptor().name;
     let conversation = Conversation {
         id,
         created: now,

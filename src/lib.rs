@@ -31,7 +31,9 @@
 //! - What a flow awaits is a [`Component`]: a serde value with an `Answer`, which says what it shows. `order()` is one
 //!   too, so flows await flows. See [`component`](mod@component).
 //! - A [`Runtime`] holds conversations over a [`Store`]: it saves, and then it speaks.
-//! - A front shows a [`View`] and turns input into an [`Event`]: `terminal` (a feature) is one.
+//! - A front shows a [`View`] and turns input into an [`Event`]: `terminal` (a feature) is one, and [`front`] has the
+//!   parts of which another is made.
+//! - [`operate`] inspects, edits, copies and moves the conversations in a store.
 //! - [`testing`] runs conversations in unit tests.
 //!
 //! # Features
@@ -75,7 +77,9 @@ pub mod store;
 
 pub mod runtime;
 
-mod front;
+pub mod operate;
+
+pub mod front;
 
 pub mod testing;
 
@@ -112,12 +116,12 @@ pub mod __private {
     pub use stube_macros::embed_lock;
     pub use {inventory, serde, serde_json, typetag};
 
+    pub use crate::component::saved_state::{MigrationFn, SavedState, deserialize_state as earlier};
     pub use crate::component::{AnyAnswer, ComponentDescriptor, Kind};
-    pub use crate::evolution::migration::{MigrationFn, SavedState, deserialize_state as earlier};
     pub use crate::flow::iterate::lend::{
         Steps, again, chain, enumerate, flatten, lent, place, scan, skip, skip_while, step_by, take, take_while, zip,
     };
-    pub use crate::flow::iterate::{iterate, settle};
+    pub use crate::flow::iterate::{iterate, normalize, normalize as settle};
     pub use crate::schema::probed;
 
     pub use crate::component::{AwaitSite, Migrated, StateDescriptor};

@@ -1,4 +1,4 @@
-//! Conversations in unit tests: no server, no store, no tokio, and a clock that the test sets.
+//! Conversations in unit tests: without a store, a runtime or tokio, and with a clock that the test sets.
 //!
 //! ```
 //! use stube::{Confirm, Prompt, flow, testing::TestConversation};
@@ -28,20 +28,20 @@ use crate::model::timestamp::Timestamp;
 use crate::model::view::{Event, View};
 use crate::record::{Lineage, Reason, Record, RevisionNonce, Stored};
 
-/// A conversation without a runtime. Every method panics with a clear message where a test would fail anyway.
+/// A conversation without a runtime. Methods panic with a message where a test would fail anyway.
 #[derive(Debug)]
 pub struct TestConversation {
     now: Timestamp,
     phase: Progress,
-    /// The last state that was saved, and where a failed event goes back to.
+    /// The record of the present state. After a failed event, the state is decoded from it again.
     record: Record,
 }
 
-/// The time at which every test conversation starts, unless set: the beginning of 2026.
+/// The default start time of a test conversation: the beginning of 2026.
 pub const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 impl TestConversation {
-    /// Starts a conversation and runs it to its first question.
+    /// Starts a conversation at [`START`] and runs it to its first question.
     ///
     /// # Panics
     ///
@@ -51,7 +51,7 @@ impl TestConversation {
         Self::start_at(root, START)
     }
 
-    /// The same, at this time.
+    /// Starts a conversation at this time and runs it to its first question.
     ///
     /// # Panics
     ///
@@ -67,31 +67,30 @@ impl TestConversation {
         Self { now, phase, record }
     }
 
-    /// Goes on with a saved record, perhaps of an earlier version: what a restart of a new version does.
+    /// Loads a saved record, which an earlier version of the program may have written: what a release does.
     ///
     /// # Errors
     ///
-    /// Why the record is left alone.
+    /// The reason why this program cannot read the record.
     ///
     /// # Panics
     ///
-    /// The conversation has ended, or author code fails where a flow that is handed to begins.
+    /// The conversation has ended, or a migration hands it to another flow whose start fails.
     #[track_caller]
     pub fn load(bytes: &[u8]) -> Result<Self, Reason> {
         let record = Record::parse(bytes.to_vec())?;
         let now = record.header().touched;
         let Stored::Conversation(conversation) = record.decode()? else { panic!("the conversation has ended") };
-        let settled = kernel::apply_upgrades(conversation, now).unwrap_or_else(|rejected| fail(&rejected.cause));
-        let phase = settled.progress;
-        Ok(Self { now, phase, record })
+        let upgraded = kernel::apply_upgrades(conversation, now).unwrap_or_else(|rejected| fail(&rejected.cause));
+        Ok(Self { now, phase: upgraded.progress, record })
     }
 
-    /// The component in front, if it is a `C` and the conversation goes on.
+    /// The component on top of the root slot, if it is a `C` and the conversation is running.
     pub fn waiting_for<C: Component>(&self) -> Option<&C> {
         self.front()?.get()
     }
 
-    /// The instance in front; `None` once the conversation has ended.
+    /// The instance on top of the root slot; `None` if the conversation has ended.
     pub fn front(&self) -> Option<&Instance> {
         match &self.phase {
             Progress::Waits(conversation) => Some(conversation.front()),
@@ -99,7 +98,7 @@ impl TestConversation {
         }
     }
 
-    /// The conversation; `None` once it has ended.
+    /// The conversation; `None` if it has ended.
     pub fn conversation(&self) -> Option<&Conversation> {
         match &self.phase {
             Progress::Waits(conversation) => Some(conversation),
@@ -107,7 +106,7 @@ impl TestConversation {
         }
     }
 
-    /// What the component in front shows.
+    /// The view of the instance on top of the root slot.
     ///
     /// # Panics
     ///
@@ -118,7 +117,7 @@ impl TestConversation {
         kernel::view(conversation, conversation.front(), self.now).unwrap_or_else(|cause| fail(&cause))
     }
 
-    /// Answers in place of the component in front.
+    /// Answers in place of the component on top of the root slot.
     ///
     /// # Panics
     ///
@@ -137,7 +136,7 @@ impl TestConversation {
         }
     }
 
-    /// Sends an event to the component in front.
+    /// Sends an event to the component on top of the root slot.
     ///
     /// # Panics
     ///
@@ -149,11 +148,12 @@ impl TestConversation {
         }
     }
 
-    /// Sends an event to the component in front. If that is refused or fails, the conversation stays as it was.
+    /// Sends an event to the component on top of the root slot. If it is refused or fails, the conversation stays as it
+    /// was.
     ///
     /// # Errors
     ///
-    /// Why nothing changed.
+    /// The reason why nothing changed.
     ///
     /// # Panics
     ///
@@ -164,7 +164,7 @@ impl TestConversation {
         self.apply(Input::event(turn, event))
     }
 
-    /// Goes through the saved bytes and back: what a restart of the program does.
+    /// Replaces the conversation by the one decoded from its record: what a restart of the program does.
     ///
     /// # Panics
     ///
@@ -194,13 +194,13 @@ impl TestConversation {
     ///
     /// # Panics
     ///
-    /// The conversation goes on, ended without a result, or the result is not a `T`.
+    /// The conversation is running, ended without a result, or its result is not a `T`.
     #[track_caller]
     pub fn result<T: Answer>(self) -> T {
         let asked = std::any::type_name::<T>();
         match self.phase {
             Progress::Waits(conversation) => {
-                panic!("the conversation goes on and waits for `{}`", conversation.front().name())
+                panic!("the conversation is running and waits for `{}`", conversation.front().name())
             }
             Progress::Ended(ended) => ended.result().unwrap_or_else(|| panic!("the result is not a `{asked}`")),
         }
@@ -211,17 +211,17 @@ impl TestConversation {
         matches!(self.phase, Progress::Ended(_))
     }
 
-    /// The time that the next event happens at.
+    /// The time of the next event.
     pub fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Lets this much time pass.
+    /// Advances the clock.
     pub fn advance(&mut self, duration: Duration) {
         self.now = self.now.after(duration);
     }
 
-    /// Sets the clock, back too.
+    /// Sets the clock, forward or back.
     pub fn set_now(&mut self, now: Timestamp) {
         self.now = now;
     }
@@ -235,7 +235,7 @@ impl TestConversation {
     ///
     /// # Errors
     ///
-    /// Why nothing changed.
+    /// The reason why nothing changed.
     ///
     /// # Panics
     ///

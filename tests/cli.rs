@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 
 use serde_json::Value;
-use stube::record::{Record, Revision};
+use stube::record::Record;
 use stube::runtime::Runtime;
 use stube::testing::TestConversation;
 use stube::{Confirm, ConversationId, FileStore, Owner, Prompt, SqliteStore, Store, flow};
@@ -260,7 +260,7 @@ fn check_and_migrate(place: Place) {
     assert!(
         rows.iter().any(|row| row["state"] == "Size"
             && row["conversations"] == 2
-            && row["verdict"] == "breaking: no such schema of order in Size in the file"),
+            && row["verdict"] == "breaking: the file has no such schema of order in Size"),
         "{rows:?}"
     );
     fs::write(lock, "[]").unwrap();
@@ -276,7 +276,8 @@ fn check_and_migrate(place: Place) {
     assert_eq!(place.bytes(changed), before);
     assert_eq!(place.app(&["migrate", "--apply"]).ok().json()[0]["verdict"], "written");
     let after: Value = serde_json::from_slice(&place.bytes(changed)).unwrap();
-    assert_eq!((&after["flow"], &after["revision"]), (&"later".into(), &2.into()));
+    assert_eq!(after["flow"], "later");
+    assert_eq!(after["revision"], 2);
     assert_eq!(after["body"]["root"]["stack"][0]["state"]["Size"]["cups"], 1);
     assert!(place.app(&["migrate", "--apply"]).ok().out.is_empty());
     place.bare(&["migrate"]).fails(1, "needs the flows");
@@ -323,7 +324,7 @@ fn edit(place: Place) {
         ("sed -i 's/\"Size\"/\"Colour\"/' \"$1\"", "the code has no state `Colour`"),
         ("sed -i 's/\"name\": \"Ada Lovelace\"/\"name\": 7/' \"$1\"", "does not fit its code"),
         ("sed -i 's/\"name\"/\"nome\"/' \"$1\"", "was saved without `name`"),
-        ("echo '{' > \"$1\"", "this is no JSON"),
+        ("echo '{' > \"$1\"", "the text is not JSON"),
     ] {
         let refused = run(script).fails(1, reason);
         let kept = refused.err.trim().rsplit(' ').next().unwrap().to_owned();
@@ -339,7 +340,7 @@ fn edit(place: Place) {
         let other = format!("{} app --store {} edit {id}", this.display(), place.path().display());
         let inner = editor_at(&place, "inner.sh", "sed -i 's/Ada Lovelace/Countess/' \"$1\"");
         let script = format!("EDITOR={inner} {other} >/dev/null && sed -i 's/Ada Lovelace/Nobody/' \"$1\"");
-        run(&script).fails(1, "was changed by somebody else meanwhile");
+        run(&script).fails(1, "another process changed");
         assert!(String::from_utf8(place.bytes(first)).unwrap().contains("Countess"));
     }
 }
@@ -357,7 +358,7 @@ fn fork_end_and_rm(place: Place) {
     let (one, other) = (place.bytes(third), place.bytes(copy));
     let body = |bytes: &[u8]| Record::parse(bytes.to_vec()).unwrap().body().to_owned();
     assert_eq!(body(&one), body(&other));
-    assert_eq!(Record::parse(other).unwrap().revision(), Revision::for_test(1));
+    assert_eq!(Record::parse(other).unwrap().revision().number(), 1);
     place.app(&["end", &copy.to_string()]).ok();
     place.app(&["end", &copy.to_string()]).fails(1, "there is no conversation");
     place.bare(&["end", &first.to_string()]).fails(1, "needs the flows");
@@ -391,8 +392,8 @@ fn export_and_import(place: Place) {
         Kind::Sqlite => Kind::Files,
     });
     other.with(async |_| ());
-    assert!(other.bare(&["import", file]).ok().out.contains("3 saved, 0 were there already, 0 refused"));
-    assert!(other.bare(&["import", file]).ok().out.contains("0 saved, 3 were there already"));
+    assert!(other.bare(&["import", file]).ok().out.contains("3 saved, 0 in the store already, 0 refused"));
+    assert!(other.bare(&["import", file]).ok().out.contains("0 saved, 3 in the store already"));
     ids.iter().for_each(|id| assert_eq!(place.bytes(*id), other.bytes(*id)));
     // What is there as something else is not overwritten, and a damaged line is named; the rest goes on.
     let changed = String::from_utf8(place.bytes(ids[0])).unwrap().replace("\"ada\"", "\"eve\"");
@@ -400,9 +401,11 @@ fn export_and_import(place: Place) {
     let input = format!("{changed}{{\"nonsense\":1}}\n\n{exported}");
     let program = Path::new(env!("CARGO_BIN_EXE_stube"));
     let said = other.run(program, &[], &["import", "-"], &input, "");
-    let said =
-        said.fails(1, "line 1: ").fails(1, "is there already, as something else").fails(1, "line 2: it is damaged");
-    assert!(said.out.contains("0 saved, 3 were there already, 2 refused"), "{}", said.out);
+    let said = said
+        .fails(1, "line 1: ")
+        .fails(1, "is in the store already, with other content")
+        .fails(1, "line 2: it is damaged");
+    assert!(said.out.contains("0 saved, 3 in the store already, 2 refused"), "{}", said.out);
     assert_eq!(other.bytes(ids[0]), place.bytes(ids[0]));
 }
 
@@ -436,10 +439,10 @@ fn places() {
         command.args(args).env_remove("STUBE_STORE");
         said(command, "")
     };
-    bare(&["ls"]).fails(1, "which store? Write `--store PLACE`, or set STUBE_STORE");
-    bare(&["ls", "--store", "/nowhere"]).fails(3, "/nowhere is no directory");
-    bare(&["ls", "--store", "sqlite:/nowhere.db"]).fails(3, "/nowhere.db is no file");
-    bare(&["ls", "--store", "/nowhere.sqlite3"]).fails(3, "/nowhere.sqlite3 is no file");
+    bare(&["ls"]).fails(1, "no store is given: write `--store PLACE` or set STUBE_STORE");
+    bare(&["ls", "--store", "/nowhere"]).fails(3, "/nowhere is not a directory");
+    bare(&["ls", "--store", "sqlite:/nowhere.db"]).fails(3, "/nowhere.db is not a file");
+    bare(&["ls", "--store", "/nowhere.sqlite3"]).fails(3, "/nowhere.sqlite3 is not a file");
     if !cfg!(feature = "postgres") {
         bare(&["ls", "--store", "postgres://localhost/x"]).fails(3, "built without Postgres");
     }
@@ -468,7 +471,7 @@ fn help() {
         said(command, "").ok().out
     };
     let help = bare(&["--help"]);
-    for expected in ["Exit status: 0 all is well", "stube::cli::main()", "ls --count", "STUBE_STORE"] {
+    for expected in ["Exit status: 0 success", "stube::cli::main()", "ls --count", "STUBE_STORE"] {
         assert!(help.contains(expected), "{expected} in {help}");
     }
     assert!(bare(&["man"]).contains(".TH stube 1"));

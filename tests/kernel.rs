@@ -30,7 +30,7 @@ impl Page {
 impl Component for Page {
     type Answer = String;
 
-    fn slots(&self) -> Slots<Self> {
+    fn slots(&mut self) -> Slots<Self> {
         let left = Counter { count: self.depth };
         Slots::none().asking("left", left, Self::on_left).with("right", Counter { count: 0 })
     }
@@ -474,4 +474,67 @@ proptest! {
             }
         }
     }
+}
+
+// ---- Children that are moved into their slots ---------------------------------------------------------------------
+
+/// Not `Clone`, so that a parent can only move it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Ticket {
+    seat: String,
+}
+
+#[component]
+impl Component for Ticket {
+    type Answer = Ticket;
+
+    fn handle(&mut self, _event: Event, _cx: &Context) -> Handled<Self> {
+        Ok(Next::answer(Ticket { seat: std::mem::take(&mut self.seat) }))
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Frame {
+    ticket: Option<Ticket>,
+    started_with_ticket: Option<bool>,
+}
+
+#[component]
+impl Component for Frame {
+    type Answer = String;
+
+    fn slots(&mut self) -> Slots<Self> {
+        match self.ticket.take() {
+            Some(ticket) => Slots::none().asking("ticket", ticket, Self::on_ticket),
+            None => Slots::none(),
+        }
+    }
+
+    fn start(&mut self, _cx: &Context) -> Handled<Self> {
+        self.started_with_ticket = Some(self.ticket.is_some());
+        Ok(Next::stay())
+    }
+
+    #[resume]
+    fn on_ticket(&mut self, ticket: Ticket, _cx: &Context) -> Handled<Self> {
+        self.ticket = Some(ticket);
+        Ok(Next::stay())
+    }
+}
+
+#[test]
+fn a_child_is_moved_out_of_its_parent_into_its_slot() {
+    let frame = Frame { ticket: Some(Ticket { seat: "12A".to_owned() }), started_with_ticket: None };
+    let conversation = waits(kernel::start(ConversationId::from_bits([8; 16]), Box::new(frame), None, NOW));
+    let conversation = decode(&encode(&conversation));
+    assert_eq!(shape(&conversation), "frame[ticket: ticket]");
+    let parent = conversation.front().get::<Frame>().expect("the frame");
+    assert!(parent.ticket.is_none(), "the ticket is in the slot, and there is only one");
+    assert_eq!(parent.started_with_ticket, Some(false), "the slots are made before the parent is started");
+    assert_eq!(conversation.in_front()[1].get::<Ticket>().expect("the ticket").seat, "12A");
+
+    let conversation = decode(&encode(&waits(send(conversation, 1, "return"))));
+    assert_eq!(shape(&conversation), "frame[ticket: ]");
+    let parent = conversation.front().get::<Frame>().expect("the frame");
+    assert_eq!(parent.ticket.as_ref().expect("it was given back").seat, "12A");
 }

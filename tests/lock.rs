@@ -215,16 +215,17 @@ async fn guarded() -> String {
     said + &Prompt::new("Second?").await
 }
 
-/// What the versions up to this one wrote: the state `Prompt` in the shape `00000000000a`, too.
+/// What the versions up to this one wrote: the state `Prompt` with the schema `00000000000a`, too.
 const GUARDED: &str = r#"{"flows":{"guarded":{"answer":"String","states":{}}},"components":{},"types":{},
     "previous":[{"component":"guarded","state":"Prompt","schema":"00000000000a"}]}"#;
 
 stube::__private::inventory::submit! { stube::evolution::lock::Embedded(GUARDED) }
 
-fn with_shape(shape: &str) -> Result<TestConversation, stube::record::Reason> {
+fn with_schema(schema: &str) -> Result<TestConversation, stube::record::Reason> {
+    const BEFORE: &str = r#""type":"guarded","schema":""#;
     let record = String::from_utf8(TestConversation::start(guarded()).bytes().to_vec()).unwrap();
-    let at = record.find("\"type\":\"guarded\",\"schema\":\"").unwrap() + "\"type\":\"guarded\",\"schema\":\"".len();
-    let changed = format!("{}{shape}{}", &record[..at], &record[at + shape.len()..]);
+    let at = record.find(BEFORE).unwrap() + BEFORE.len();
+    let changed = format!("{}{schema}{}", &record[..at], &record[at + schema.len()..]);
     let content = &changed[..changed.find(",\"sum\":").unwrap()];
     let record = format!("{content},\"sum\":\"{}\"}}\n", HEXLOWER.encode(&Sha256::digest(content)));
     TestConversation::load(record.as_bytes())
@@ -232,8 +233,8 @@ fn with_shape(shape: &str) -> Result<TestConversation, stube::record::Reason> {
 
 #[test]
 fn a_record_of_a_later_version_is_left_alone_by_a_program_that_knows_its_versions() {
-    assert!(with_shape("00000000000a").is_ok());
-    let reason = with_shape("00000000000b").unwrap_err().to_string();
+    assert!(with_schema("00000000000a").is_ok());
+    let reason = with_schema("00000000000b").unwrap_err().to_string();
     assert!(
         reason.contains("written by another version of the program: this one does not know that schema of `Prompt`"),
         "{reason}"

@@ -91,7 +91,7 @@ struct Pair {
 impl Component for Pair {
     type Answer = i64;
 
-    fn slots(&self) -> Slots<Self> {
+    fn slots(&mut self) -> Slots<Self> {
         Slots::none().asking("left", Number, Self::on_number).asking("right", Number, Self::on_number)
     }
 

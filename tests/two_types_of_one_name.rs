@@ -20,7 +20,7 @@ fn a_runtime_does_not_open_and_names_both_places() {
     let error = Runtime::in_memory().expect_err("two types are called `order`");
     assert!(matches!(error.kind, ErrorKind::Registry(_)));
     let text = error.to_string();
-    assert!(text.starts_with("two types are called `order` on disk: two_types_of_one_name (tests/"), "{text}");
+    assert!(text.starts_with("two types have the name `order` on disk: two_types_of_one_name (tests/"), "{text}");
     assert!(text.contains(" and two_types_of_one_name::other (tests/"), "{text}");
 }
 
@@ -29,7 +29,7 @@ fn panics(code: fn()) -> bool {
         Ok(()) => false,
         Err(panic) => {
             let text = panic.downcast_ref::<String>().expect("a text");
-            text.contains("two types are called `order` on disk")
+            text.contains("two types have the name `order` on disk")
         }
     }
 }

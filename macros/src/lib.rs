@@ -182,8 +182,8 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 /// See the module [`migration`] for details, and [`lock`] for the check.
 ///
 /// [`Boxed`]: https://docs.rs/stube/latest/stube/struct.Boxed.html
-/// [`migration`]: https://docs.rs/stube/latest/stube/migration/index.html
-/// [`lock`]: https://docs.rs/stube/latest/stube/lock/index.html
+/// [`migration`]: https://docs.rs/stube/latest/stube/evolution/migration/index.html
+/// [`lock`]: https://docs.rs/stube/latest/stube/evolution/lock/index.html
 #[proc_macro_attribute]
 pub fn flow(args: TokenStream, item: TokenStream) -> TokenStream {
     pipeline::expand_item(args.into(), item.into()).into()

@@ -1,22 +1,22 @@
-//! The stock questions: confirm, prompt, choose, info.
+//! The stock prompts: confirm, prompt, choose, info.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Action, Component, Context, Event, Failure, Form, Handled, Input, Next, View, component};
 
-/// Yes or no. Answers `true` for yes.
+/// A yes-or-no question. Answers `true` for yes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirm {
     question: String,
 }
 
 impl Confirm {
-    /// Asks this.
+    /// Asks this question.
     pub fn new(question: impl Into<String>) -> Self {
         Self { question: question.into() }
     }
 
-    /// What it asks.
+    /// The question.
     pub fn question(&self) -> &str {
         &self.question
     }
@@ -40,7 +40,7 @@ impl Component for Confirm {
     }
 }
 
-/// A line of text. Answers what was typed, or the default if that was left as it is.
+/// Asks for a line of text. Answers the text, or the default if nothing was typed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prompt {
     label: String,
@@ -49,25 +49,25 @@ pub struct Prompt {
 }
 
 impl Prompt {
-    /// Asks for this.
+    /// Asks for the text that this label names.
     pub fn new(label: impl Into<String>) -> Self {
         Self { label: label.into(), default: None }
     }
 
-    /// What is answered if nothing is typed.
+    /// Sets the default: the answer if nothing is typed.
     #[must_use]
     pub fn default(mut self, text: impl Into<String>) -> Self {
         self.default = Some(text.into());
         self
     }
 
-    /// Lets the person cancel; then the answer is `None`.
+    /// Adds a way to cancel; the answer is then an `Option`.
     #[must_use]
     pub fn or_cancel(self) -> PromptOrCancel {
         PromptOrCancel(self)
     }
 
-    /// What it asks for.
+    /// The label.
     pub fn label(&self) -> &str {
         &self.label
     }
@@ -96,7 +96,7 @@ impl Component for Prompt {
     }
 }
 
-/// A [`Prompt`] that may be cancelled: answers `None` then.
+/// A [`Prompt`] that can be cancelled. Answers `None` if it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromptOrCancel(Prompt);
 
@@ -113,7 +113,7 @@ impl Component for PromptOrCancel {
     }
 }
 
-/// One of several options. Answers the option.
+/// Asks for one of several options. Answers the option.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choose {
     caption: String,
@@ -121,23 +121,23 @@ pub struct Choose {
 }
 
 impl Choose {
-    /// Asks which of the options. Without any, nobody can answer.
+    /// Asks for one of these options. Without options it cannot be answered.
     pub fn new(caption: impl Into<String>, options: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { caption: caption.into(), options: options.into_iter().map(Into::into).collect() }
     }
 
-    /// Lets the person cancel; then the answer is `None`.
+    /// Adds a way to cancel; the answer is then an `Option`.
     #[must_use]
     pub fn or_cancel(self) -> ChooseOrCancel {
         ChooseOrCancel(self)
     }
 
-    /// What it asks.
+    /// The caption.
     pub fn caption(&self) -> &str {
         &self.caption
     }
 
-    /// What may be chosen.
+    /// The options.
     pub fn options(&self) -> &[String] {
         &self.options
     }
@@ -166,7 +166,7 @@ impl Component for Choose {
     }
 }
 
-/// A [`Choose`] that may be cancelled: answers `None` then.
+/// A [`Choose`] that can be cancelled. Answers `None` if it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChooseOrCancel(Choose);
 
@@ -183,19 +183,19 @@ impl Component for ChooseOrCancel {
     }
 }
 
-/// Something to read. Answers once the person has.
+/// Shows a text. Answers `()` when the person has confirmed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Info {
     text: String,
 }
 
 impl Info {
-    /// Shows this.
+    /// Shows this text.
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into() }
     }
 
-    /// What it shows.
+    /// The text.
     pub fn text(&self) -> &str {
         &self.text
     }

@@ -1,17 +1,17 @@
-//! Every component and flow that is linked into the program, by its name on disk.
+//! The registry: every component and flow that is linked into the program, by its name on disk.
 //!
-//! typetag keeps a table of its own; this one is beside it to find two types of one name before anything is saved,
-//! to say which crate is missing, and later to carry old names over to new ones.
+//! typetag has a table of its own for deserialization. This one finds two types with the same name before anything is
+//! saved, names the crate that a program must link, and maps the names of earlier versions to present ones.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::component::ComponentDescriptor;
 
-/// The crate whose components are in every program.
+/// This crate, whose components are in every program.
 pub(crate) const OWN_CRATE: &str = env!("CARGO_PKG_NAME");
 
-/// One entry, as the macros submit it.
+/// One entry. The macros submit it.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Entry(pub &'static ComponentDescriptor);
@@ -20,8 +20,8 @@ inventory::collect!(Entry);
 
 static TABLE: LazyLock<BTreeMap<&'static str, Vec<&'static ComponentDescriptor>>> = LazyLock::new(|| {
     let mut table = BTreeMap::<_, Vec<_>>::new();
-    for Entry(registration) in inventory::iter::<Entry> {
-        table.entry(registration.name).or_default().push(*registration);
+    for Entry(descriptor) in inventory::iter::<Entry> {
+        table.entry(descriptor.name).or_default().push(*descriptor);
     }
     table
 });
@@ -31,18 +31,18 @@ pub(crate) fn lookup(name: &str) -> Option<&'static ComponentDescriptor> {
     TABLE.get(name)?.first().copied()
 }
 
-/// Every component and flow, in the order of their names; of two that share one, the first.
+/// All components and flows, in the order of their names; of two with the same name, the first.
 pub(crate) fn all() -> impl Iterator<Item = &'static ComponentDescriptor> {
     TABLE.values().filter_map(|found| found.first().copied())
 }
 
-/// The names that components and flows had in earlier versions, and those that they have now.
+/// Names of earlier versions, with the present ones.
 static RENAMED: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| {
-    let renamed = all().flat_map(|registration| registration.was.iter().map(|was| (*was, registration.name)));
+    let renamed = all().flat_map(|descriptor| descriptor.was.iter().map(|was| (*was, descriptor.name)));
     renamed.collect()
 });
 
-/// The name by which this program knows what was saved as `name`.
+/// The present name of what was saved as `name`.
 pub(crate) fn current_name(name: &str) -> &str {
     match RENAMED.get(name) {
         Some(current) if !TABLE.contains_key(name) => current,
@@ -54,17 +54,17 @@ pub(crate) fn current_name(name: &str) -> &str {
 ///
 /// # Errors
 ///
-/// The names that do not, each with the places that define it.
+/// The names that belong to several types, each with the places that define it.
 pub fn check() -> Result<(), String> {
     let twice: Vec<_> = TABLE.keys().filter_map(|name| check_name(name).err()).collect();
     if twice.is_empty() { Ok(()) } else { Err(twice.join("; ")) }
 }
 
-/// Checks that this name on disk belongs to one type.
+/// Checks that this name on disk belongs to one type. The error names the places that define it.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let Some(found) = TABLE.get(name).filter(|found| found.len() > 1) else { return Ok(()) };
-    let mut places: Vec<_> = found.iter().map(|registration| registration.defined).collect();
+    let mut places: Vec<_> = found.iter().map(|descriptor| descriptor.defined).collect();
     places.sort_unstable();
     let places = places.join(" and ");
-    Err(format!("two types are called `{name}` on disk: {places}; give one of them another name"))
+    Err(format!("two types have the name `{name}` on disk: {places}; give one of them another name"))
 }

@@ -245,8 +245,12 @@ impl Lock {
         states.chain(components).chain(previous)
     }
 
+    /// Whether it lists a flow of this name.
+    pub(crate) fn has_flow(&self, name: &str) -> bool {
+        self.flows.contains_key(name)
+    }
+
     /// Whether a schema fingerprint of a state, or of a component whose state is empty, is current, previous or unknown.
-    #[cfg(feature = "cli")]
     pub(crate) fn schema_age(&self, component: &str, state: &str, schema: &str) -> SchemaAge {
         let is_current = match (self.flows.get(component), self.components.get(component)) {
             (Some(flow), _) => flow.states.0.iter().any(|(name, locked)| name == state && locked.schema == schema),

@@ -1,11 +1,11 @@
-//! What takes the place of a flow that a migration has ended, until its answer is handed on.
+//! A placeholder for a flow that a migration has ended, until its answer is passed to the instance below.
 
 use serde::{Deserialize, Serialize};
 
 use crate::component::{AnyComponent, Component, ComponentDescriptor, Kind, registry};
 use crate::schema::probed;
 
-/// Stands where a flow of an earlier release has ended. It is never saved.
+/// Stands in a decoded conversation for a flow that a migration has ended. Never saved.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Retired;
 

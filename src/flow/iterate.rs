@@ -1,11 +1,11 @@
-//! What a `for` loop with an await in it goes over: ranges and owned collections, of which the rest can be saved, and
-//! what is borrowed, of which the place can be saved ([`lend`]).
+//! `for` loops with an `.await` in the body: iterators that can be saved.
 //!
-//! An ordinary iterator has no form on disk. [`iterate`] turns what it is given into one that has: a range stays a
-//! range, a collection becomes the items that are left.
+//! A std iterator has no serialized form. [`iterate`] turns the loop's iterable into one that has: a range stays a
+//! range, an owned collection becomes its remaining items. For a borrowed collection the position is saved ([`lend`]).
 //!
-//! [`settle`] is for the same trouble outside of a loop: serde's form of a `RangeInclusive` forgets that it has come to
-//! its end. After `let mut r = 0..=3; while r.next().is_some() {}`, the local `r` is `4..=3` from the next `.await` on.
+//! [`normalize`] covers the same problem outside of loops: serde's form of a `RangeInclusive` does not record that the
+//! range is exhausted. After `let mut r = 0..=3; while r.next().is_some() {}`, the local `r` is `4..=3` from the next
+//! `.await` on.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::any::Any;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) mod lend;
 
-/// What may stand after the `in` of a loop that awaits.
+/// The types that can stand after the `in` of a loop that awaits.
 #[diagnostic::on_unimplemented(
     message = "a loop over `{Self}` cannot go on after an `.await` in its body, because what is left of it cannot be saved",
     label = "this would have to be saved over the `.await`",
@@ -27,11 +27,11 @@ pub trait Iterate {
     /// An iterator that can be saved.
     type Items: Iterator;
 
-    /// Begins.
+    /// Makes that iterator.
     fn iterate(self) -> Self::Items;
 }
 
-/// Begins a loop.
+/// Makes the iterator of a loop.
 pub fn iterate<I: Iterate>(items: I) -> I::Items {
     items.iterate()
 }
@@ -60,7 +60,8 @@ where
     }
 }
 
-/// An inclusive range. serde's form of it forgets that it has come to its end, and `0..=255u8` would begin again.
+/// An inclusive range. serde's form of `RangeInclusive` does not record that the range is exhausted, so `0..=255u8`
+/// would start again.
 #[derive(Debug)]
 pub struct Inclusive<T>(RangeInclusive<T>);
 
@@ -122,30 +123,31 @@ where
     }
 }
 
-/// Brings a local that is to be saved into a form that serde carries: a `RangeInclusive` of integers, characters or
-/// addresses that has come to its end becomes an empty one. No iterator or lookup can tell the two apart; what the
-/// standard library calls unspecified (the start of such a range), `==` and `{:?}` can. Done at the `.await`, whether
-/// or not the conversation is then loaded, so that nothing depends on that.
+/// Normalizes a local before it is saved, so that its serde form is lossless: an exhausted `RangeInclusive` of
+/// integers, characters or addresses becomes an empty one. The two behave the same as iterators and in `contains`; they
+/// differ in `start()`, which the standard library leaves unspecified, in `==` and in `{:?}`. Runs at every `.await`,
+/// whether or not the conversation is loaded from disk afterwards, so that a load changes nothing.
 ///
-/// A range inside of another type keeps serde's form: `Option<RangeInclusive<u8>>` begins again after a load.
-pub fn settle<T: 'static>(local: &mut T) {
-    // All locals of all flows come by here at each step; for most types the compiler sees that this is not taken.
+/// A range inside of another type is not normalized: an exhausted `Option<RangeInclusive<u8>>` starts again after a
+/// load.
+pub fn normalize<T: 'static>(local: &mut T) {
+    // Every local of every flow passes here at each step; for most types the branch is removed at compile time.
     if const { is_like_a_range::<T>() } {
-        settle_range(local);
+        normalize_range(local);
     }
 }
 
 macro_rules! ranges {
     ($($item:ty: $first:expr, $last:expr;)*) => {
-        /// Whether it could be a range, by what is known while the program is built.
+        /// Whether `T` has the size and alignment of one of the ranges. Known at compile time.
         const fn is_like_a_range<T>() -> bool {
             !std::mem::needs_drop::<T>() && (false $(|| size_of::<T>() == size_of::<RangeInclusive<$item>>()
                 && align_of::<T>() == align_of::<RangeInclusive<$item>>())*)
         }
 
-        fn settle_range(local: &mut dyn Any) {
+        fn normalize_range(local: &mut dyn Any) {
             $(if let Some(range) = local.downcast_mut::<RangeInclusive<$item>>() {
-                // Empty, and yet its ends are in order: only because it was run through.
+                // Empty although its ends are in order: it is exhausted.
                 if RangeInclusive::is_empty(range) && range.start() <= range.end() {
                     let end = *range.end();
                     *range = match (end..=$last).nth(1) {
@@ -178,7 +180,7 @@ ranges! {
     Ipv6Addr: Ipv6Addr::UNSPECIFIED, Ipv6Addr::from_bits(u128::MAX);
 }
 
-/// The items of a collection that are left.
+/// The remaining items of a collection.
 #[derive(Debug)]
 pub struct Items<T>(std::vec::IntoIter<T>);
 
@@ -254,7 +256,7 @@ collections! {
 
 macro_rules! drains {
     ($([$($param:ident),*] $items:ty;)*) => {$(
-        /// Whoever is drained is borrowed for as long as the loop, so nobody can tell that it is done at once.
+        /// The drained collection is borrowed for the whole loop, so draining it at once cannot be observed.
         #[diagnostic::do_not_recommend]
         impl<$($param),*> Iterate for $items {
             type Items = Items<<Self as Iterator>::Item>;

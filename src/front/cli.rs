@@ -1,6 +1,6 @@
-//! The command `stube`: what a store holds, for whoever runs the program.
+//! The command `stube`, the operations tool: lists, inspects, checks, migrates and edits the conversations in a store.
 //!
-//! The command by itself knows no flows. An application gives it its own in three lines, and then every verb works:
+//! The command by itself has no flows, and some verbs need them. An application links its own in three lines:
 //!
 //! ```no_run
 //! // src/bin/operate.rs, in the crate that has the flows
@@ -12,7 +12,7 @@
 //! }
 //! ```
 //!
-//! A store that needs more than a name, for instance a sealed one, is given with [`Command::store`].
+//! A store that cannot be opened by name, for instance an encrypted one, is passed with [`Command::store`].
 
 #![allow(
     clippy::disallowed_methods,
@@ -26,6 +26,7 @@ mod graph;
 mod inspect;
 mod modify;
 mod open;
+mod outcome;
 mod output;
 
 use std::ffi::OsString;
@@ -37,63 +38,22 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
 
-use crate::component::registry;
 use crate::model::error::BoxError;
-use crate::runtime::error::Error;
 use crate::store::Store;
 
 use args::{Args, Verb};
+use outcome::{Done, Stopped, refused};
 use output::Output;
-
-/// Why a verb did not do what it was asked.
-#[derive(Debug)]
-enum Stopped {
-    /// Something is wrong in what was asked, or in what was found: exit status 1.
-    Refused(String),
-    /// The store failed: exit status 3.
-    Store(String),
-}
-
-impl fmt::Display for Stopped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(what) | Self::Store(what) => f.write_str(what),
-        }
-    }
-}
-
-impl From<Error> for Stopped {
-    fn from(error: Error) -> Self {
-        if error.is_retryable() { Self::Store(error.to_string()) } else { Self::Refused(error.to_string()) }
-    }
-}
-
-impl From<std::io::Error> for Stopped {
-    fn from(error: std::io::Error) -> Self {
-        Self::Refused(error.to_string())
-    }
-}
-
-fn refused<T>(what: impl Into<String>) -> Result<T, Stopped> {
-    Err(Stopped::Refused(what.into()))
-}
-
-fn failed(error: impl fmt::Display) -> Stopped {
-    Stopped::Store(format!("the store failed: {error}"))
-}
-
-/// What a verb came to: whether all was well.
-type Done = Result<bool, Stopped>;
 
 type Opening = Pin<Box<dyn Future<Output = Result<Arc<dyn Store>, BoxError>>>>;
 
-/// Runs the command with the flows and components that are linked into this program, and the store that its arguments
+/// Runs the command with the flows and components that are linked into this program, on the store that the arguments
 /// name.
 pub fn main() -> ExitCode {
     Command::new().main()
 }
 
-/// The command, for an application.
+/// The command, to be set up by an application.
 #[derive(Default)]
 pub struct Command {
     store: Option<Opening>,
@@ -106,30 +66,30 @@ impl fmt::Debug for Command {
 }
 
 impl Command {
-    /// The command, which opens the store that its arguments name.
+    /// The command on the store that its arguments name.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Works on this store, unless its arguments name another one.
+    /// Uses this store, unless the arguments name another one.
     #[must_use]
     pub fn store<S: Store>(mut self, open: impl Future<Output = Result<S, BoxError>> + 'static) -> Self {
         self.store = Some(Box::pin(async { open.await.map(|store| Arc::new(store) as Arc<dyn Store>) }));
         self
     }
 
-    /// Reads the arguments of the process and runs the verb. The exit status is 0 if all is well, 1 if something is wrong
-    /// in what was asked or found, 2 if the arguments are no command, and 3 if the store failed.
+    /// Parses the arguments of the process and runs the verb. Exit status: 0 success; 1 the request or the data is
+    /// wrong; 2 the arguments cannot be parsed; 3 the store failed.
     pub fn main(self) -> ExitCode {
         self.main_from(std::env::args_os())
     }
 
-    /// The same with these arguments, of which the first is the name of the program.
+    /// The same with these arguments; the first is the name of the program.
     pub fn main_from(self, args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
         let args = match Args::try_parse_from(args) {
             Ok(args) => args,
             Err(error) => {
-                // A help that was asked for is printed, and is no error.
+                // A requested help text is printed, and the exit status is 0.
                 let _ = error.print();
                 return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
             }
@@ -170,7 +130,7 @@ impl Command {
             (Some(name), _) => Box::pin(async move { open::open(&name).await }) as Opening,
             (None, Some(opening)) => opening,
             (None, None) => {
-                return refused("which store? Write `--store PLACE`, or set STUBE_STORE; see `stube --help`");
+                return refused("no store is given: write `--store PLACE` or set STUBE_STORE; see `stube --help`");
             }
         };
         let store = opening.await.map_err(|error| Stopped::Store(error.to_string()))?;
@@ -180,7 +140,7 @@ impl Command {
             Verb::Doctor => inspect::doctor(&store, &mut output).await,
             Verb::Check { lock } => check::check(&store, lock.as_deref(), &mut output).await,
             Verb::Migrate { apply, dry_run: _ } => check::migrate(store, apply, &mut output).await,
-            Verb::Edit { id } => modify::edit(store, id).await,
+            Verb::Edit { id } => modify::edit(&store, id).await,
             Verb::Fork { id } => modify::fork(&store, id).await,
             Verb::Export { which, out } => modify::export(&store, &which.query()?, out.as_deref()).await,
             Verb::Import { from } => modify::import(&store, &from).await,
@@ -189,16 +149,4 @@ impl Command {
             Verb::Completions { .. } | Verb::Man | Verb::Graph { .. } => unreachable!("BUG: done above"),
         }
     }
-}
-
-/// Whether flows or components of an application are linked into this program.
-fn has_flows() -> bool {
-    registry::all().any(|registration| !registration.defined.starts_with(concat!(env!("CARGO_PKG_NAME"), "::")))
-}
-
-fn needs_flows(verb: &str) -> Stopped {
-    Stopped::Refused(format!(
-        "`{verb}` needs the flows of your application, and this program has none: call `stube::cli::main()` from a binary \
-         of your own, see `stube --help`"
-    ))
 }

@@ -1,7 +1,7 @@
-//! One spelling for JSON texts whose order does not matter.
+//! A canonical order for JSON texts, so that they can be compared or hashed.
 //!
-//! A hash map is written in another order each time. [`sort_maps`] puts the entries of every map in order and leaves
-//! lists as they are; [`sort_maps_and_lists`] also sorts lists, because serde writes a hash set as a list. Numbers and
+//! serde writes a hash map in a different order each time. [`sort_maps`] sorts the entries of every map and keeps the order
+//! of lists; [`sort_maps_and_lists`] also sorts lists, because serde writes a hash set as a list. Numbers and
 //! strings are compared as they are written: read as floats, two wide integers would be equal, and so would 0.0 and
 //! -0.0.
 
@@ -11,8 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::json::ordered_map::OrderedMap;
 
-/// The text with the entries of every map sorted by key. A text that is not JSON, or nested too deep, is given back
-/// as it is.
+/// The text with the entries of every map sorted by key. A text that is not JSON, or nested too deep, is returned unchanged.
 pub(crate) fn sort_maps(text: &str) -> Cow<'_, str> {
     if !text.contains('{') {
         return Cow::Borrowed(text);

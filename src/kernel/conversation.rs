@@ -76,7 +76,7 @@ impl Instance {
 
     /// The name of its component.
     pub fn name(&self) -> &'static str {
-        self.component.registration().name
+        self.component.descriptor().name
     }
 
     /// The name of the await at which it is, if it is a flow.
@@ -153,7 +153,7 @@ impl Conversation {
 
     /// The component that cannot be saved, if one is alive.
     pub(crate) fn transient(&self) -> Option<&'static str> {
-        self.instances().into_iter().map(|i| i.component.registration()).find(|r| r.transient).map(|r| r.name)
+        self.instances().into_iter().map(|i| i.component.descriptor()).find(|r| r.transient).map(|r| r.name)
     }
 
     /// What holds of every conversation that goes on, whatever was done to it.

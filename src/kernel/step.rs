@@ -99,7 +99,7 @@ impl Step {
     pub(super) fn answer_of(&self, path: &Path, answer: AnyAnswer) -> Result<Transition, Cause> {
         let component = &self.conversation.at(path).component;
         if !component.accepts(&answer) {
-            return Err(Cause::WrongType { component: component.registration().name });
+            return Err(Cause::WrongType { component: component.descriptor().name });
         }
         Ok(Transition::Answer(answer))
     }

@@ -1,4 +1,4 @@
-//! What author code reports to the kernel. What the runtime tells its caller is in
+//! [`Failure`]: the error that author code returns to the kernel. For the errors of the runtime see
 //! [`runtime::error`](crate::runtime::error).
 //!
 //! No error text repeats an answer or a part of a saved state.

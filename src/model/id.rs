@@ -1,11 +1,10 @@
-//! The names of things: which conversation, which instance in it, which of its turns.
+//! Ids: of a conversation, of an instance in it, of a turn of that instance, and of an owner.
 //!
-//! A [`ConversationId`] is 128 random bits, so that no two processes, and no two lives of one process, ever give the
-//! same one. An [`InstanceId`] is a number that is unique within its conversation for ever. A [`Turn`] is what an
-//! answer names: the instance that asked and how many events it had handled by then.
-//! An [`Owner`] is the host's name for whom a conversation belongs to. What names a committed state is in
-//! [`revision`](crate::model::revision).
-//! Nothing here draws randomness; the bits are handed in.
+//! A [`ConversationId`] is 128 random bits, so that no two processes, and no two runs of one process, generate the same one.
+//! An [`InstanceId`] is a number that is unique within its conversation. A [`Turn`] is what an answer names: the instance that
+//! asked, and the number of events that it had handled. An [`Owner`] is the host's name for the owner of a conversation. For the
+//! committed states of a conversation, see [`revision`](crate::model::revision). Nothing here draws randomness; the bits are
+//! passed in.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,15 +12,15 @@ use std::str::FromStr;
 use data_encoding::BASE32_DNSSEC;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// The text form of an id was not one that this crate writes.
+/// A text is not the canonical form of an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid id")]
 pub struct InvalidId;
 
-/// Names one conversation: 128 bits from the operating system's random source.
+/// The id of a conversation: 128 bits from the operating system's random source.
 ///
-/// Written as `cv-` and 26 characters of lower-case base32, for example `cv-0c9nq1vg2t0m7k0s6l0f3u8h1k`. There is one
-/// spelling of each id: anything else is refused when it is read, so an id may be used as a file name.
+/// Written as `cv-` and 26 characters of lower-case base32, for example `cv-0c9nq1vg2t0m7k0s6l0f3u8h1k`. Each id has one
+/// spelling, and any other text is refused, so an id can be used as a file name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConversationId([u8; 16]);
 
@@ -30,8 +29,7 @@ const PREFIX: &str = "cv-";
 const DIGITS: usize = 26;
 
 impl ConversationId {
-    /// The id made of these bits. They must come from a source that nobody can guess: whoever knows an id may, in
-    /// some fronts, read the conversation.
+    /// The id with these bits. They must be unpredictable: in some fronts, knowing the id gives access to the conversation.
     pub const fn from_bits(bits: [u8; 16]) -> Self {
         Self(bits)
     }
@@ -60,7 +58,7 @@ impl FromStr for ConversationId {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let digits = text.strip_prefix(PREFIX).ok_or(InvalidId)?;
-        // Upper case would be decoded too, and one id must have one spelling.
+        // Base32 decodes upper case too, but an id has one spelling.
         if digits.len() != DIGITS || !digits.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) {
             return Err(InvalidId);
         }
@@ -81,7 +79,7 @@ impl<'de> Deserialize<'de> for ConversationId {
     }
 }
 
-/// Names one instance within its conversation, for ever: the counter is kept in the record.
+/// The id of an instance within its conversation. Never reused there: the counter is part of the record.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId(u64);
 
@@ -127,15 +125,15 @@ impl<'de> Deserialize<'de> for InstanceId {
     }
 }
 
-/// What an answer answers: the instance that asked, and the number of events that it had handled when it asked.
+/// Identifies a question: the instance that asks, and the number of events that it had handled when it asked.
 ///
-/// Written `i5.0`. A front puts it beside the question and sends it back with the answer, so that a double click, a
-/// stale tab or a retry after a lost reply is recognised and never applied twice.
+/// Written `i5.0`. A front sends the turn of the question back with the answer, so that a double click, a stale tab or a retry
+/// after a lost reply is recognized and not applied twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Turn {
     /// The instance that asked.
     pub instance: InstanceId,
-    /// How many events it had handled by then.
+    /// The number of events that it had handled.
     pub number: u64,
 }
 
@@ -166,7 +164,7 @@ impl<'de> Deserialize<'de> for Turn {
     }
 }
 
-/// A decimal number in its one spelling: no sign, no leading zero.
+/// Parses a decimal number without a sign or leading zeros.
 pub(super) fn number(text: &str) -> Option<u64> {
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if plain { text.parse().ok() } else { None }
@@ -188,9 +186,9 @@ pub(super) fn parse<'de, D: Deserializer<'de>, T: FromStr<Err = InvalidId>>(dese
     deserializer.deserialize_str(Visitor(std::marker::PhantomData))
 }
 
-/// Whom a conversation belongs to, in the host's own words: an account, or the checksum of a session's secret.
+/// The owner of a conversation, as the host identifies it: an account, or the hash of a session's secret.
 ///
-/// Stored in the clear and compared byte for byte; never written to logs or errors. Between 1 and 128 bytes.
+/// Between 1 and 128 bytes. Stored unencrypted, compared byte for byte, and never written to logs or error texts.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Owner(String);
@@ -201,26 +199,26 @@ pub struct Owner(String);
 pub struct InvalidOwner;
 
 impl Owner {
-    /// The longest one, in bytes.
+    /// The maximal length in bytes.
     pub const MAX_BYTES: usize = 128;
 
-    /// The owner that the host calls so.
+    /// The owner with this name.
     ///
     /// # Errors
     ///
-    /// It is empty, or longer than [`MAX_BYTES`](Self::MAX_BYTES).
+    /// The name is empty or longer than [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn new(name: impl Into<String>) -> Result<Self, InvalidOwner> {
         let name = name.into();
         if (1..=Self::MAX_BYTES).contains(&name.len()) { Ok(Self(name)) } else { Err(InvalidOwner) }
     }
 
-    /// What the host calls it.
+    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Without the name: it may be a secret's.
+/// Without the name, which may be derived from a secret.
 impl fmt::Debug for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Owner(..)")

@@ -51,7 +51,7 @@ impl Checkpoint {
 
 fn salvage(instances: Vec<Instance>, transient: &mut Transient) {
     for instance in instances {
-        if instance.component.registration().transient {
+        if instance.component.descriptor().transient {
             transient.insert(instance.id, instance.component);
         }
         instance.slots.into_iter().for_each(|(_, slot)| salvage(slot.stack, transient));

@@ -272,8 +272,8 @@ fn check_answer(conversation: &Conversation, below: &Instance, is_owner: bool, a
     let ended =
         conversation.pending_upgrades.iter().find(|upgrade| upgrade.instance == above.id && upgrade.answer.is_some());
     let ended = ended.and_then(|ended| registry::lookup(ended.flow));
-    let answering = ended.unwrap_or_else(|| above.component.registration());
-    let waiting = below.component.registration();
+    let answering = ended.unwrap_or_else(|| above.component.descriptor());
+    let waiting = below.component.descriptor();
     // An embedded widget answers to a resume function, never to the await at which a flow is.
     let state = below.state().filter(|_| !is_owner);
     let incompatible = match (&waiting.kind, state) {

@@ -52,7 +52,7 @@ pub(super) fn encode_body(conversation: &Conversation, writing: Writing<'_>) -> 
 /// The state of one instance, and what serde was told of it.
 pub(super) fn encode_state(instance: &Instance) -> Result<(String, TypeFingerprint), serde_json::Error> {
     let told = TypeFingerprint::default();
-    let state = match instance.component.registration().transient {
+    let state = match instance.component.descriptor().transient {
         true => String::new(),
         false => serde_json::to_string(&ValueRef(&*instance.component, &told))?,
     };
@@ -92,7 +92,7 @@ struct InstanceRef<'a>(&'a Instance, Writing<'a>);
 impl Serialize for InstanceRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(instance, writing) = *self;
-        let registration = instance.component.registration();
+        let registration = instance.component.descriptor();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &instance.id)?;
         if instance.turn > 0 {

@@ -1,12 +1,12 @@
-//! What time it is, and what time the reaper goes by where the store has no clock of its own.
+//! The time, and the time that the reaper goes by where the store has no clock of its own.
 //!
 //! The system's clock may be set while a program runs, by a person or by the network. What is shown and saved has the
-//! time that it tells. The reaper deletes, so it believes less: from one look to the next no more time has passed than a
-//! clock says that nobody can set. So nothing that this process has saved looks older to it than it is.
+//! time that it tells. The reaper deletes, so it uses a guarded time: between two readings no more time passes than on a
+//! clock that nobody can set. So nothing that this process has saved looks older to it than it is.
 //!
 //! While the system's clock is not set, both times are the same. So both clocks are compared as exactly as they tell the
-//! time, and a time is cut to a millisecond only when it is given out. Otherwise the time that is believed would be up to
-//! a millisecond behind the time in a record that was saved just now, and that record would not be old enough to delete.
+//! time, and a time is cut to a millisecond only when it is given out. Otherwise the guarded time would be up to a
+//! millisecond behind the time in a record that was saved just now, and that record would not be old enough to delete.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the clock of the runtime")]
 
@@ -14,30 +14,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::model::timestamp::Timestamp;
-use crate::runtime::Clock;
 
 /// Tells the time.
-pub(super) enum Time {
-    /// The system's.
-    System(Clocks),
-    /// The host's: it is believed.
-    Host(Clock),
+pub(super) enum Clock {
+    /// The system's clock.
+    System(GuardedClock),
+    /// The host's, which is taken at its word.
+    Host(HostClock),
 }
 
-/// A clock that may be set, and one that nobody can set.
-pub(super) struct Clocks {
-    /// How long it has been since 1970.
+/// A function of the host's that tells the time.
+type HostClock = Box<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// A clock that may be set, beside one that nobody can set.
+pub(super) struct GuardedClock {
+    /// The time since 1970. May be set.
     wall: Read,
-    /// How long it has been since some moment.
+    /// The time since some moment. Only goes on.
     elapsed: Read,
-    /// The time that is believed, since 1970, and what had elapsed then.
+    /// The guarded time, since 1970, at a reading, and what had elapsed then.
     since: Mutex<(Duration, Duration)>,
 }
 
 type Read = Arc<dyn Fn() -> Duration + Send + Sync>;
 
-impl Time {
-    /// The system's.
+impl Clock {
+    /// The system's clock.
     pub(super) fn system() -> Self {
         let start = Instant::now();
         // A time before 1970 becomes 1970.
@@ -48,49 +50,50 @@ impl Time {
     fn guarded(wall: Read, elapsed: Read) -> Self {
         let start = elapsed();
         let since = Mutex::new((wall(), start));
-        Self::System(Clocks { wall, elapsed, since })
+        Self::System(GuardedClock { wall, elapsed, since })
     }
 
-    /// The host's.
-    pub(super) fn host(clock: Clock) -> Self {
-        Self::Host(clock)
+    /// A clock of the host's.
+    pub(super) fn host(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self::Host(Box::new(clock))
     }
 
+    /// The time that is shown and saved.
     pub(super) fn now(&self) -> Timestamp {
-        self.look().0
+        self.read().0
     }
 
-    /// A time that is never later than [`now`](Self::now), however that has jumped.
-    pub(super) fn believed(&self) -> Timestamp {
-        self.look().1
+    /// The guarded time. It is never later than [`now`](Self::now), however that has jumped.
+    pub(super) fn guarded_now(&self) -> Timestamp {
+        self.read().1
     }
 
-    fn look(&self) -> (Timestamp, Timestamp) {
+    fn read(&self) -> (Timestamp, Timestamp) {
         match self {
             Self::Host(clock) => {
                 let now = clock();
                 (now, now)
             }
             Self::System(clocks) => {
-                let (now, believed) = clocks.look();
-                (Timestamp::EPOCH.after(now), Timestamp::EPOCH.after(believed))
+                let (now, guarded) = clocks.read();
+                (Timestamp::EPOCH.after(now), Timestamp::EPOCH.after(guarded))
             }
         }
     }
 }
 
-impl Clocks {
-    /// The time that is told, and the time that is believed.
-    fn look(&self) -> (Duration, Duration) {
+impl GuardedClock {
+    /// The wall clock's time, and the guarded time.
+    fn read(&self) -> (Duration, Duration) {
         let Self { wall, elapsed, since } = self;
         let mut since = since.lock().unwrap_or_else(PoisonError::into_inner);
         // The thread may have to wait between two readings. What has elapsed is counted from a reading before the wall
-        // clock's to a reading after it. So it is too much by that wait, never too little, and what is believed is not
+        // clock's to a reading after it. So it is too much by that wait, never too little, and the guarded time is not
         // behind a clock that nobody sets.
         let (before, now, after) = (elapsed(), wall(), elapsed());
-        let believed = since.0.saturating_add(after.saturating_sub(since.1));
-        if now >= believed {
-            return (now, believed);
+        let guarded = since.0.saturating_add(after.saturating_sub(since.1));
+        if now >= guarded {
+            return (now, guarded);
         }
         // Within that wait, or it was set back. What is saved from now on has this time, so that is where to count from.
         *since = (now, before);
@@ -105,7 +108,7 @@ mod tests {
     use super::*;
     use crate::component::prompts::Confirm;
     use crate::model::id::ConversationId;
-    use crate::runtime::{Builder, Runtime};
+    use crate::runtime::Runtime;
     use crate::store::MemoryStore;
 
     const YEARS: u64 = 10 * 365 * 86_400_000;
@@ -138,11 +141,13 @@ mod tests {
 
         fn open(&self, store: &Arc<MemoryStore>) -> Runtime {
             let (wall, elapsed) = (self.clone(), self.clone());
-            let time = Time::guarded(
+            let clock = Clock::guarded(
                 Arc::new(move || Duration::from_millis(wall.wall())),
                 Arc::new(move || Duration::from_millis(elapsed.0.1.load(Ordering::SeqCst))),
             );
-            Builder { time, ..Runtime::builder() }.open(Arc::clone(store)).expect("it opens")
+            let mut builder = Runtime::builder();
+            builder.clock = clock;
+            builder.open(Arc::clone(store)).expect("it opens")
         }
     }
 
@@ -189,10 +194,10 @@ mod tests {
         let at = |nanos: &Arc<AtomicU64>| Duration::from_nanos(nanos.load(Ordering::SeqCst));
         let (wall, elapsed) = (Arc::clone(&nanos), Arc::clone(&nanos));
         let start = Duration::from_micros(1_000_000_999);
-        let time = Time::guarded(Arc::new(move || start + at(&wall)), Arc::new(move || at(&elapsed)));
+        let clock = Clock::guarded(Arc::new(move || start + at(&wall)), Arc::new(move || at(&elapsed)));
         for _ in 0..100_000 {
             nanos.fetch_add(123_457, Ordering::SeqCst);
-            assert_eq!(time.believed(), time.now());
+            assert_eq!(clock.guarded_now(), clock.now());
         }
     }
 
@@ -209,13 +214,13 @@ mod tests {
                 if last >> 62 == 0 { (last >> 33) % 5_000_000 } else { last >> 60 }
             };
             let ((wall, taken), elapsed) = ((Arc::clone(&nanos), takes.clone()), Arc::clone(&nanos));
-            let time = Time::guarded(
+            let clock = Clock::guarded(
                 Arc::new(move || HOUR + start + look(&wall, taken())),
                 Arc::new(move || look(&elapsed, takes())),
             );
             for _ in 0..10_000 {
-                let stamp = time.now();
-                assert!(time.believed() >= stamp, "look {looks}, {stamp}");
+                let stamp = clock.now();
+                assert!(clock.guarded_now() >= stamp, "look {looks}, {stamp}");
                 looks += 1;
             }
         }

@@ -1,5 +1,8 @@
-//! Which conversations may show something new: what this runtime has changed, what its store hears of others, and now and
-//! then everything, because hearing is no promise.
+//! Change notifications: which conversations may show something new, in this process and, as far as the store hears of
+//! them, in others.
+//!
+//! They are best-effort. After a gap, and every so often if other processes can change the store, subscribers get
+//! [`Invalidation::Anything`] and must read again what they show.
 
 #![allow(
     clippy::disallowed_methods,
@@ -12,21 +15,48 @@ use std::time::Duration;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::Instant;
 
-use crate::runtime::Runtime;
+use crate::model::id::ConversationId;
 use crate::store::Invalidation;
 
-/// How many hints wait for one who listens; of what was before them it is said that it may be anything.
-pub(super) const KEPT: usize = 1_024;
+/// How many notifications wait for a slow subscriber. If there were more, it gets [`Invalidation::Anything`] instead.
+const KEPT: usize = 1_024;
 
-/// Tells which conversations may have changed, for whoever shows them: a page that several people look at, or one that
-/// another process may go on with. From [`Runtime::changes`].
+/// Notifies subscribers of changes.
+pub(super) struct Notifier {
+    changes: broadcast::Sender<Invalidation>,
+    /// How often everything is to be read again; never, if no other process can change anything.
+    poll: Option<Duration>,
+}
+
+impl Notifier {
+    pub(super) fn new(poll: Option<Duration>) -> Self {
+        Self { changes: broadcast::Sender::new(KEPT), poll }
+    }
+
+    /// A conversation has changed.
+    pub(super) fn changed(&self, id: ConversationId) {
+        self.notify(Invalidation::Changed(id));
+    }
+
+    pub(super) fn notify(&self, invalidation: Invalidation) {
+        // It fails if there is no subscriber.
+        let _ = self.changes.send(invalidation);
+    }
+
+    pub(super) fn subscribe(&self) -> Subscription {
+        let poll = self.poll.map(|every| Poll { every, next: Instant::now() + every });
+        Subscription { changes: self.changes.subscribe(), poll }
+    }
+}
+
+/// A stream of the conversations that may have changed, for whatever shows them: a page that several people look at, or
+/// one whose conversation another process may change. From [`Runtime::subscribe`](crate::runtime::Runtime::subscribe).
 ///
-/// It is a hint: look at what the conversation [shows](Runtime::questions) now. One change may be told more than once,
-/// and several as one.
+/// A notification is a hint: read what the conversation [shows](crate::runtime::Runtime::render) now. One change may be
+/// notified more than once, and several as one.
 #[derive(Debug)]
 pub struct Subscription {
-    hints: broadcast::Receiver<Invalidation>,
-    /// When everything is to be looked at, whatever was heard; never, if nobody else can change anything.
+    changes: broadcast::Receiver<Invalidation>,
     poll: Option<Poll>,
 }
 
@@ -36,47 +66,21 @@ struct Poll {
     next: Instant,
 }
 
-impl Runtime {
-    /// Tells from now on which conversations may have changed, in this process and, as far as the store
-    /// [hears](crate::store::Store::listen) of them, in others. If others can change what is in the store,
-    /// [`Invalidation::Anything`] is told every [so often](crate::runtime::Builder::poll) too: that is what can be relied on, and
-    /// all else is faster.
-    ///
-    /// ```
-    /// use stube::runtime::Runtime;
-    /// use stube::{Confirm, store::Hint};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), stube::Error> {
-    /// let runtime = Runtime::in_memory()?;
-    /// let mut changes = runtime.subscribe();
-    /// let id = runtime.start(Confirm::new("Order it?")).await?.id;
-    /// assert_eq!(changes.next().await, Some(Hint::Changed(id)));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn subscribe(&self) -> Subscription {
-        let every = self.inner.poll;
-        let poll = (!self.inner.exclusive).then(|| Poll { every, next: Instant::now() + every });
-        Subscription { hints: self.inner.changes.subscribe(), poll }
-    }
-}
-
 impl Subscription {
-    /// The next conversation that may have changed. `None` once the runtime is gone. It may be called again after its
-    /// future was dropped: nothing is lost by that.
+    /// The next conversation that may have changed. `None` once the runtime is gone. Dropping the future loses nothing;
+    /// call it again.
     ///
     /// # Panics
     ///
-    /// If others can change what is in the store, and the executor is not tokio's with its time enabled.
+    /// If other processes can change the store, and the executor is not tokio's with its time enabled.
     pub async fn next(&mut self) -> Option<Invalidation> {
-        let heard = match &mut self.poll {
-            None => self.hints.recv().await,
+        let received = match &mut self.poll {
+            None => self.changes.recv().await,
             Some(poll) => {
-                // Looked at first, since there may always be something to hear.
+                // Checked first, because there may always be something to receive.
                 let is_time = Instant::now() >= poll.next;
-                match tokio::time::timeout_at(poll.next, self.hints.recv()).await {
-                    Ok(heard) if !is_time => heard,
+                match tokio::time::timeout_at(poll.next, self.changes.recv()).await {
+                    Ok(received) if !is_time => received,
                     Ok(_) | Err(_) => {
                         poll.next = Instant::now() + poll.every;
                         return Some(Invalidation::Anything);
@@ -84,8 +88,8 @@ impl Subscription {
                 }
             }
         };
-        match heard {
-            Ok(hint) => Some(hint),
+        match received {
+            Ok(invalidation) => Some(invalidation),
             Err(RecvError::Lagged(_)) => Some(Invalidation::Anything),
             Err(RecvError::Closed) => None,
         }
@@ -99,6 +103,7 @@ mod tests {
     use super::*;
     use crate::component::prompts::Confirm;
     use crate::model::view::Event;
+    use crate::runtime::Runtime;
     use crate::store::MemoryStore;
 
     const NEVER: Duration = Duration::from_secs(1 << 30);
@@ -129,10 +134,10 @@ mod tests {
             changes.next().await;
         }
         for hint in [Invalidation::Changed(ids[0]), Invalidation::Anything] {
-            runtime.inner.hear(hint);
+            runtime.core.invalidate(hint);
             assert_eq!(changes.next().await, Some(hint));
         }
-        assert!(runtime.optimistic_read(ids[0]).is_none() && runtime.optimistic_read(ids[1]).is_some());
+        assert!(runtime.core.entries.cached(ids[0]).is_none() && runtime.core.entries.cached(ids[1]).is_some());
     }
 
     #[tokio::test]
@@ -141,7 +146,7 @@ mod tests {
         let mut changes = runtime.subscribe();
         let id = runtime.start(Confirm::new("Order it?")).await.expect("it starts").id;
         for _ in 0..KEPT {
-            runtime.changed(id);
+            runtime.core.notifier.changed(id);
         }
         assert_eq!(changes.next().await, Some(Invalidation::Anything));
         assert_eq!(changes.next().await, Some(Invalidation::Changed(id)));
@@ -155,7 +160,7 @@ mod tests {
         assert_eq!(changes.next().await, Some(Invalidation::Anything));
         let id = runtime.start(Confirm::new("Order it?")).await.expect("it starts").id;
         while changes.next().await != Some(Invalidation::Anything) {
-            runtime.changed(id);
+            runtime.core.notifier.changed(id);
             tokio::task::yield_now().await;
         }
     }

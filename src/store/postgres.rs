@@ -81,8 +81,8 @@
 //! SELECT convert_from(record, 'UTF8')::json -> 'body' FROM stube_conversation WHERE id = 'cv-…';
 //! ```
 //!
-//! `stube_store` has one row: the `version` of these tables, which is 1. Opening a database with an older version migrates
-//! it in one transaction, under an advisory lock; a newer version is refused.
+//! `stube_store` has one row: the `version` of these tables, which is 1. Opening a database with an older version migrates it
+//! in one transaction, under an advisory lock; a newer version is refused.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the store that talks to a server")]
 

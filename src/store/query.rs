@@ -1,4 +1,4 @@
-//! Which records: what an operator asks for, and what a runtime looks for without opening every conversation.
+//! Queries: finding records by their headers, without decoding conversations.
 
 use std::collections::BTreeMap;
 
@@ -7,89 +7,102 @@ use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
 use crate::record::{Record, Revision};
 
-/// Which records. [`Query::all`] is all of them; each further word leaves fewer.
+/// A filter of records. [`Query::all`] matches all of them; each further condition must hold too.
 ///
 /// ```
 /// use stube::store::Query;
 ///
-/// let rooms_to_pick = Query::all().flow("booking").state("Room");
-/// # assert_ne!(rooms_to_pick, Query::all());
+/// # async fn run(runtime: stube::Runtime) -> Result<(), stube::Error> {
+/// // All conversations that wait for a room, in pages of 100.
+/// let query = Query::all().flow("booking").state("Room");
+/// let mut after = None;
+/// loop {
+///     let page = runtime.list(&query, after, 100).await?;
+///     for summary in &page {
+///         println!("{} {}", summary.id, summary.touched);
+///     }
+///     after = page.last().map(|last| last.id);
+///     if page.len() < 100 {
+///         return Ok(());
+///     }
+/// }
+/// # }
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Query {
-    /// Started with this component or flow.
+    /// The component or flow that the conversation was started with.
     pub flow: Option<String>,
-    /// At this await of that flow.
+    /// The state of that flow.
     pub state: Option<String>,
-    /// Waiting for this component, in front or embedded.
+    /// A component that the conversation waits for, in front or embedded.
     pub waits_for: Option<String>,
-    /// Belonging to this owner.
+    /// The owner.
     pub owner: Option<Owner>,
     /// Due before this time.
     pub due_before: Option<Timestamp>,
     /// Last changed before this time.
     pub touched_before: Option<Timestamp>,
-    /// Ended, or going on.
+    /// Whether the conversation has ended.
     pub ended: Option<bool>,
 }
 
 impl Query {
-    /// All records.
+    /// Matches all records.
     pub fn all() -> Self {
         Self::default()
     }
 
-    /// Those that were started with this component or flow.
+    /// Matches conversations that were started with this component or flow.
     #[must_use]
     pub fn flow(mut self, name: impl Into<String>) -> Self {
         self.flow = Some(name.into());
         self
     }
 
-    /// Those whose flow is at this await.
+    /// Matches conversations whose flow is in this state.
     #[must_use]
     pub fn state(mut self, name: impl Into<String>) -> Self {
         self.state = Some(name.into());
         self
     }
 
-    /// Those that wait for this component: one of their open awaits is of it, also of a widget that is embedded.
+    /// Matches conversations that wait for this component: it has one of their open awaits, in front or embedded.
     #[must_use]
     pub fn waits_for(mut self, name: impl Into<String>) -> Self {
         self.waits_for = Some(name.into());
         self
     }
 
-    /// Those that belong to this owner.
+    /// Matches conversations of this owner.
     #[must_use]
     pub fn owner(mut self, owner: Owner) -> Self {
         self.owner = Some(owner);
         self
     }
 
-    /// Those that are [due](crate::Component::due) before this time. One that is never due is not among them.
+    /// Matches conversations that are [due](crate::Component::due) before this time, and none that has no due time.
     #[must_use]
     pub fn due_before(mut self, time: Timestamp) -> Self {
         self.due_before = Some(time);
         self
     }
 
-    /// Those that last changed before this time.
+    /// Matches conversations that last changed before this time.
     #[must_use]
     pub fn touched_before(mut self, time: Timestamp) -> Self {
         self.touched_before = Some(time);
         self
     }
 
-    /// Those that have ended and are kept for their result, or those that go on.
+    /// Matches conversations that have ended and are kept for their result, or those that have not ended.
     #[must_use]
     pub fn ended(mut self, ended: bool) -> Self {
         self.ended = Some(ended);
         self
     }
 
-    /// Whether a record is one of them.
+    /// Whether the query matches a record.
     pub fn matches(&self, summary: &Summary) -> bool {
         fn is<T: PartialEq>(wanted: Option<&T>, found: Option<&T>) -> bool {
             wanted.is_none() || wanted == found
@@ -107,28 +120,28 @@ impl Query {
     }
 }
 
-/// What is known of a conversation without opening it.
+/// What the header of a record says about its conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
     /// The conversation.
     pub id: ConversationId,
-    /// Which committed state it is.
+    /// The revision of the record.
     pub revision: Revision,
     /// The component or flow that it was started with.
     pub flow: String,
-    /// The await at which that flow is.
+    /// The state of that flow; `None` if it is a component, or the conversation has ended.
     pub state: Option<String>,
-    /// What it waits for, the outermost first. Empty once it has ended.
+    /// The open awaits, the outermost first. Empty if the conversation has ended.
     pub awaits: Vec<OpenAwait>,
-    /// Whom it belongs to.
+    /// The owner, if it has one.
     pub owner: Option<Owner>,
-    /// When it last changed.
+    /// The time of the last change, by the clock of the process that made it.
     pub touched: Timestamp,
 }
 
 impl Summary {
-    /// Of this record.
+    /// The summary of this record.
     pub fn of(record: &Record) -> Self {
         let header = record.header();
         Self {
@@ -147,37 +160,36 @@ impl Summary {
         self.awaits.is_empty()
     }
 
-    /// The component in front of the root slot; `None` once the conversation has ended.
+    /// The component in front of the root slot; `None` if the conversation has ended.
     pub fn waits_for(&self) -> Option<&str> {
         self.awaits.first().map(|open| open.component.as_str())
     }
 
-    /// The earliest time at which anything open is [due](crate::Component::due).
+    /// The earliest due time of the open awaits; see [`Component::due`](crate::Component::due).
     pub fn due(&self) -> Option<Timestamp> {
         self.awaits.iter().filter_map(|open| open.due).min()
     }
 }
 
-/// A part of what matches a query: the records with the lowest ids after a given one. The next page goes on after the
-/// last of these; a page with fewer records than were asked for is the last.
+/// A page of the records that match a query: those with the lowest ids after a given one. Read the next page after the last
+/// id of this one. A page with fewer records than the limit is the last.
 ///
-/// Records that are saved or deleted meanwhile may or may not be in a later page; no other record is left out or given
-/// twice.
+/// A record that is saved or deleted meanwhile may or may not be in a later page. Every other record is in exactly one page.
 pub type Page = Vec<Summary>;
 
-/// How many records of one flow are in one state.
+/// The number of records of one flow in one state.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Count {
-    /// The component or flow that they were started with.
+    /// The component or flow that the conversations were started with.
     pub flow: String,
-    /// The await at which they are; `None` for what is no flow, or has ended.
+    /// The state of the flow; `None` if it is a component, or the conversations have ended.
     pub state: Option<String>,
-    /// How many there are; never 0.
+    /// The number of records; never 0.
     pub records: u64,
 }
 
-/// Collects a page from records that come in any order, and never holds more than one page.
+/// Collects a page from records in any order. Holds at most one page.
 pub(super) struct Collected<'a> {
     query: &'a Query,
     after: Option<ConversationId>,
@@ -206,7 +218,7 @@ impl<'a> Collected<'a> {
     }
 }
 
-/// Counts records that come in any order.
+/// Counts records in any order.
 #[derive(Default)]
 pub(super) struct Counted(BTreeMap<(String, Option<String>), u64>);
 

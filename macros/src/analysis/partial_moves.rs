@@ -45,7 +45,10 @@ pub(crate) fn partial_moves(graph: &Graph, live: &Liveness) -> PartialMoves {
             let mut moved = moved.iter().filter(|place| place.local == local).map(|place| &place.path);
             if moved.any(|moved| !paths.iter().any(|path| overlap(path, moved))) {
                 let outermost = paths.iter().filter(|path| !paths.iter().any(|outer| is_below(path, outer)));
-                partial.0.insert((id, local), outermost.map(|path| (*path).to_owned()).collect());
+                let parts: BTreeSet<_> = outermost.map(|path| (*path).to_owned()).collect();
+                if has_one_kind_of_fields(&parts) {
+                    partial.0.insert((id, local), parts);
+                }
             }
         }
     }
@@ -53,6 +56,23 @@ pub(crate) fn partial_moves(graph: &Graph, live: &Liveness) -> PartialMoves {
     let set: BTreeSet<_> = partial.0.keys().filter(|place| walk.set.contains(place)).map(|&(_, local)| local).collect();
     partial.0.retain(|(_, local), _| !set.contains(local));
     partial
+}
+
+/// Whether a type can have these parts: no type has named and numbered fields. If it cannot, rustc reports one of them.
+fn has_one_kind_of_fields(parts: &BTreeSet<String>) -> bool {
+    let mut kinds = BTreeMap::new();
+    let fields = parts.iter().flat_map(|path| {
+        let names = path.split('.').scan(0, |start, name| {
+            let outer = &path[..*start];
+            *start += name.len() + 1;
+            Some((outer, name))
+        });
+        names.collect::<Vec<_>>()
+    });
+    fields.into_iter().all(|(outer, name)| {
+        let is_number = name.parse::<usize>().is_ok();
+        *kinds.entry(outer).or_insert(is_number) == is_number
+    })
 }
 
 struct Walk<'a> {
@@ -142,4 +162,26 @@ impl Walk<'_> {
 fn without(mut moved: Moved, locals: &[LocalId]) -> Moved {
     moved.retain(|place| !locals.contains(&place.local));
     moved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_one_kind_of_fields;
+
+    #[test]
+    fn no_type_has_named_and_numbered_fields() {
+        for (parts, expected) in [
+            (&["email", "name"][..], true),
+            (&["0", "1.name"], true),
+            (&["email", "1"], false),
+            (&["to.name", "to.0", "from.0"], false),
+            (&["to.name", "from.0", "from.1"], true),
+        ] {
+            assert_eq!(
+                has_one_kind_of_fields(&parts.iter().map(|part| (*part).to_owned()).collect()),
+                expected,
+                "{parts:?}"
+            );
+        }
+    }
 }

@@ -141,6 +141,7 @@ pub(crate) fn is_pure(expr: &Expr) -> bool {
     }
 }
 
+/// Whether an expression is a place.
 pub(crate) fn is_place(expr: &Expr) -> bool {
     match expr {
         Expr::Path(_) | Expr::Field(_) | Expr::Index(_) => true,
@@ -158,11 +159,13 @@ pub(crate) fn is_text(expr: &Expr) -> bool {
     matches!(name.as_deref(), Some("concat" | "stringify" | "include_str" | "env" | "file" | "module_path"))
 }
 
+/// Whether an operator borrows both sides.
 pub(crate) fn is_comparison(op: &syn::BinOp) -> bool {
     use syn::BinOp::{Eq, Ge, Gt, Le, Lt, Ne};
     matches!(op, Eq(_) | Ne(_) | Lt(_) | Le(_) | Gt(_) | Ge(_))
 }
 
+/// Whether an operator assigns to its left side: `+=`.
 pub(crate) fn is_compound(op: &syn::BinOp) -> bool {
     use syn::BinOp::{
         AddAssign, BitAndAssign, BitOrAssign, BitXorAssign, DivAssign, MulAssign, RemAssign, ShlAssign, ShrAssign,

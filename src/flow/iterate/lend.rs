@@ -1,11 +1,11 @@
-//! Loops that await over something borrowed: what is saved is the place in it, and the borrow is taken again.
+//! Loops that await over a borrowed collection: the position is saved, and the borrow is taken again after the await.
 //!
 //! ```text
 //! for item in &cart.items      place: 3     lent(cart.items.iter(), &mut place)     again(cart.items.iter(), &place)
 //! ```
 //!
-//! The place is how many items have been taken. A hash map comes back from disk in another order, so its place is the
-//! keys that are left.
+//! The position is the number of items that have been taken. A hash map is loaded in another order, so its position is
+//! the list of remaining keys.
 
 use std::collections::{HashMap, binary_heap, btree_map, btree_set, hash_map, hash_set, linked_list, vec_deque};
 use std::hash::Hash;
@@ -15,7 +15,7 @@ use std::{array, option, result, slice, str};
 
 use serde::{Deserialize, Serialize};
 
-/// An iterator that can be had again, with the same items in the same order.
+/// An iterator that can be made again, with the same items in the same order.
 #[diagnostic::on_unimplemented(
     message = "a loop over `{Self}` cannot go on after an `.await` in its body, because its place cannot be saved",
     label = "the place in this would have to be saved over the `.await`",
@@ -23,25 +23,25 @@ use serde::{Deserialize, Serialize};
             after it; for the values of a hash map, write `for (_, value) in &map`"
 )]
 pub trait Lend: Iterator + Sized {
-    /// Where the loop is.
+    /// The position of the loop.
     type Place: Serialize + Deserialize<'static> + Send + 'static;
 
-    /// Before the first item.
+    /// The position before the first item.
     fn place(self) -> Self::Place;
 
-    /// The items from a place on; it moves on with them.
+    /// The items after a position; the position advances with them.
     fn go_on(self, place: &mut Self::Place) -> impl Iterator<Item = Self::Item>;
 
-    /// The item before a place.
+    /// The item before a position.
     fn again(self, place: &Self::Place) -> Self::Item;
 }
 
-/// Begins a loop.
+/// The position at the start of a loop.
 pub fn place<I: Lend>(items: I) -> I::Place {
     items.place()
 }
 
-/// An iterator that has begun. Where it could not, the compiler has said so, and says no more.
+/// An iterator that [`Lend`] accepts. For others rustc has reported [`Lend`] already, and reports nothing more here.
 pub trait Lent<P>: Iterator + Sized {
     /// [`Lend::go_on`].
     fn go_on(self, place: &mut P) -> impl Iterator<Item = Self::Item>;
@@ -61,22 +61,22 @@ impl<I: Lend> Lent<I::Place> for I {
     }
 }
 
-/// Goes on with a loop.
+/// Continues a loop at a position.
 pub fn lent<I: Lent<P>, P>(items: I, place: &mut P) -> impl Iterator<Item = I::Item> {
     items.go_on(place)
 }
 
-/// The item that a loop is at.
+/// The current item of a loop.
 pub fn again<I: Lent<P>, P>(items: I, place: &P) -> I::Item {
     items.again(place)
 }
 
-/// How many items have been taken.
+/// The number of items that have been taken.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Taken(usize);
 
-/// The items from a place on.
+/// The items after a position.
 fn from<'p, I: Iterator>(mut items: I, place: &'p mut Taken) -> impl Iterator<Item = I::Item> + use<'p, I> {
     if let Some(last) = place.0.checked_sub(1) {
         items.nth(last);
@@ -84,7 +84,7 @@ fn from<'p, I: Iterator>(mut items: I, place: &'p mut Taken) -> impl Iterator<It
     items.inspect(|_| place.0 += 1)
 }
 
-/// The item before a place.
+/// The item before a position.
 fn before<I: Iterator>(mut items: I, place: &Taken) -> I::Item {
     let last = place.0.checked_sub(1).and_then(|last| items.nth(last));
     last.expect("a loop goes on over something that has become shorter")
@@ -168,12 +168,12 @@ by_count! {
     [A, B] iter::Chain<A, B> where { A: Lend<Place = Taken>, B: Lend<Place = Taken> };
 }
 
-/// The keys of a hash map.
+/// The position in a hash map.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Keys<K> {
-    /// Those that are left, the next one last.
+    /// The remaining keys, the next one last.
     left: Vec<K>,
-    /// The one that the loop is at.
+    /// The key of the current item.
     at: Option<K>,
 }
 
@@ -201,7 +201,7 @@ impl<K: Clone> Keys<K> {
     }
 }
 
-/// What a panic says that no author can cause whose code the compiler accepts as an async function.
+/// The message of a panic that code cannot cause if rustc accepts it as a plain async function.
 const CHANGED: &str = "a loop goes on over a map from which a key has been removed";
 
 macro_rules! by_key {
@@ -270,16 +270,16 @@ pub fn skip<I: Iterator>(mut items: I, left: &mut usize) -> impl Iterator<Item =
 /// The steps of [`Iterator::step_by`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Steps {
-    /// How many items are left out before the next one.
+    /// The number of items to skip before the next one.
     first: usize,
-    /// And before each one after that.
+    /// The number of items to skip before each one after that.
     then: usize,
 }
 
 impl Steps {
     /// # Panics
     ///
-    /// The step is 0, as of an iterator.
+    /// The step is 0, as with [`Iterator::step_by`].
     pub fn new(step: usize) -> Self {
         assert!(step != 0, "assertion failed: step != 0");
         Self { first: 0, then: step - 1 }

@@ -1,32 +1,32 @@
-//! The arguments.
+//! The command line arguments.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::front::cli::{Stopped, refused};
+use crate::front::cli::outcome::{Stopped, refused};
 use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
 use crate::store::Query;
 
-/// Looks at the conversations in a store, and changes them.
+/// Inspects and changes the conversations in a store.
 ///
 /// A store is a directory, `sqlite:FILE` (or a file that ends in .db, .sqlite or .sqlite3), or `postgres://..`.
-/// A directory belongs to one program at a time, so it is read while the program is down; a SQLite file and a database
-/// are read beside it.
+/// A directory can be open in one program at a time, so stop the application first; a SQLite file and a database can be
+/// open in several.
 ///
-/// Tables on a terminal; one JSON object a line where the output goes elsewhere, or with `--json`.
+/// Writes tables on a terminal, and one JSON object a line otherwise or with `--json`.
 #[derive(Debug, Parser)]
 #[command(name = "stube", version, max_term_width = 100, after_help = AFTER)]
 pub(super) struct Args {
     /// The store.
     #[arg(long, global = true, env = "STUBE_STORE", hide_env_values = true, value_name = "PLACE")]
     pub(super) store: Option<String>,
-    /// Writes JSON, also on a terminal.
+    /// Writes JSON, even on a terminal.
     #[arg(long, global = true, conflicts_with = "table")]
     pub(super) json: bool,
-    /// Writes tables, also elsewhere.
+    /// Writes tables, even if the output is not a terminal.
     #[arg(long, global = true)]
     pub(super) table: bool,
     #[command(subcommand)]
@@ -34,14 +34,14 @@ pub(super) struct Args {
 }
 
 const AFTER: &str = "\
-check, migrate, edit, end and graph need the flows of the application, because only those know what a state may hold \
-(`check --lock` does without). An application has this command with its own flows in three lines:
+check, migrate, edit, end and graph need the flows of the application, because they read saved states \
+(`check --lock` does not). An application links this command with its own flows in three lines:
 
     fn main() -> std::process::ExitCode {
         stube::cli::main()
     }
 
-Exit status: 0 all is well; 1 something is wrong in what was asked or found; 2 this is no command; 3 the store failed.
+Exit status: 0 success; 1 the request or the data is wrong; 2 the arguments cannot be parsed; 3 the store failed.
 
 Examples:
     stube --store data ls --flow booking --older-than 7d
@@ -56,53 +56,53 @@ pub(super) enum Verb {
     Ls {
         #[command(flatten)]
         which: Which,
-        /// Counts them instead.
+        /// Counts instead of listing.
         #[arg(long)]
         count: bool,
-        /// Lists at most so many.
+        /// Lists at most this many.
         #[arg(long, value_name = "NUMBER")]
         limit: Option<usize>,
     },
-    /// Shows a conversation with all that is saved of it.
+    /// Shows the whole record of a conversation.
     Show {
         /// Its id.
         id: ConversationId,
     },
-    /// Says what this program, or a `flows.lock`, would make of every conversation.
+    /// Checks whether this program, or the release of a `flows.lock`, can continue every conversation.
     ///
-    /// With the flows of an application, each record is read as the application would. With `--lock`, only the shapes are
-    /// compared, which any build of this command can do. Exit status 1 if a conversation would be left alone.
+    /// Reads each record as the application would. With `--lock`, only compares schemas, which any build of this
+    /// command can do. Exit status 1 if a conversation cannot be continued.
     Check {
         /// Compares with this file.
         #[arg(long, value_name = "FILE")]
         lock: Option<PathBuf>,
     },
-    /// Writes the conversations of versions before as this program has them.
+    /// Rewrites conversations of earlier releases in the schema of this program.
     ///
-    /// It happens by itself with the next answer of each. Doing it now allows to delete what was written for a version
-    /// before from the code.
+    /// Each would be rewritten with its next answer anyway. After this, the migrations for those releases can be
+    /// deleted from the code.
     Migrate {
-        /// Says what would be done. This is so unless `--apply` is given.
+        /// Prints what would be done. This is the default.
         #[arg(long, conflicts_with = "apply")]
         dry_run: bool,
-        /// Does it.
+        /// Writes.
         #[arg(long)]
         apply: bool,
     },
-    /// Opens what is saved of a conversation in `$VISUAL` or `$EDITOR`.
+    /// Opens the saved state of a conversation in `$VISUAL` or `$EDITOR`.
     ///
-    /// What comes back is saved if it is a legal state, and if nobody changed the conversation meanwhile. What is refused
-    /// is kept in a file.
+    /// The edited text is saved if it is a valid state, and if no other process changed the conversation in the
+    /// meantime. A text that is refused is kept in a file.
     Edit {
         /// Its id.
         id: ConversationId,
     },
-    /// Copies a conversation under a new id, and writes that.
+    /// Copies a conversation under a new id, and prints the id.
     Fork {
         /// Its id.
         id: ConversationId,
     },
-    /// Writes whole records, one a line, byte for byte.
+    /// Writes records, one a line, byte for byte.
     Export {
         #[command(flatten)]
         which: Which,
@@ -110,12 +110,12 @@ pub(super) enum Verb {
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Reads what `export` wrote. Nothing that is there is overwritten.
+    /// Saves the records that `export` wrote. Never overwrites a record.
     Import {
-        /// The file; `-` for the standard input.
+        /// The file; `-` for standard input.
         from: PathBuf,
     },
-    /// Ends a conversation without a result, as its own code ends it, and deletes it.
+    /// Ends a conversation without a result, running the `stop` methods of its components, and deletes it.
     End {
         /// Its id.
         id: ConversationId,
@@ -125,7 +125,7 @@ pub(super) enum Verb {
         /// Their ids.
         #[arg(required = true)]
         ids: Vec<ConversationId>,
-        /// Does not ask.
+        /// Does not ask for confirmation.
         #[arg(long, short)]
         yes: bool,
     },
@@ -133,18 +133,18 @@ pub(super) enum Verb {
     Graph {
         /// Its name on disk.
         flow: String,
-        /// As what.
+        /// The format.
         #[arg(long = "as", value_name = "FORM", default_value = "mermaid")]
         form: Form,
     },
-    /// Reads everything, verifies every checksum, and lists what cannot be read.
+    /// Reads every record, verifies its checksum, and lists those that cannot be read.
     Doctor,
-    /// Writes completions for a shell.
+    /// Prints completions for a shell.
     Completions {
-        /// Which shell.
+        /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Writes the manual page.
+    /// Prints the manual page.
     Man,
 }
 
@@ -155,7 +155,7 @@ pub(super) enum Form {
     Svg,
 }
 
-/// Which conversations.
+/// The selection of conversations.
 #[derive(Debug, clap::Args)]
 pub(super) struct Which {
     /// Only those that were started with this flow or component.
@@ -170,13 +170,13 @@ pub(super) struct Which {
     /// Only those of this owner.
     #[arg(long, value_name = "NAME")]
     owner: Option<String>,
-    /// Only those that nobody has touched for so long: `90s`, `12h`, `7d`.
+    /// Only those that last changed this long ago: `90s`, `12h`, `7d`.
     #[arg(long, value_name = "TIME")]
     older_than: Option<humantime::Duration>,
     /// Only those that have ended.
     #[arg(long, conflicts_with = "going_on")]
     ended: bool,
-    /// Only those that have not.
+    /// Only those that are running.
     #[arg(long)]
     going_on: bool,
 }
@@ -190,7 +190,7 @@ impl Which {
         if let Some(owner) = &self.owner {
             match Owner::new(owner) {
                 Ok(owner) => query.owner = Some(owner),
-                Err(error) => return refused(format!("{owner:?} is no owner: {error}")),
+                Err(error) => return refused(format!("{owner:?} is not an owner: {error}")),
             }
         }
         if let Some(age) = self.older_than {

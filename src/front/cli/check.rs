@@ -1,22 +1,21 @@
-//! The verbs for a release: `check`, `migrate`.
+//! The verbs to run at a release: `check`, `migrate`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::Deserialize;
-
-use crate::evolution::lock::{Lock, SchemaAge};
+use crate::evolution::lock::Lock;
 use crate::front::cli::inspect::println_all;
+use crate::front::cli::outcome::{Done, Stopped, failed, has_flows, needs_flows};
 use crate::front::cli::output::{Output, progress};
-use crate::front::cli::{Done, Stopped, failed, has_flows, needs_flows};
 use crate::model::id::ConversationId;
+use crate::operate::{self, LockVerdict};
 use crate::record::{Record, RecordStatus, Unreadable};
 use crate::runtime::Runtime;
 use crate::runtime::error::ErrorKind;
 use crate::store::Store;
 
-/// How many conversations are in one flow, one state, and one case.
+/// The number of conversations by flow, state and verdict.
 #[derive(Default)]
 struct Counts(BTreeMap<(String, String, String), u64>);
 
@@ -88,64 +87,18 @@ fn of_program(record: &Record) -> String {
     }
 }
 
-/// What is needed of a body to compare shapes.
-#[derive(Deserialize)]
-struct Body {
-    root: Slot,
-}
-
-#[derive(Deserialize)]
-struct Slot {
-    stack: Vec<Instance>,
-}
-
-#[derive(Deserialize)]
-struct Instance {
-    #[serde(rename = "type")]
-    name: String,
-    #[serde(default)]
-    schema: String,
-    state: serde_json::Value,
-    #[serde(default)]
-    slots: BTreeMap<String, Slot>,
-}
-
 fn of_lock(lock: &Lock, record: &Record) -> String {
-    if record.has_ended() {
-        return SAME.to_owned();
-    }
-    let Ok(body) = serde_json::from_str::<Body>(record.body()) else {
-        return "breaking: its body cannot be read by this command".to_owned();
-    };
-    worst(lock, &body.root)
-}
-
-/// The worst verdict on the instances of a slot.
-fn worst(lock: &Lock, slot: &Slot) -> String {
-    let mut verdict = SAME.to_owned();
-    for instance in &slot.stack {
-        let state = instance.state.as_object().and_then(|state| state.keys().next()).map_or("", String::as_str);
-        match lock.schema_age(&instance.name, state, &instance.schema) {
-            SchemaAge::Current => {}
-            SchemaAge::Previous => verdict = "of a previous release that the file has".to_owned(),
-            SchemaAge::Unknown if state.is_empty() => {
-                return format!("breaking: no such schema of {} in the file", instance.name);
-            }
-            SchemaAge::Unknown => {
-                return format!("breaking: no such schema of {} in {} in the file", instance.name, state);
-            }
+    match operate::check_against_lock(lock, record) {
+        LockVerdict::Current => SAME.to_owned(),
+        LockVerdict::Earlier => "of an earlier release that the file lists".to_owned(),
+        LockVerdict::UnknownSchema { component, state: Some(state) } => {
+            format!("breaking: the file has no such schema of {component} in {state}")
         }
-        for slot in instance.slots.values() {
-            let below = worst(lock, slot);
-            if below.starts_with("breaking") {
-                return below;
-            }
-            if below != SAME {
-                verdict = below;
-            }
+        LockVerdict::UnknownSchema { component, state: None } => {
+            format!("breaking: the file has no such schema of {component}")
         }
+        LockVerdict::UnreadableBody => "breaking: this command cannot read its body".to_owned(),
     }
-    verdict
 }
 
 pub(super) async fn migrate(store: Arc<dyn Store>, apply: bool, output: &mut Output) -> Done {
@@ -175,7 +128,7 @@ pub(super) async fn migrate(store: Arc<dyn Store>, apply: bool, output: &mut Out
         bar.inc(1);
         let Some(record) = store.load(id).await.map_err(failed)? else { continue };
         match runtime.migrate(id).await {
-            Ok(RecordStatus::Current) => counts.add(&record, "written by somebody else meanwhile"),
+            Ok(RecordStatus::Current) => counts.add(&record, "another process wrote it in the meantime"),
             Ok(_) => counts.add(&record, "written"),
             Err(error) if matches!(error.kind, ErrorKind::NotFound) => {}
             Err(error) if error.is_retryable() => return Err(error.into()),
@@ -189,7 +142,7 @@ pub(super) async fn migrate(store: Arc<dyn Store>, apply: bool, output: &mut Out
     let is_empty = counts.0.is_empty();
     counts.write(output)?;
     if is_empty && output.is_table() {
-        println_all("every conversation is as this program has it")?;
+        println_all("every conversation that can be read has the schema of this program")?;
     }
     Ok(is_well)
 }

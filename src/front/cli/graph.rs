@@ -1,4 +1,4 @@
-//! The verb `graph`.
+//! The verb `graph`: draws a flow as Mermaid, DOT or SVG.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use crate::evolution::diagram::diagram;
 use crate::evolution::manifest::{Flow, manifest};
 use crate::front::cli::args::Form;
 use crate::front::cli::inspect::println_all;
-use crate::front::cli::{Done, has_flows, needs_flows, refused};
+use crate::front::cli::outcome::{Done, has_flows, needs_flows, refused};
 
 pub(super) fn graph(flow: &str, form: Form) -> Done {
     if !has_flows() {
@@ -31,8 +31,8 @@ const HEIGHT: i32 = 40;
 const STEP: i32 = 80;
 const LEFT: i32 = 160;
 
-/// The states in a column, in the order of the code, as one reads it: ways to the next one go straight down, ways that
-/// leave some out go by the right, ways back by the left.
+/// Draws the states in a column, in the order of the code. An edge to the next state goes straight down, an edge that
+/// skips states goes along the right side, an edge back along the left side.
 fn svg(flow: &Flow) -> String {
     let name_of = |index: usize| flow.states.get(index).map_or("end", |state| state.name.as_str());
     let end = flow.states.len();

@@ -1,17 +1,19 @@
-//! The verbs that only look: `ls`, `show`, `doctor`.
+//! The verbs that only read: `ls`, `show`, `doctor`.
 
 use std::io::Write;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 
+use crate::front::cli::outcome::{Done, Stopped, failed, has_flows};
 use crate::front::cli::output::{Output, progress};
-use crate::front::cli::{Done, Stopped, failed, has_flows, refused};
 use crate::model::id::ConversationId;
+use crate::operate::{self, InspectedInstance, Inspection};
 use crate::record::{Record, RecordStatus, Unreadable};
-use crate::store::{LoadError, Query, Store};
+use crate::store::{Query, Store};
 
-/// How many are asked for at once.
+/// The number of conversations in one page of a listing.
 const PAGE: usize = 1_000;
 
 pub(super) async fn ls(
@@ -55,25 +57,15 @@ pub(super) async fn ls(
     Ok(true)
 }
 
-/// The record of this id.
-pub(super) async fn load(store: &Arc<dyn Store>, id: ConversationId) -> Result<Record, Stopped> {
-    match store.load(id).await {
-        Ok(Some(record)) => Ok(record),
-        Ok(None) => refused(format!("there is no conversation {id}")),
-        Err(LoadError::Unreadable(unreadable)) => refused(unreadable.to_string()),
-        Err(LoadError::Store(error)) => Err(failed(error)),
-    }
-}
-
 pub(super) async fn show(store: &Arc<dyn Store>, id: ConversationId, output: &mut Output) -> Done {
-    let record = load(store, id).await?;
-    let whole: Value = serde_json::from_slice(record.bytes()).map_err(|error| Stopped::Refused(error.to_string()))?;
+    let record = operate::load(store, id).await?;
     let mut out = std::io::stdout().lock();
     if !output.is_table() {
-        writeln!(out, "{whole}")?;
+        out.write_all(record.bytes())?;
         return Ok(true);
     }
-    let header = record.header();
+    let found = Inspection::of(&record);
+    let header = &found.header;
     writeln!(out, "{id}, revision {}", record.revision())?;
     writeln!(out, "  started as  {}, {}", header.flow, header.created)?;
     let touched = header.touched;
@@ -85,38 +77,50 @@ pub(super) async fn show(store: &Arc<dyn Store>, id: ConversationId, output: &mu
     for (name, value) in [
         ("owner", header.owner.as_ref().map(|owner| owner.as_str().to_owned())),
         ("due", header.due().map(|due| due.to_string())),
-        ("older than", header.superseded_by.as_ref().map(|by| format!("what went on in memory with {by}"))),
+        ("superseded", header.superseded_by.as_ref().map(|by| format!("by what went on in memory with {by}"))),
     ] {
         if let Some(value) = value {
             writeln!(out, "  {name:<11} {value}")?;
         }
     }
     if has_flows() {
-        let fits = match record.status() {
+        let status = match &found.status {
             Ok(RecordStatus::Current) => "goes on".to_owned(),
             Ok(RecordStatus::Upgradable) => "goes on, and is written anew with the next answer".to_owned(),
             Ok(RecordStatus::Ending) => "ends, or is handed on".to_owned(),
             Err(reason) => format!("is left alone: {reason}"),
         };
-        writeln!(out, "  in this program it {fits}")?;
+        writeln!(out, "  in this program it {status}")?;
     }
-    for instance in whole["body"]["root"]["stack"].as_array().into_iter().flatten() {
-        let state = serde_json::to_string_pretty(&instance["state"]).unwrap_or_default();
-        let state: String = state.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
-        writeln!(out, "\n{} {}", text(&instance["id"]), text(&instance["type"]))?;
-        writeln!(out, "{state}")?;
-        if let Some(slots) = instance.get("slots") {
-            writeln!(out, "slots {}", serde_json::to_string_pretty(slots).unwrap_or_default())?;
-        }
-    }
-    if let Some(result) = whole["body"].get("result") {
-        writeln!(out, "\nresult {}", serde_json::to_string_pretty(result).unwrap_or_default())?;
+    write_slot(&mut out, &found.stack, "")?;
+    if let Some(result) = &found.result {
+        writeln!(out, "\nresult {}", indented(result, ""))?;
     }
     Ok(true)
 }
 
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
+/// Writes the instances of a slot, and below each those of its child slots.
+fn write_slot(out: &mut impl Write, stack: &[InspectedInstance], indent: &str) -> std::io::Result<()> {
+    for instance in stack {
+        writeln!(out, "\n{indent}{} {}", instance.id, instance.component)?;
+        writeln!(out, "{indent}{}", indented(&instance.state, indent))?;
+        for (name, slot) in &instance.slots {
+            writeln!(out, "\n{indent}slot {}", printable(name))?;
+            write_slot(out, slot, &format!("{indent}  "))?;
+        }
+    }
+    Ok(())
+}
+
+/// JSON on several lines, the first of them without indentation.
+fn indented(json: &str, indent: &str) -> String {
+    let text = RawValue::from_string(json.to_owned()).map_or_else(|_| json.to_owned(), |raw| operate::pretty(&raw));
+    text.lines().map(printable).collect::<Vec<_>>().join(&format!("\n{indent}"))
+}
+
+/// A line without control characters: a person may have typed them, and a terminal would obey them.
+fn printable(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 pub(super) async fn doctor(store: &Arc<dyn Store>, output: &mut Output) -> Done {
@@ -140,8 +144,8 @@ pub(super) async fn doctor(store: &Arc<dyn Store>, output: &mut Output) -> Done 
     }
     output.end()?;
     match output.is_table() {
-        true => println_all(&format!("{sound} sound, {} not", bad.len()))?,
-        false => output.row(&[("sound", json!(sound)), ("not", json!(bad.len()))])?,
+        true => println_all(&format!("{sound} sound, {} unreadable", bad.len()))?,
+        false => output.row(&[("sound", json!(sound)), ("unreadable", json!(bad.len()))])?,
     }
     Ok(bad.is_empty())
 }

@@ -1,5 +1,5 @@
-//! The verbs that change something: `edit`, `fork`, `export`, `import`, `end`, `rm`. Each names the revision that it
-//! replaces, so a program that runs meanwhile loses nothing.
+//! The verbs that write: `edit`, `fork`, `export`, `import`, `end`, `rm`. What each does is in [`operate`]; here are
+//! the editor, the files, the questions and the words.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
@@ -7,108 +7,58 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use serde_json::Value;
+use indicatif::ProgressBar;
 
-use crate::front::cli::inspect::{load, println_all};
+use crate::front::cli::inspect::println_all;
+use crate::front::cli::outcome::{Done, Stopped, has_flows, needs_flows, refused};
 use crate::front::cli::output::progress;
-use crate::front::cli::{Done, Stopped, failed, has_flows, needs_flows, refused};
-use crate::kernel::Progress;
 use crate::model::id::ConversationId;
-use crate::record::{Lineage, MAX_BYTES, Record, Stored, Unreadable};
-use crate::runtime::{Runtime, new_id, new_nonce};
-use crate::store::{LoadError, Query, Store, Summary, WriteOutcome};
-
-/// What became of a change, in words.
-fn applied(id: ConversationId, saved: WriteOutcome) -> Result<(), Stopped> {
-    match saved {
-        WriteOutcome::Applied => Ok(()),
-        WriteOutcome::NotApplied(error) => Err(failed(error)),
-        WriteOutcome::Conflict { .. } => {
-            refused(format!("{id} was changed by somebody else meanwhile; nothing was done to it"))
-        }
-        WriteOutcome::Unknown(error) => {
-            Err(Stopped::Store(format!("the store does not know whether {id} was changed; look at it again: {error}")))
-        }
-    }
-}
+use crate::operate::{self, ImportCounts};
+use crate::record::MAX_BYTES;
+use crate::runtime::Runtime;
+use crate::store::{Query, Store, Summary};
 
 // ---- edit ---------------------------------------------------------------------------------------------------------
 
-pub(super) async fn edit(store: Arc<dyn Store>, id: ConversationId) -> Done {
+pub(super) async fn edit(store: &Arc<dyn Store>, id: ConversationId) -> Done {
     if !has_flows() {
         return Err(needs_flows("edit"));
     }
-    let record = load(&store, id).await?;
-    if record.has_ended() {
-        return refused(format!("{id} has ended; there is nothing to edit"));
-    }
-    let mut body: Value = serde_json::from_str(record.body()).map_err(|error| Stopped::Refused(error.to_string()))?;
-    // Shapes are of what was written; what is edited is read by its names.
-    without_shapes(&mut body["root"]);
-    let before = serde_json::to_string_pretty(&body).map_err(|error| Stopped::Refused(error.to_string()))? + "\n";
+    let draft = operate::edit(store, id).await?;
     let path = std::env::temp_dir().join(format!("{id}-{}.json", std::process::id()));
-    new_file(&path)?.write_all(before.as_bytes())?;
-    let after = edited(&path)?;
-    if after == before {
+    new_file(&path)?.write_all(draft.text().as_bytes())?;
+    let text = edited(&path)?;
+    if text == draft.text() {
         std::fs::remove_file(&path)?;
         println_all("nothing was changed")?;
         return Ok(true);
     }
-    let kept = |what: String| format!("{what}. What you wrote is kept in {}", path.display());
-    let new = match written(&record, &after) {
-        Ok(new) => new,
-        Err(what) => return refused(kept(what)),
-    };
-    let saved = store.save(&new, Some(record.revision())).await;
-    applied(id, saved).map_err(|stopped| match stopped {
-        Stopped::Refused(what) => Stopped::Refused(kept(what)),
-        Stopped::Store(what) => Stopped::Store(kept(what)),
+    let revision = draft.save(store, &text).await.map_err(|error| {
+        let retryable = error.is_retryable();
+        let what = format!("{error}. Your text is kept in {}", path.display());
+        if retryable { Stopped::Store(what) } else { Stopped::Refused(what) }
     })?;
     std::fs::remove_file(&path)?;
-    println_all(&format!("{id} is saved as revision {}", new.revision()))?;
+    println_all(&format!("{id} is saved as revision {revision}"))?;
     Ok(true)
 }
 
-fn without_shapes(slot: &mut Value) {
-    for instance in slot.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-        instance.remove("shape");
-        instance.remove("asks");
-        for (_, slot) in instance.get_mut("slots").and_then(Value::as_object_mut).into_iter().flatten() {
-            without_shapes(slot);
-        }
-    }
-}
-
-/// Runs the editor, and gives what it left.
+/// Runs the editor on the file, and reads the file again.
 fn edited(path: &Path) -> Result<String, Stopped> {
     let named = ["VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()));
-    let Some(editor) = named else { return refused("set $EDITOR to the editor that you like") };
-    // It may have arguments, `code --wait`, so a shell takes it apart, as everywhere.
+    let Some(editor) = named else { return refused("no editor is set: set $EDITOR") };
+    // A shell splits the command, because it may have arguments: `code --wait`.
     let status = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(path).status()?;
     if !status.success() {
-        return refused(format!("the editor failed; what it left is in {}", path.display()));
+        return refused(format!("the editor failed; the file is {}", path.display()));
     }
     let mut text = String::new();
-    // One more than may be saved: a larger one is refused later, and not read to its end.
+    // More than can be saved: a larger text is refused, and not read to its end.
     File::open(path)?.take(4 * MAX_BYTES as u64).read_to_string(&mut text)?;
     Ok(text)
 }
 
-/// The record with this body, if it is a legal state of this program.
-fn written(record: &Record, body: &str) -> Result<Record, String> {
-    let body: Box<serde_json::value::RawValue> =
-        serde_json::from_str(body).map_err(|error| format!("this is no JSON: {error}"))?;
-    let draft = Record::assemble(record.header().clone(), body.get()).map_err(|error| error.to_string())?;
-    match draft.decode().map_err(|reason| reason.to_string())? {
-        Stored::Conversation(conversation) if conversation.is_upgraded() => {
-            let lineage = record.lineage().next(new_nonce().map_err(|error| error.to_string())?);
-            Record::encode(&Progress::Waits(conversation), lineage).map_err(|error| error.to_string())
-        }
-        Stored::Conversation(_) | Stored::Ended(_) => Err("with this it would end; `stube end` does that".to_owned()),
-    }
-}
-
-/// A file for this person alone: states are nobody else's business.
+/// Creates a file that only this user can read, because states are confidential.
 fn new_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -120,14 +70,7 @@ fn new_file(path: &Path) -> io::Result<File> {
 // ---- fork, end, rm ------------------------------------------------------------------------------------------------
 
 pub(super) async fn fork(store: &Arc<dyn Store>, id: ConversationId) -> Done {
-    let record = load(store, id).await?;
-    let new = new_id()?;
-    let mut header = record.header().clone();
-    header.id = new;
-    header.set_lineage(Lineage::first(new_nonce()?));
-    let copy = Record::assemble(header, record.body()).map_err(|error| Stopped::Refused(error.to_string()))?;
-    applied(new, store.save(&copy, None).await)?;
-    println_all(&new.to_string())?;
+    println_all(&operate::fork(store, id).await?.to_string())?;
     Ok(true)
 }
 
@@ -135,7 +78,7 @@ pub(super) async fn end(store: Arc<dyn Store>, id: ConversationId) -> Done {
     if !has_flows() {
         return Err(needs_flows("end"));
     }
-    load(&store, id).await?;
+    operate::load(&store, id).await?;
     Runtime::open(store)?.end(id).await?;
     println_all(&format!("{id} has ended"))?;
     Ok(true)
@@ -143,21 +86,21 @@ pub(super) async fn end(store: Arc<dyn Store>, id: ConversationId) -> Done {
 
 pub(super) async fn rm(store: &Arc<dyn Store>, ids: &[ConversationId], yes: bool) -> Done {
     for &id in ids {
-        let record = load(store, id).await?;
+        let record = operate::load(store, id).await?;
         let summary = Summary::of(&record);
         if !yes {
             if !io::stdin().is_terminal() {
-                return refused("nobody is there to be asked: write `--yes`");
+                return refused("the input is no terminal, so there is no confirmation: write `--yes`");
             }
             let waits_for = summary.waits_for().unwrap_or("nothing");
             eprint!("Delete {id}, a `{}` that waits for {waits_for}, since {}? [y/N] ", summary.flow, summary.touched);
             let mut said = String::new();
             io::stdin().read_line(&mut said)?;
             if !["y", "yes"].contains(&said.trim()) {
-                return refused(format!("{id} is still there"));
+                return refused(format!("{id} was not deleted"));
             }
         }
-        applied(id, store.delete(id, record.revision()).await)?;
+        operate::delete(store, id, record.revision()).await?;
         println_all(&format!("{id} is deleted"))?;
     }
     Ok(true)
@@ -166,72 +109,57 @@ pub(super) async fn rm(store: &Arc<dyn Store>, ids: &[ConversationId], yes: bool
 // ---- export, import -----------------------------------------------------------------------------------------------
 
 pub(super) async fn export(store: &Arc<dyn Store>, query: &Query, out: Option<&Path>) -> Done {
-    let mut out: Box<dyn Write + Send> = match out {
-        Some(path) => {
-            let file = new_file(path).map_err(|error| Stopped::Refused(format!("{}: {error}", path.display())))?;
-            Box::new(io::BufWriter::new(file))
-        }
-        None => Box::new(io::BufWriter::new(io::stdout())),
+    let out: Box<dyn Write + Send> = match out {
+        Some(path) => Box::new(new_file(path).map_err(|error| at(path, &error))?),
+        None => Box::new(io::stdout()),
     };
-    let (mut left_out, mut failure, bar) = (0_u64, None, progress("exported"));
-    let mut each = |entry: Result<Record, Unreadable>| match entry {
-        Ok(record) if query.matches(&Summary::of(&record)) && failure.is_none() => {
-            bar.inc(1);
-            failure = out.write_all(record.bytes()).err();
-        }
-        Ok(_) => {}
-        Err(unreadable) => {
-            left_out += 1;
-            eprintln!("stube: left out {unreadable}");
-        }
-    };
-    store.load_all(&mut each).await.map_err(failed)?;
+    let bar = progress("exported");
+    let out = Counted { out: io::BufWriter::new(out), bar: &bar };
+    let left_out = |unreadable: &_| eprintln!("stube: left out {unreadable}");
+    let exported = operate::export(store, query, out, left_out).await;
     bar.finish_and_clear();
-    match failure.map_or_else(|| out.flush(), Err) {
-        Ok(()) => Ok(left_out == 0),
-        Err(error) => Err(error.into()),
+    Ok(exported?.unreadable == 0)
+}
+
+/// Counts the records that are written, one line each, on a progress bar.
+struct Counted<'a, W> {
+    out: W,
+    bar: &'a ProgressBar,
+}
+
+impl<W: Write> Write for Counted<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        if bytes[..written].ends_with(b"\n") {
+            self.bar.inc(1);
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 
 pub(super) async fn import(store: &Arc<dyn Store>, from: &PathBuf) -> Done {
     let input: Box<dyn BufRead> = match from.as_os_str() == "-" {
-        true => Box::new(io::stdin().lock()),
-        false => {
-            let file = File::open(from).map_err(|error| Stopped::Refused(format!("{}: {error}", from.display())))?;
-            Box::new(BufReader::new(file))
-        }
+        true => Box::new(BufReader::new(io::stdin())),
+        false => Box::new(BufReader::new(File::open(from).map_err(|error| at(from, &error))?)),
     };
-    let (mut saved, mut same, mut refused, bar) = (0_u64, 0_u64, 0_u64, progress("imported"));
-    for (number, line) in input.split(b'\n').enumerate() {
-        let mut line = line?;
-        if line.is_empty() {
-            continue;
-        }
-        line.push(b'\n');
+    let bar = progress("imported");
+    let counts = operate::import(store, input, |line| {
         bar.inc(1);
-        let mut refuse = |what: String| {
-            refused += 1;
-            eprintln!("stube: line {}: {what}", number + 1);
-        };
-        let record = match Record::parse(line) {
-            Ok(record) => record,
-            Err(reason) => {
-                refuse(reason.to_string());
-                continue;
-            }
-        };
-        match store.load(record.id()).await {
-            Ok(Some(component_schema)) if component_schema == record => same += 1,
-            Ok(Some(_)) => refuse(format!("{} is there already, as something else", record.id())),
-            Err(LoadError::Unreadable(unreadable)) => refuse(unreadable.to_string()),
-            Err(LoadError::Store(error)) => return Err(failed(error)),
-            Ok(None) => match store.save(&record, None).await {
-                WriteOutcome::Applied => saved += 1,
-                other => applied(record.id(), other)?,
-            },
+        if let Err(error) = line.outcome {
+            eprintln!("stube: line {}: {error}", line.number);
         }
-    }
+    });
+    let counts = counts.await;
     bar.finish_and_clear();
-    println_all(&format!("{saved} saved, {same} were there already, {refused} refused"))?;
+    let ImportCounts { saved, unchanged, refused, .. } = counts?;
+    println_all(&format!("{saved} saved, {unchanged} in the store already, {refused} refused"))?;
     Ok(refused == 0)
+}
+
+fn at(path: &Path, error: &io::Error) -> Stopped {
+    Stopped::Refused(format!("{}: {error}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! A store by its name.
+//! Opens the store that `--store` names.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::error::BoxError;
 use crate::store::Store;
 
-/// Opens the store at a place that must be there already.
+/// Opens an existing store: a directory, a SQLite file or a Postgres database.
 pub(super) async fn open(place: &str) -> Result<Arc<dyn Store>, BoxError> {
     if place.starts_with("postgres://") || place.starts_with("postgresql://") {
         return postgres(place).await;
@@ -24,7 +24,7 @@ pub(super) async fn open(place: &str) -> Result<Arc<dyn Store>, BoxError> {
 
 fn directory(path: &Path) -> Result<Arc<dyn Store>, BoxError> {
     if !path.is_dir() {
-        return Err(format!("{} is no directory", path.display()).into());
+        return Err(format!("{} is not a directory", path.display()).into());
     }
     #[cfg(unix)]
     return Ok(Arc::new(crate::FileStore::open(path)?));
@@ -35,7 +35,7 @@ fn directory(path: &Path) -> Result<Arc<dyn Store>, BoxError> {
 #[cfg(feature = "sqlite")]
 fn sqlite(file: &Path) -> Result<Arc<dyn Store>, BoxError> {
     if !file.is_file() {
-        return Err(format!("{} is no file", file.display()).into());
+        return Err(format!("{} is not a file", file.display()).into());
     }
     Ok(Arc::new(crate::SqliteStore::open(file)?))
 }

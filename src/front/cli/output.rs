@@ -1,4 +1,4 @@
-//! What is written: tables for people, a JSON object a line for programs; progress for people only.
+//! The output: tables on a terminal, otherwise one JSON object a line; and progress bars on a terminal.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -6,7 +6,7 @@ use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
 
-/// Where the output goes.
+/// The form of the output.
 #[derive(Debug)]
 pub(super) struct Output {
     is_table: bool,
@@ -22,7 +22,7 @@ impl Output {
         self.is_table
     }
 
-    /// A row: a line of a table, or an object. What is empty is left out of the object.
+    /// Writes a row: a line of the table, or an object, which leaves empty cells out.
     pub(super) fn row(&mut self, cells: &[(&str, Value)]) -> io::Result<()> {
         if !self.is_table {
             let cells = cells.iter().filter(|(_, value)| !value.is_null());
@@ -36,14 +36,14 @@ impl Output {
         });
         table.add_row(cells.iter().map(|(_, value)| match value {
             Value::Null => String::new(),
-            // What a person has typed may be in it, and a terminal obeys control characters.
+            // A person may have typed the text, and a terminal obeys control characters.
             Value::String(text) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
             other => other.to_string(),
         }));
         Ok(())
     }
 
-    /// Writes the table, if there is one.
+    /// Writes the table, if rows were added.
     pub(super) fn end(&mut self) -> io::Result<()> {
         match self.table.take() {
             Some(table) => writeln!(io::stdout().lock(), "{}", table.trim_fmt()),
@@ -52,7 +52,7 @@ impl Output {
     }
 }
 
-/// A count that goes on while something long is done; nothing where nobody looks.
+/// A counter for a long operation; hidden unless standard error is a terminal.
 pub(super) fn progress(doing: &'static str) -> ProgressBar {
     let bar = if io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("{spinner} {msg} {pos}, {per_sec}");

@@ -1,4 +1,4 @@
-//! What a store does for many callers at once, and for one who does not stay.
+//! Promises about concurrent callers, and about a caller that drops its future.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "runs callers beside each other")]
 
@@ -16,11 +16,11 @@ use crate::store::contract::records::{id, next_revision, record, revision};
 use crate::store::contract::report::{Checked, Stop, must};
 use crate::store::{BoxFuture, Query, Store, WriteOutcome};
 
-/// How many callers race for one revision.
+/// The number of concurrent changes of one revision.
 const RACERS: u64 = 8;
 
-/// Runs these beside each other in one task, a step of each in turn: so they meet at every await, whatever the runtime
-/// makes of tasks.
+/// Runs the futures concurrently in one task, polling each in turn, so that they interleave at every await whatever the
+/// scheduler of the runtime does.
 async fn in_turn<T>(mut futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     let mut done: Vec<Option<T>> = futures.iter().map(|_| None).collect();
     poll_fn(|cx| {
@@ -35,7 +35,7 @@ async fn in_turn<T>(mut futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     done.into_iter().flatten().collect()
 }
 
-/// Runs these in tasks of their own, on as many threads as the runtime has.
+/// Runs each future in a task of its own, on all threads of the runtime.
 async fn in_tasks<T: Send + 'static>(futures: Vec<BoxFuture<'static, T>>) -> Result<Vec<T>, Stop> {
     let mut tasks = JoinSet::new();
     for future in futures {
@@ -53,7 +53,7 @@ pub(super) async fn one_winner(store: impl Store) -> Checked {
     let mut before = None;
     for round in 1..=20 {
         let now = record(id(0), revision(round));
-        // In every other pair of rounds one of them deletes.
+        // In every other pair of rounds one caller deletes.
         let deleting = before.filter(|_| round % 4 > 1);
         let racers =
             (0..RACERS).map(|racer| race(Arc::clone(&store), now.clone(), before, deleting.filter(|_| racer == 3)));
@@ -63,7 +63,7 @@ pub(super) async fn one_winner(store: impl Store) -> Checked {
         for (new, saved) in raced {
             match saved {
                 WriteOutcome::Applied => winners.push(new),
-                // Whoever did not begin may begin again.
+                // Nothing changed for this caller.
                 WriteOutcome::NotApplied(_) => {}
                 WriteOutcome::Conflict { stored } => losers.push(stored),
                 other @ WriteOutcome::Unknown(_) => {
@@ -84,7 +84,7 @@ pub(super) async fn one_winner(store: impl Store) -> Checked {
     Ok(20)
 }
 
-/// One of many who change the same revision. Gives what was to be there afterwards, and the answer.
+/// One of many changes of the same revision. Returns the revision that it would leave, and the outcome.
 fn race(
     store: Arc<impl Store>,
     now: Record,
@@ -116,7 +116,7 @@ pub(super) async fn many(store: impl Store) -> Checked {
     Ok(64)
 }
 
-/// One conversation among many: it grows, ends and begins again. Gives what is there at last.
+/// One conversation among many: it is saved several times, deleted and saved again. Returns the record at the end.
 async fn live(store: &impl Store, caller: u64) -> Result<Option<Record>, Stop> {
     let id = id(caller);
     let mut last = None;
@@ -149,7 +149,7 @@ pub(super) async fn load_all_meanwhile(store: &impl Store) -> Checked {
         let done = &done;
         Box::pin(async move {
             let mut round = 0_u64;
-            // At least one round each, so that a load of all has something to meet.
+            // At least one round each, so that `load_all` runs concurrently with changes.
             while round == 0 || !done.load(Ordering::SeqCst) {
                 live(store, 1_000 + 4 * round + caller).await?;
                 round += 1;
@@ -190,12 +190,12 @@ async fn read_quiet(store: &impl Store, quiet: &[Record]) -> Result<(), Stop> {
     must(other.is_none(), || format!("meanwhile it read {other:?}"))?;
     for record in quiet {
         let times = seen.get(&record.id()).copied().unwrap_or_default();
-        must(times == 1, || format!("{}, which nobody changed, was handed on {times} times", name(record)))?;
+        must(times == 1, || format!("{}, which was not changed, was passed {times} times", name(record)))?;
     }
     Ok(())
 }
 
-// ---- Callers who do not stay --------------------------------------------------------------------------------------
+// ---- Dropped futures ----------------------------------------------------------------------------------------------
 
 pub(super) async fn given_up(store: &impl Store) -> Checked {
     let mut last: Option<Revision> = None;
@@ -212,20 +212,20 @@ pub(super) async fn given_up(store: &impl Store) -> Checked {
     Ok(12)
 }
 
-/// Asks for an answer so many times, and then no more.
+/// Polls a change at most `patience` times, then drops it.
 async fn give_up(mut change: BoxFuture<'_, WriteOutcome>, patience: usize) -> Result<(), Stop> {
     for _ in 0..patience {
         if let Poll::Ready(saved) = poll_fn(|cx| Poll::Ready(change.as_mut().poll(cx))).await {
             let fits = matches!(saved, WriteOutcome::Applied);
-            return must(fits, || format!("a change that nothing stood against was answered with {saved:?}"));
+            return must(fits, || format!("a change without a conflict was answered with {saved:?}"));
         }
         yield_now().await;
     }
     Ok(())
 }
 
-/// Goes on with a conversation whose last change, from `old` to `new`, nobody has waited for. It may come about between
-/// a load and a save, once. Gives the revision that is there then.
+/// Continues a conversation whose last change, from `old` to `new`, was dropped. That change may still take effect, once,
+/// between a load and a save. Returns the revision that is stored then.
 async fn go_on(store: &impl Store, old: Option<Revision>, new: Option<Revision>) -> Result<Revision, Stop> {
     let mut possible = vec![old, new];
     loop {
@@ -241,9 +241,9 @@ async fn go_on(store: &impl Store, old: Option<Revision>, new: Option<Revision>)
                 loads(store, id(0), Some(&next)).await?;
                 return Ok(next.revision());
             }
-            // The change came about just now, and it is the only one that was on its way.
+            // The dropped change has just taken effect; there is no other one.
             WriteOutcome::Conflict { .. } if possible.len() > 1 && stored == old => possible = vec![new],
-            other => return Err(Stop::broken(format!("after it was given up, a save was answered with {other:?}"))),
+            other => return Err(Stop::broken(format!("after a dropped change, a save was answered with {other:?}"))),
         }
     }
 }

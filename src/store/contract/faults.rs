@@ -1,8 +1,7 @@
-//! What the world does to a store: the program ends, calls fail, the power is cut, bytes are damaged.
+//! Promises about faults: the program ends, calls fail, the power is cut, stored bytes are damaged.
 //!
-//! Faults and cuts meet the store in every short sequence of changes, at every call that it makes meanwhile. A
-//! [`Caller`] carries a sequence out and keeps book of what may be there afterwards: what was answered is certain, and
-//! what was not may be old or new.
+//! Faults are injected at every call of every short sequence of changes. A [`Caller`] makes the changes and records in a
+//! [`Book`] which revisions may be stored afterwards: one after a known outcome, the old or the new one otherwise.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -48,7 +47,7 @@ impl<H: Harness> Suite<H> {
         save(&store, &record(id(0), revision(2)), Some(revision(1))).await?;
         drop(store);
         let stored = Some(revision(2));
-        // A store of its own for each, so that nothing is known from the one before.
+        // A reopened store for each call, so that it knows nothing from the previous one.
         save_conflicts(&self.reopen().await?, &record(id(0), revision(1)), None, stored).await?;
         save_conflicts(&self.reopen().await?, &record(id(0), revision(2)), Some(revision(1)), stored).await?;
         delete_conflicts(&self.reopen().await?, id(0), revision(1), stored).await?;
@@ -61,7 +60,7 @@ impl<H: Harness> Suite<H> {
 
     // ---- Bytes are damaged ----------------------------------------------------------------------------------------
 
-    /// Says nothing of a list, which may be made from what a store keeps beside the bytes.
+    /// Does not check lists, which a store may make from columns beside the bytes.
     pub(super) async fn unreadable(&mut self) -> Checked {
         let store = self.fresh().await?;
         let (whole, other) = (record(id(0), revision(1)), record(id(1), revision(1)));
@@ -86,7 +85,7 @@ impl<H: Harness> Suite<H> {
         self.each_fault(Self::one_fault).await
     }
 
-    /// Does `one` with every fault in every sequence of two steps, until a sequence is too short for the fault.
+    /// Calls `one` with every fault in every sequence of two steps, until a sequence has fewer calls than the fault needs.
     async fn each_fault(&mut self, one: impl AsyncFn(&mut Self, &[Step], Fault) -> Result<bool, Stop>) -> Checked {
         let mut cases = 0;
         for steps in sequences(2) {
@@ -103,7 +102,7 @@ impl<H: Harness> Suite<H> {
         Ok(cases)
     }
 
-    /// Gives whether the sequence was long enough for the fault.
+    /// Returns whether the fault occurred in the sequence.
     async fn one_fault(&mut self, steps: &[Step], fault: Fault) -> Result<bool, Stop> {
         let store = self.fresh().await?;
         let mut caller = Caller::new(&store);
@@ -113,7 +112,7 @@ impl<H: Harness> Suite<H> {
         self.fail_no_more();
         let possible = caller.look().await?;
         drop(store);
-        // The same from outside, where there is one: what a store only believes does not count.
+        // Also after reopening, if the harness can do it, so that the store's memory does not count.
         match self.reopen().await {
             Ok(store) => possible.verify(&store).await?,
             Err(Stop::NotChecked(_)) => {}
@@ -139,7 +138,7 @@ impl<H: Harness> Suite<H> {
         Ok(failed)
     }
 
-    /// Also with a power cut after the load, where there is one.
+    /// Also with a power cut after the load, if the harness can do it.
     pub(super) async fn unknown(&mut self) -> Checked {
         let mut cases = 0;
         for steps in sequences(2) {
@@ -158,7 +157,7 @@ impl<H: Harness> Suite<H> {
         Ok(cases)
     }
 
-    /// Gives how many outcomes were unknown, unless the sequence was too short for the fault.
+    /// Returns the number of unknown outcomes; `None` if the fault did not occur in the sequence.
     async fn one_unknown(&mut self, steps: &[Step], fault: Fault) -> Result<Option<usize>, Stop> {
         let store = self.fresh().await?;
         let mut caller = Caller::new(&store);
@@ -189,7 +188,7 @@ impl<H: Harness> Suite<H> {
         self.cut_after(|step| matches!(step, Step::Delete(_))).await
     }
 
-    /// After every sequence whose last change is of this kind.
+    /// Cuts the power after every sequence whose last change is of this kind.
     async fn cut_after(&mut self, kind: impl Fn(Step) -> bool) -> Checked {
         self.must_cut_power().await?;
         let mut cases = 0;
@@ -201,7 +200,7 @@ impl<H: Harness> Suite<H> {
             let store = self.fresh().await?;
             let mut caller = Caller::new(&store);
             caller.carry_out(&steps, || 0).await?;
-            // Other changes in the sequence are other promises.
+            // The other conversation in the sequence belongs to other promises.
             let expected = caller.book.of(last.conversation());
             let states = self.cut_power(store).await?;
             expected.verify_all(&states).await.map_err(|stop| stop.during(&steps))?;
@@ -269,7 +268,7 @@ impl<H: Harness> Suite<H> {
                     break;
                 }
                 let book = caller.book;
-                // What it would still do as it ends, a process that is killed does not do.
+                // The calls of its destructor fail too, as in a process that was killed.
                 drop(store);
                 self.fail_no_more();
                 let store = self.reopen().await?;
@@ -286,7 +285,7 @@ impl<H: Harness> Suite<H> {
 
 // ---- Damaged bytes ------------------------------------------------------------------------------------------------
 
-/// What is no record of this conversation, each with its name.
+/// Damaged bytes for the record of a conversation, each with its name.
 fn damages(whole: &Record, other: &Record) -> Vec<(&'static str, Vec<u8>)> {
     let bytes = whole.bytes();
     let middle = bytes.len() / 2;
@@ -307,7 +306,7 @@ fn damages(whole: &Record, other: &Record) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// That the first conversation cannot be read and is not touched, and that all others go on.
+/// Asserts that the first conversation is unreadable and not changed, and that all others can be read and changed.
 async fn left_alone(store: &impl Store, other: &Record) -> Result<(), Stop> {
     for round in 0..2 {
         let loaded = store.load(id(0)).await;
@@ -335,7 +334,7 @@ async fn left_alone(store: &impl Store, other: &Record) -> Result<(), Stop> {
 
 // ---- Sequences of changes -----------------------------------------------------------------------------------------
 
-/// How many conversations are changed in a sequence.
+/// The number of conversations in a sequence.
 const CONVERSATIONS: u64 = 2;
 
 /// One change of one conversation.
@@ -352,7 +351,8 @@ impl Step {
     }
 }
 
-/// All sequences of this many changes that begin with the first conversation; the others are their mirror images.
+/// All sequences of this many changes that begin with the first conversation. The others are equivalent to these, with the
+/// conversations exchanged.
 fn sequences(length: usize) -> Vec<Vec<Step>> {
     let steps = [Step::Save(0), Step::Delete(0), Step::Save(1), Step::Delete(1)];
     let longer = |shorter: &Vec<Step>| steps.map(|step| [shorter.as_slice(), &[step]].concat());
@@ -360,7 +360,7 @@ fn sequences(length: usize) -> Vec<Vec<Step>> {
     (1..length).fold(first, |shorter, _| shorter.iter().flat_map(longer).collect())
 }
 
-/// For each conversation, what may be there: these revisions, of which `None` is no record.
+/// For each conversation, the revisions that may be stored; `None` is no record.
 #[derive(Debug, Clone)]
 struct Book(BTreeMap<ConversationId, HashSet<Option<Revision>>>);
 
@@ -401,7 +401,7 @@ impl Book {
         self.found(store).await.map(|_| ())
     }
 
-    /// What is there, if that may be.
+    /// The stored revisions, if the book allows them.
     async fn found(&self, store: &impl Store) -> Result<Self, Stop> {
         let held = load_all(store).await?;
         must(held.unreadable.is_empty(), || format!("torn: {:?}", held.unreadable))?;
@@ -416,11 +416,11 @@ impl Book {
     }
 }
 
-/// Whoever changes conversations, and keeps book.
+/// Changes conversations, and keeps the book.
 struct Caller<'a, S> {
     store: &'a S,
     book: Book,
-    /// How many outcomes were unknown.
+    /// The number of unknown outcomes.
     unknown: usize,
 }
 
@@ -430,7 +430,7 @@ impl<'a, S: Store> Caller<'a, S> {
         Self { store, book: Book(book), unknown: 0 }
     }
 
-    /// Makes the changes, while calls may fail: `failed` says how many have.
+    /// Makes the changes while calls may fail. `failed` returns how many did.
     async fn carry_out(&mut self, steps: &[Step], failed: impl Fn() -> usize) -> Result<(), Stop> {
         for &step in steps {
             let id = step.conversation();
@@ -443,7 +443,7 @@ impl<'a, S: Store> Caller<'a, S> {
                         self.book.set(id, [old]);
                         old
                     }
-                    // While nobody knows what is there, nothing can be done about it.
+                    // While the stored revision is unknown, the step is skipped.
                     Err(LoadError::Store(_)) if failed() > 0 => continue,
                     Err(error) => return Err(Stop::broken(format!("loading {id} failed: {error}"))),
                 },
@@ -459,7 +459,7 @@ impl<'a, S: Store> Caller<'a, S> {
             };
             match saved {
                 WriteOutcome::Applied => self.book.set(id, [new]),
-                // Also a change after the one that met the fault: its line may be cut still.
+                // Also a change after the one with the fault: its connection may still be broken.
                 WriteOutcome::NotApplied(_) if failed() > 0 => self.book.set(id, [old]),
                 WriteOutcome::Unknown(_) if failed() > 0 => self.unknown += 1,
                 other => return Err(Stop::broken(format!("{step:?} was answered with {other:?}"))),
@@ -468,7 +468,7 @@ impl<'a, S: Store> Caller<'a, S> {
         Ok(())
     }
 
-    /// Asks the store what there is, now that no call fails. What it says must be possible.
+    /// Loads all conversations, now that no call fails, and asserts that the book allows them.
     async fn look(&mut self) -> Result<Book, Stop> {
         for number in 0..CONVERSATIONS {
             let found = load(self.store, id(number)).await?;
@@ -478,7 +478,7 @@ impl<'a, S: Store> Caller<'a, S> {
         Ok(self.book.clone())
     }
 
-    /// That a conversation can be changed again.
+    /// Asserts that a conversation can be changed again.
     async fn must_work(&mut self, number: u64) -> Result<(), Stop> {
         let id = id(number);
         let old = load(self.store, id).await?.map(|found| found.revision());

@@ -35,7 +35,7 @@ promises! {
     2 Largest "A record of the largest allowed size is kept whole."
     3 Ids "Every id can be used, and ids that differ in one bit are distinct."
     4 Revisions "A save that names another revision than the stored one changes nothing, and reports the stored one."
-    5 LargeRevisions "A revision is kept exactly: its number up to 2^53, and its nonce."
+    5 LargeRevisions "Revisions are kept exactly: numbers up to 2^53, and nonces."
     6 DeleteNamesRevision "A delete that names another revision than the stored one changes nothing, and reports the stored one."
     7 DeleteTwice "Deleting a record that does not exist is applied and changes nothing."
     8 DeletedIsGone "A deleted record is not loaded, listed or counted, and no late save restores it; the id can be used again."

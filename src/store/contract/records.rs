@@ -1,4 +1,4 @@
-//! The records that the suite saves. Made by hand: a store needs no conversation to keep a record.
+//! The records that the suite saves. They are made by hand: a store needs no conversation to keep a record.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
 use crate::record::{Header, Lineage, MAX_BYTES, MAX_DEPTH, Record, Revision, RevisionNonce};
 
-/// The ids that the suite uses are these. They are in another order than their numbers.
+/// The ids of the suite. Their order differs from that of their numbers.
 pub(super) fn id(number: u64) -> ConversationId {
-    // An odd factor, so that no two numbers have one product.
+    // An odd factor, so that different numbers have different products.
     let spread = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835_u128;
     ConversationId::from_bits((u128::from(number) + 1).wrapping_mul(spread).to_be_bytes())
 }
 
-/// The revisions that the suite uses are these, each with a nonce of its own.
+/// The revisions of the suite, each with a nonce of its own.
 pub(super) fn revision(number: u64) -> Revision {
     Revision::from_parts(number, nonce(number)).expect("BUG: the suite uses revisions that there are")
 }
@@ -24,23 +24,23 @@ fn nonce(number: u64) -> RevisionNonce {
     RevisionNonce::from_number(spread).expect("BUG: 40 bits are left")
 }
 
-/// The revision of the same number that another history has.
+/// The revision with the same number in another history.
 pub(super) fn other_revision(number: u64) -> Revision {
     let nonce = RevisionNonce::from_number(nonce(number).number() ^ 1).expect("BUG: 40 bits are left");
     Revision::from_parts(number, nonce).expect("BUG: the suite uses revisions that there are")
 }
 
-/// The revision after this one; the first after none.
+/// The revision after this one; the first revision after `None`.
 pub(super) fn next_revision(last: Option<Revision>) -> Revision {
     revision(last.map_or(1, |last| last.number() + 1))
 }
 
-/// A record of which each revision has other bytes.
+/// A record whose bytes differ for each revision.
 pub(super) fn record(id: ConversationId, revision: Revision) -> Record {
     Draft::new(id, revision).seal()
 }
 
-/// A record that is going to be one.
+/// A record in the making.
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
     pub(super) header: Header,
@@ -62,7 +62,7 @@ impl Draft {
         Self { header, state: format!(r#"{{"change":"{revision}","of":"{id}"}}"#) }
     }
 
-    /// A newer format or a body that is too large makes a record that a store must not take for one.
+    /// The bytes of the record; `None` if it is too large. With a newer format, a store must refuse them as unreadable.
     pub(super) fn bytes(&self) -> Option<Vec<u8>> {
         Record::assemble(self.header.clone(), &self.body()).ok().map(|record| record.bytes().to_vec())
     }
@@ -80,7 +80,7 @@ impl Draft {
         format!(r#"{{"next":2,"root":{{"stack":[{{"id":"i1","type":"pick_room","state":{state}}}]}}}}"#)
     }
 
-    /// With a state that makes the record as large as one may be.
+    /// The draft with a state that makes the record exactly as large as allowed.
     pub(super) fn largest(mut self) -> Self {
         self.state = "\"\"".to_owned();
         let empty = self.bytes().map_or(0, |bytes| bytes.len());
@@ -89,20 +89,20 @@ impl Draft {
     }
 }
 
-/// Owners that a careless query takes for others, or cannot hold.
+/// Owners that an incorrect query confuses, or that a column may not hold.
 pub(super) fn owners() -> Vec<Owner> {
     let longest = "o".repeat(Owner::MAX_BYTES);
     let names = ["ada", "Ada", "ad", "ada ", "%", "a%", "'; --", "\u{e9}", "e\u{301}", "a\0b", &longest];
     names.map(|name| Owner::new(name).expect("BUG: it is not too long")).into()
 }
 
-/// Names that a careless query takes for others.
+/// Names that an incorrect query confuses.
 pub(super) const NAMES: [&str; 8] =
     ["booking", "Booking", "book%", "b_oking", "booking ", "boo\\king", "b'ook\"ing", "\u{e9}"];
 
-/// A state of every kind, as JSON: what a store that reads records instead of keeping them would change.
+/// A state of every kind as JSON. A store that parses and rewrites records would change some of them.
 pub(super) fn values() -> Vec<(&'static str, String)> {
-    // Ten levels are more than what is around the state.
+    // The state is nested in fewer than ten levels.
     let nested = MAX_DEPTH - 10;
     let bytes: Vec<_> = (0..=255).map(|byte: u8| byte.to_string()).collect();
     [

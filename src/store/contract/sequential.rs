@@ -1,4 +1,4 @@
-//! What a store does for one caller while nothing goes wrong.
+//! Promises about a single caller without faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) async fn bytes(store: &impl Store) -> Checked {
 
 type Make = Box<dyn Fn(ConversationId, Revision) -> Draft + Send>;
 
-/// Every kind of state, and headers with everything in them.
+/// Every kind of state, and headers with all fields.
 fn drafts() -> Vec<Make> {
     let state = |(_, state): (_, String)| -> Make {
         Box::new(move |id, revision| Draft { state: state.clone(), ..Draft::new(id, revision) })
@@ -63,7 +63,7 @@ fn drafts() -> Vec<Make> {
     }
     drafts.push(Box::new(|id, revision| {
         let mut draft = Draft::new(id, revision);
-        // It has ended.
+        // The conversation has ended.
         (draft.header.state, draft.header.awaits) = (None, Vec::new());
         draft
     }));
@@ -126,7 +126,7 @@ pub(super) async fn revisions(store: &impl Store) -> Checked {
 }
 
 pub(super) async fn large_revisions(store: &impl Store) -> Checked {
-    // Beside the ends of what other kinds of numbers hold.
+    // The limits of other number types, and their neighbours.
     let steps = [1, 1 << 8, 1 << 16, 1 << 24, (1 << 31) - 1, 1 << 31, 1 << 32, (1 << 53) - 1, 1 << 53].map(revision);
     let mut before = None;
     for (at, &now) in steps.iter().enumerate() {
@@ -200,7 +200,7 @@ pub(super) async fn nothing(store: &impl Store) -> Checked {
 }
 
 pub(super) async fn load_all(store: &impl Store) -> Checked {
-    // More than a store is likely to take at once.
+    // More than a store is likely to read in one page.
     let records: Vec<_> = (0..300).map(|number| record(id(number), revision(1))).collect();
     for record in &records {
         save(store, record, None).await?;
@@ -213,7 +213,7 @@ pub(super) async fn load_all(store: &impl Store) -> Checked {
 
 // ---- Lists and counts ---------------------------------------------------------------------------------------------
 
-/// Records that differ in what is asked for, in all kinds of ways.
+/// Records that differ in all header fields that queries ask for.
 fn crowd() -> Vec<Record> {
     let owners = owners();
     let mut crowd = Vec::new();
@@ -236,7 +236,7 @@ fn crowd() -> Vec<Record> {
     crowd
 }
 
-async fn settle_in(store: &impl Store, crowd: &[Record]) -> Result<Vec<Summary>, Stop> {
+async fn save_all(store: &impl Store, crowd: &[Record]) -> Result<Vec<Summary>, Stop> {
     for record in crowd {
         save(store, record, None).await?;
     }
@@ -275,12 +275,12 @@ fn matching(query: &Query, summaries: &[Summary]) -> Vec<Summary> {
 }
 
 pub(super) async fn pages(store: &impl Store) -> Checked {
-    let summaries = settle_in(store, &crowd()).await?;
+    let summaries = save_all(store, &crowd()).await?;
     let queries = queries();
     let asked = |query: &Query, limit| format!("{query:?} in pages of {limit}");
     for (number, query) in queries.iter().enumerate() {
         let expected = matching(query, &summaries);
-        // Small pages of some only: a store may read all records for each page.
+        // Small pages for a part of the queries only, because a store may read all records for each page.
         let small = (number % 8 == 0).then_some(3);
         for limit in small.into_iter().chain([usize::MAX]) {
             let listed = list(store, query, limit).await?;
@@ -297,7 +297,7 @@ pub(super) async fn pages(store: &impl Store) -> Checked {
     }
     let none = page(store, &Query::all(), None, 0).await?;
     must(none.is_empty(), || format!("a page of none has {none:?}"))?;
-    // After an id that is in the store, one that is not, and the last that there can be.
+    // After an id that is stored, after one that is not, and after the last possible one.
     let between = summaries[20].id.bits().map(|byte| byte ^ u8::from(byte % 2 == 0));
     for after in [summaries[20].id, ConversationId::from_bits(between), ConversationId::from_bits([0xff; 16])] {
         let found = page(store, &Query::all(), Some(after), 5).await?;
@@ -308,7 +308,7 @@ pub(super) async fn pages(store: &impl Store) -> Checked {
 }
 
 pub(super) async fn pages_go_on(store: &impl Store) -> Checked {
-    let summaries = settle_in(store, &crowd()).await?;
+    let summaries = save_all(store, &crowd()).await?;
     let mut seen = BTreeMap::<_, usize>::new();
     let mut changed = BTreeSet::new();
     let mut after = None;
@@ -320,7 +320,7 @@ pub(super) async fn pages_go_on(store: &impl Store) -> Checked {
         let Some(last) = page.last() else { break };
         must(after < Some(last.id), || format!("the page after {after:?} does not go on"))?;
         after = Some(last.id);
-        // One that was seen and one that was not are deleted, and another is begun.
+        // Deletes one record that was listed and one that was not, and saves a new one.
         let later = summaries.iter().find(|summary| summary.id > last.id);
         for gone in page.first().into_iter().chain(later) {
             changed.insert(gone.id);
@@ -333,13 +333,13 @@ pub(super) async fn pages_go_on(store: &impl Store) -> Checked {
     let unchanged: Vec<_> = summaries.iter().map(|summary| summary.id).filter(|id| !changed.contains(id)).collect();
     for id in &unchanged {
         let times = seen.get(id).copied().unwrap_or_default();
-        must(times == 1, || format!("{id}, which nobody changed, was listed {times} times"))?;
+        must(times == 1, || format!("{id}, which was not changed, was listed {times} times"))?;
     }
     Ok(unchanged.len())
 }
 
 pub(super) async fn counts(store: &impl Store) -> Checked {
-    let summaries = settle_in(store, &crowd()).await?;
+    let summaries = save_all(store, &crowd()).await?;
     let queries = queries();
     for query in &queries {
         let mut expected = BTreeMap::<_, u64>::new();
@@ -372,12 +372,12 @@ fn open(instance: u64, component: &str, due: Option<Timestamp>) -> OpenAwait {
 
 pub(super) async fn idle(store: &impl Store) -> Checked {
     const DAY: Duration = Duration::from_secs(86_400);
-    // The clocks of those who save are as wrong as can be.
+    // The clocks of the callers are as wrong as possible.
     let touched = |number: u64| Timestamp::from_millis(if number.is_multiple_of(2) { 0 } else { u64::MAX });
     let at = |number, revision| {
         let mut draft = Draft::new(id(number), revision);
         draft.header.touched = touched(number);
-        // One in three has ended.
+        // Every third conversation has ended.
         draft.header.awaits.retain(|_| !number.is_multiple_of(3));
         draft.seal()
     };
@@ -393,12 +393,14 @@ pub(super) async fn idle(store: &impl Store) -> Checked {
     for query in [Query::all(), Query::all().ended(true), Query::all().ended(false)] {
         let page = async |age, after, limit| {
             let page =
-                store.older_than(&query, age, after, limit).await.map_err(Stop::failed("asking for what is idle"))?;
+                store.older_than(&query, age, after, limit).await.map_err(Stop::failed("reading old records"))?;
             page.ok_or(Stop::NotChecked("the store has no clock of its own"))
         };
         for age in [DAY, Duration::MAX] {
             let found = page(age, None, 100).await?;
-            must(found.is_empty(), || format!("what was changed just now has been idle for {age:?}: {found:?}"))?;
+            must(found.is_empty(), || {
+                format!("records that were changed just now are reported as older than {age:?}: {found:?}")
+            })?;
         }
         let expected = matching(&query, &summaries);
         let mut found = Vec::new();
@@ -410,7 +412,7 @@ pub(super) async fn idle(store: &impl Store) -> Checked {
             after = Some(last.id);
             found.extend(page);
         }
-        must(found == expected, || format!("idle for no time are {found:?} instead of {expected:?}"))?;
+        must(found == expected, || format!("older than zero are {found:?} instead of {expected:?}"))?;
     }
     Ok(crowd.len())
 }

@@ -165,7 +165,7 @@ impl<'a> Driver<'a> {
             WriteOutcome::NotApplied(_) => self.may_be(id, [old]),
             WriteOutcome::Conflict { stored: None } if faults.contains(&Call::Open) => self.may_be(id, [old]),
             WriteOutcome::Conflict { stored } => {
-                return Err(format!("{step:?} conflicts with {stored:?}, which nobody saved"));
+                return Err(format!("{step:?} conflicts with {stored:?}, which was never saved"));
             }
             // Both revisions stay possible until a load returns one.
             WriteOutcome::Unknown(_) if faults.iter().any(|call| undecidable.contains(call)) => {}

@@ -83,7 +83,7 @@ fn the_file_store_keeps_every_promise_whatever_fails() {
     // Shown with `--nocapture`.
     eprintln!("{report}");
     report.assert();
-    // Whoever has the directory is alone with it, so it needs no clock of its own.
+    // The directory has one writer, so the store needs no clock that processes share.
     assert_eq!(report.not_checked(), [Idle], "{report}");
 }
 
@@ -97,7 +97,7 @@ fn breaks(flaw: Flaw, promises: &[Promise]) {
     assert_eq!(report.not_checked(), not_checked, "{flaw:?}:\n{report}");
 }
 
-/// What a store breaks that loses or tears what it has saved.
+/// The promises that a store breaks which loses or tears saved records.
 const ALL_CUTS: [Promise; 6] = [Unknown, CutAfterSave, CutAfterDelete, CutInside, CutAfterFault, CutAfterKill];
 
 #[test]

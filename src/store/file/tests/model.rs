@@ -23,7 +23,7 @@ const WRITE: usize = 200;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Disk {
     files: BTreeMap<u64, Content>,
-    /// What programs see.
+    /// The names that programs see.
     names: BTreeMap<String, u64>,
     /// The durable names. Those in `changes` may become durable too.
     durable: BTreeMap<String, u64>,
@@ -245,7 +245,7 @@ struct Machine<E> {
     /// Whether the last call that failed was not made at all.
     is_cut_off: bool,
     expected: E,
-    /// `None` where nobody is going to look at them.
+    /// `None` if the test does not examine them.
     moments: Option<Vec<Moment<E>>>,
 }
 
@@ -286,7 +286,7 @@ impl<E> Model<E> {
         }
     }
 
-    /// What is possible after a crash from now on.
+    /// Sets what is possible after a crash from now on.
     pub(super) fn expect(&self, expected: E) {
         self.machine().expected = expected;
     }

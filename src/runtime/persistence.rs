@@ -1,0 +1,183 @@
+//! What is asked of the store.
+//!
+//! Takes a [`Write`] and gives the future of its [`Resolution`], which borrows nothing and so can be kept. Where the store
+//! does not know what became of a write, the future reads what is stored, which is durable, and compares.
+//! Every wait for the store has a timeout; it ends the wait and never the write.
+//! It remembers nothing, and knows no conversation: see `entries` and `access`.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::kernel::Progress;
+use crate::model::error::BoxError;
+use crate::model::id::ConversationId;
+use crate::record::{Lineage, Record, Revision, Stored, StoredResult, WriteFor};
+use crate::runtime::error::{Error, ErrorKind};
+use crate::runtime::nonces::Nonces;
+use crate::runtime::timeout::with_timeout;
+use crate::store::{BoxFuture, LoadError, Store, WriteOutcome};
+
+/// The store, and how it is used.
+pub(super) struct Persistence {
+    pub(super) store: Arc<dyn Store>,
+    /// Whether nobody else can change what is in the store.
+    pub(super) is_exclusive: bool,
+    pub(super) timeout: Duration,
+    /// Which releases can read what is written.
+    pub(super) write_for: WriteFor,
+    pub(super) nonces: Nonces,
+}
+
+/// What a store is asked to write.
+pub(super) enum Write {
+    /// Nothing: the change is in memory only.
+    Nothing,
+    /// This record, in place of the one of revision `replaces`.
+    Save { record: Arc<Record>, replaces: Option<Revision> },
+    /// No record in place of the one of this revision.
+    Delete { id: ConversationId, revision: Revision },
+}
+
+/// What became of a write.
+#[derive(Debug)]
+pub(super) enum Resolution {
+    /// It is durable.
+    Applied,
+    /// It was not made, and will not be.
+    NotApplied(ErrorKind),
+    /// Nobody knows.
+    Unknown(BoxError),
+}
+
+impl Persistence {
+    /// The record of a state, as the successor of `before`.
+    pub(super) fn encode(&self, progress: &Progress, before: Option<Lineage>) -> Result<Record, ErrorKind> {
+        let nonce = self.nonces.draw()?;
+        let lineage = before.map_or_else(|| Lineage::first(nonce), |before| before.next(nonce));
+        Record::encode_for(self.write_for, progress, lineage).map_err(ErrorKind::NotSavable)
+    }
+
+    /// The same state as in this record, marked as superseded by what goes on in memory with `component`.
+    pub(super) fn supersede(&self, record: &Record, component: &str) -> Result<Record, ErrorKind> {
+        record.superseded_in_memory(component, self.nonces.draw()?).map_err(ErrorKind::NotSavable)
+    }
+
+    /// Begins a write when it is first polled.
+    pub(super) fn write(&self, write: &Write) -> BoxFuture<'static, Resolution> {
+        let store = Arc::clone(&self.store);
+        match write {
+            Write::Nothing => Box::pin(async { Resolution::Applied }),
+            Write::Save { record, replaces } => {
+                let (record, replaces) = (Arc::clone(record), *replaces);
+                Box::pin(async move {
+                    match resolution((*store).save(&record, replaces).await) {
+                        Resolution::Unknown(source) => read_back_save(&*store, &record, replaces, source).await,
+                        known => known,
+                    }
+                })
+            }
+            &Write::Delete { id, revision } => Box::pin(async move {
+                match resolution((*store).delete(id, revision).await) {
+                    Resolution::Unknown(source) => read_back_delete(&*store, id, revision, source).await,
+                    known => known,
+                }
+            }),
+        }
+    }
+
+    /// Reads what has become of a write that nobody knows of.
+    pub(super) fn read_back(&self, write: &Write) -> BoxFuture<'static, Resolution> {
+        let store = Arc::clone(&self.store);
+        let source = no_answer();
+        match write {
+            Write::Nothing => Box::pin(async { Resolution::Applied }),
+            Write::Save { record, replaces } => {
+                let (record, replaces) = (Arc::clone(record), *replaces);
+                Box::pin(async move { read_back_save(&*store, &record, replaces, source).await })
+            }
+            &Write::Delete { id, revision } => {
+                Box::pin(async move { read_back_delete(&*store, id, revision, source).await })
+            }
+        }
+    }
+
+    /// What is stored now.
+    pub(super) async fn load(&self, id: ConversationId) -> Result<Option<Record>, Error> {
+        let kind = match with_timeout(self.timeout, (*self.store).load(id)).await {
+            Some(Ok(record)) => return Ok(record),
+            Some(Err(LoadError::Unreadable(unreadable))) => ErrorKind::Unreadable(unreadable.reason),
+            Some(Err(LoadError::Store(error))) => ErrorKind::Store(error),
+            None => ErrorKind::Store(no_answer()),
+        };
+        Err(Error::new(id, kind))
+    }
+
+    /// What comes of this within the timeout.
+    pub(super) fn wait<T>(&self, future: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+        with_timeout(self.timeout, future)
+    }
+}
+
+/// The result that the record of an ended conversation holds, as JSON; `None` if it goes on.
+pub(super) fn result_of(record: &Record) -> Option<String> {
+    match record.has_ended().then(|| record.decode()) {
+        Some(Ok(Stored::Ended(StoredResult { json, .. }))) => Some(json),
+        Some(_) => unreachable!("BUG: the record of an ended conversation holds its result"),
+        None => None,
+    }
+}
+
+pub(super) fn no_answer() -> BoxError {
+    "the store does not answer".into()
+}
+
+fn resolution(outcome: WriteOutcome) -> Resolution {
+    match outcome {
+        WriteOutcome::Applied => Resolution::Applied,
+        WriteOutcome::NotApplied(source) => Resolution::NotApplied(ErrorKind::NotSaved(source)),
+        WriteOutcome::Conflict { .. } => Resolution::NotApplied(ErrorKind::Conflict),
+        WriteOutcome::Unknown(source) => Resolution::Unknown(source),
+    }
+}
+
+async fn read_back_save(
+    store: &dyn Store,
+    record: &Record,
+    replaces: Option<Revision>,
+    source: BoxError,
+) -> Resolution {
+    match store.load(record.id()).await {
+        Ok(stored) => compare(record, replaces, stored.as_ref(), source),
+        Err(_) => Resolution::Unknown(source),
+    }
+}
+
+async fn read_back_delete(store: &dyn Store, id: ConversationId, revision: Revision, source: BoxError) -> Resolution {
+    match store.load(id).await {
+        Ok(None) => Resolution::Applied,
+        Ok(Some(stored)) if stored.revision() == revision => Resolution::NotApplied(ErrorKind::NotSaved(source)),
+        Ok(Some(_)) => Resolution::NotApplied(ErrorKind::Conflict),
+        Err(_) => Resolution::Unknown(source),
+    }
+}
+
+/// What became of a save, by what is stored now, which is durable.
+pub(super) fn compare(
+    record: &Record,
+    replaces: Option<Revision>,
+    stored: Option<&Record>,
+    source: BoxError,
+) -> Resolution {
+    let revision = stored.map(Record::revision);
+    if stored == Some(record) {
+        Resolution::Applied
+    } else if revision == replaces {
+        Resolution::NotApplied(ErrorKind::NotSaved(source))
+    } else if revision == Some(record.revision()) {
+        Resolution::NotApplied(ErrorKind::Conflict)
+    } else {
+        // Another process has gone on, and may have done so from this record or from the one before.
+        Resolution::NotApplied(ErrorKind::Unknown(source))
+    }
+}
