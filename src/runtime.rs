@@ -21,7 +21,7 @@
 //! | `persistence` | what is asked of the store |
 //! | `shared_future` | a future that its callers may leave |
 //! | `transaction` | changes that a transaction of the host makes durable |
-//! | `retention` | what is deleted, and when |
+//! | `retention`, `reaper` | how long an ended record is kept, and the sweep that deletes it |
 //! | `nonces` | the random parts of revisions |
 //! | `error` | what the runtime could not do |
 //! | `notify`, `clock`, `timeout` | subscribers, the time, and how long to wait |
@@ -36,6 +36,7 @@ pub mod error;
 mod nonces;
 mod notify;
 mod persistence;
+mod reaper;
 mod reply;
 mod retention;
 mod shared_future;
@@ -359,7 +360,7 @@ impl Runtime {
     #[tracing::instrument(level = "debug", skip_all)]
     pub async fn reap(&self, idle: Duration) -> Result<Vec<ConversationId>, Error> {
         self.core.accepts()?;
-        retention::reap(&self.core, idle).await
+        reaper::reap(&self.core, idle).await
     }
 
     /// Notifies from now on of conversations that may have changed, in this process and, as far as the store
@@ -401,6 +402,7 @@ pub(crate) fn new_nonce() -> Result<crate::record::RevisionNonce, Error> {
     nonces::Nonces::default().draw().map_err(Error::general)
 }
 
+#[allow(clippy::disallowed_methods, reason = "ids are drawn at random")]
 pub(crate) fn new_id() -> Result<ConversationId, Error> {
     let mut bits = [0; 16];
     let drawn = getrandom::fill(&mut bits);

@@ -7,6 +7,8 @@
 //! finishes it, where the executor is tokio's, or the next caller does, or [`Core::finish_all`].
 //! Nothing is cached that was read or written while a change was unanswered.
 
+#![allow(clippy::disallowed_types, reason = "a task finishes a change that its caller has left")]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};

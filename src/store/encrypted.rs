@@ -144,6 +144,7 @@ impl<S: Store> Encrypted<S> {
         self
     }
 
+    #[allow(clippy::disallowed_methods, reason = "a nonce is drawn at random")]
     fn encrypt(&self, record: &Record) -> Result<Record, EncryptError> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|error| EncryptError::Random(error.to_string()))?;

@@ -19,6 +19,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the store that keeps files")]
+
 mod fs;
 mod open;
 mod records;

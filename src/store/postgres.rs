@@ -84,6 +84,8 @@
 //! `stube_store` has one row: the `version` of these tables, which is 1. Opening a database with an older version migrates it
 //! in one transaction, under an advisory lock; a newer version is refused.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the store that talks to a server")]
+
 mod connect;
 mod notify;
 mod open_awaits;
@@ -111,7 +113,8 @@ use crate::store::{BoxFuture, Count, Listener, LoadError, Page, Query, Store, Vi
 pub use tokio_postgres;
 
 use notify::Notifier;
-use writer::{Job, Shared, WriteRequest};
+use rows::WriteRequest;
+use writer::{Job, Shared};
 
 /// Keeps records in a Postgres database, durably. A cheap handle: clones are the same store.
 ///

@@ -67,6 +67,12 @@
 //! the host if it keeps tables of its own in the file. A file that this store has made carries the application id
 //! `0x73747562`. Opening an older version brings it to this one in one transaction; a newer one is refused.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the store that keeps an SQLite file, with threads of its own"
+)]
+
 mod open;
 mod open_awaits;
 mod queue;

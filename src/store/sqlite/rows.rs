@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ffi, named_params}
 use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
 use crate::record::{MAX_BYTES, Reason, Record, Revision, RevisionNonce, Unreadable};
+use crate::store::sqlite::open_awaits::number;
 use crate::store::sqlite::{SqliteError, open_awaits};
 use crate::store::{Count, LoadError, Page, Query, Summary, WriteOutcome};
 
@@ -376,9 +377,4 @@ fn read(id: ConversationId, row: &Row<'_>) -> Result<Result<Record, Reason>, rus
 /// Whether the engine found bytes that cannot be.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-}
-
-/// Revisions and times are far below the limit.
-pub(super) fn number(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
