@@ -12,6 +12,7 @@ pub(crate) mod closure;
 pub(crate) mod iterate;
 pub(crate) mod locals;
 pub(crate) mod machine;
+pub(crate) mod states;
 
 use crate::component::saved_state::{MigrationFn, SavedState};
 use crate::component::{
@@ -24,7 +25,8 @@ pub use locals::{
     Await, CopiedOut, DefaultOf, Gone, Keeps, Lends, Method, Number, Out, Refilled, Savable, TakenOut, borrowed, kept,
     number,
 };
-pub use machine::{Machine, State, States, Stepped, broken, machine};
+pub use machine::{Machine, Stepped, broken, machine};
+pub use states::{Layout, Local, ReadLocal, ReadLocals, Saved, State, States};
 
 /// A component that is written as one async function.
 pub trait Flow: Component {
@@ -47,10 +49,18 @@ pub trait Flow: Component {
 /// Describes the states of a flow.
 pub fn describe<F: Flow>() -> Vec<StateDescriptor> {
     let machine = F::machine();
-    let Description { awaits, defaults } = machine.description();
-    // The first state lies before the first await.
+    describe_states(F::SITES, machine.description(), machine.locals())
+}
+
+/// Does not depend on the flow, so it is compiled once.
+fn describe_states(
+    sites: &[AwaitSite],
+    Description { awaits, defaults }: Description,
+    locals: Vec<Vec<(&'static str, &'static str)>>,
+) -> Vec<StateDescriptor> {
+    // The flow awaits nothing in its first state.
     let awaits = std::iter::once(None).chain(awaits);
-    let described = F::SITES.iter().zip(machine.locals()).zip(awaits).map(|((site, locals), awaits)| {
+    let described = sites.iter().zip(locals).zip(awaits).map(|((site, locals), awaits)| {
         let of_state = defaults.iter().filter(|default| default.state == site.name);
         StateDescriptor { site: *site, locals, awaits, defaults: of_state.cloned().collect() }
     });

@@ -52,7 +52,7 @@ use crate::component::{AnyComponent, Component};
 use crate::model::error::BoxError;
 use crate::model::id::{ConversationId, Owner, Turn};
 use crate::model::view::Event;
-use crate::record::{Record, RecordStatus, RevisionNonce, Unreadable};
+use crate::record::{Record, RecordStatus, Unreadable};
 use crate::runtime::error::{Error, ErrorKind};
 use crate::store::{Count, MemoryStore, Page, Query, Store, Summary, count_all};
 
@@ -64,7 +64,6 @@ pub use retention::Retention;
 pub use transaction::{PendingCommit, Prepared};
 
 use access::Core;
-use nonces::Nonces;
 
 /// Holds conversations over a store. A cheap handle: clones are the same runtime.
 ///
@@ -399,8 +398,9 @@ fn not_read(error: BoxError) -> Error {
 }
 
 /// The random part of a revision, for tools that write records without a runtime.
-pub(crate) fn new_nonce() -> Result<RevisionNonce, Error> {
-    Nonces::default().draw().map_err(Error::general)
+#[cfg(feature = "cli")]
+pub(crate) fn new_nonce() -> Result<crate::record::RevisionNonce, Error> {
+    nonces::Nonces::default().draw().map_err(Error::general)
 }
 
 #[allow(clippy::disallowed_methods, reason = "ids are drawn at random")]

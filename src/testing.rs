@@ -20,7 +20,7 @@
 use std::time::Duration;
 
 use crate::component::registry;
-use crate::component::{Answer, Component};
+use crate::component::{Answer, AnyComponent, Component};
 use crate::kernel::conversation::{Conversation, Instance};
 use crate::kernel::{self, Cause, Input, Outcome, Progress};
 use crate::model::id::ConversationId;
@@ -58,11 +58,17 @@ impl TestConversation {
     /// Two components have one name on disk, author code fails, or the state cannot be saved.
     #[track_caller]
     pub fn start_at(root: impl Component, now: Timestamp) -> Self {
+        Self::begin(Box::new(root), now)
+    }
+
+    /// Compiled once, and not for each component.
+    #[track_caller]
+    fn begin(root: Box<dyn AnyComponent>, now: Timestamp) -> Self {
         if let Err(twice) = registry::check() {
             panic!("{twice}");
         }
         let id = ConversationId::from_bits([0; 16]);
-        let outcome = kernel::start(id, Box::new(root), None, now).unwrap_or_else(|rejected| fail(&rejected.cause));
+        let outcome = kernel::start(id, root, None, now).unwrap_or_else(|rejected| fail(&rejected.cause));
         let (phase, record) = commit(outcome, Lineage::first(RevisionNonce::ZERO));
         Self { now, phase, record }
     }

@@ -359,7 +359,6 @@ impl PreviousSchema {
 }
 
 /// The age of a schema relative to a lock.
-#[cfg(feature = "cli")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SchemaAge {
     /// The schema of the lock's own release.

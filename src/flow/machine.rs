@@ -5,16 +5,14 @@
 //! parameter. Outside, a [`State`] is an erased pointer that only the machine of the same flow can downcast.
 
 use std::any::Any;
-use std::fmt;
 use std::marker::PhantomData;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Deserializer;
 
 use crate::component::{AnyAnswer, AnyComponent, Migrated, SavedState};
 use crate::flow::closure::{Description, Enter, Returns, Step};
-use crate::json::static_str;
+use crate::flow::states::{self, Held, State, States};
 use crate::model::error::Failure;
-use crate::schema;
 
 /// The code of a flow with arguments `A` and result `R`, without the type of its states.
 pub trait Machine<A, R> {
@@ -47,75 +45,6 @@ pub enum Stepped<R> {
     Awaits(Box<dyn AnyComponent>),
     /// The function returned this.
     Done(R),
-}
-
-/// The states of a flow, with one variant per await.
-#[diagnostic::on_unimplemented(
-    message = "a value that this flow keeps over an `.await` cannot be saved",
-    label = "in this flow",
-    note = "the value is named by another error"
-)]
-pub trait States: Serialize + Deserialize<'static> + Send + 'static {
-    /// The name of the await.
-    fn name(&self) -> &'static str;
-
-    /// The locals of each state and the names of their types, in the order of the states.
-    fn locals() -> Vec<Vec<(&'static str, &'static str)>>
-    where
-        Self: Sized;
-
-    /// Normalizes each local: see [`normalize`](crate::flow::iterate::normalize).
-    fn settle(&mut self);
-}
-
-/// The state of one parked flow, with its type erased.
-pub struct State(Box<dyn AnyState>);
-
-trait AnyState: erased_serde::Serialize + Any + Send {
-    fn name(&self) -> &'static str;
-}
-
-/// A state; `None` while a step runs.
-struct Held<S>(Option<S>);
-
-impl<S: States> AnyState for Held<S> {
-    fn name(&self) -> &'static str {
-        self.0.as_ref().map_or("?", States::name)
-    }
-}
-
-impl<S: Serialize> Serialize for Held<S> {
-    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
-        match &self.0 {
-            Some(state) => state.serialize(serializer),
-            None => Err(serde::ser::Error::custom("the flow has no state, because its last step did not complete")),
-        }
-    }
-}
-
-impl State {
-    fn new(mut state: impl States) -> Self {
-        state.settle();
-        Self(Box::new(Held(Some(state))))
-    }
-
-    /// The name of the await.
-    pub fn name(&self) -> &'static str {
-        self.0.name()
-    }
-}
-
-impl Serialize for State {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        erased_serde::serialize(&*self.0, serializer)
-    }
-}
-
-/// The name of the await, without the locals.
-impl fmt::Debug for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// Makes a machine from the closure that `#[flow]` writes. rustc infers the type of the states from it.
@@ -158,12 +87,13 @@ where
     }
 
     fn probe(&self, from: &mut dyn erased_serde::Deserializer<'static>) -> Result<(), erased_serde::Error> {
-        schema::probed::<S>(from)
+        states::probe::<S>(from)
     }
 
     fn migrate(&self, earlier: SavedState) -> Result<Migrated<State, R::Output>, SavedState> {
         match R::step((self.code)(Enter::Migrate(earlier))) {
-            Step::Migrated(migrated) => Ok(match migrated? {
+            Step::Migrated(Err(unknown)) => Err(unknown),
+            Step::Migrated(Ok(migrated)) => Ok(match migrated {
                 Migrated::State(state) => Migrated::State(State::new(state)),
                 Migrated::Answer(answer) => Migrated::Answer(answer),
                 Migrated::HandTo(callee) => Migrated::HandTo(callee),
@@ -181,8 +111,12 @@ where
 
     fn step(&self, state: &mut State, answer: AnyAnswer) -> Result<Stepped<R::Output>, Failure> {
         let any: &mut dyn Any = &mut *state.0;
-        let held = any.downcast_mut::<Held<S>>().ok_or_else(|| Failure::bug("the state belongs to another flow"))?;
-        let state = held.0.take().ok_or_else(|| Failure::bug("a flow is resumed whose last step did not complete"))?;
+        let Some(held) = any.downcast_mut::<Held<S>>() else {
+            return Err(Failure::bug("the state belongs to another flow"));
+        };
+        let Some(state) = held.0.take() else {
+            return Err(Failure::bug("a flow is resumed whose last step did not complete"));
+        };
         match R::step((self.code)(Enter::Resume(state, answer))) {
             Step::Ready(_) => unreachable!("BUG: only the arguments lead to the first state"),
             Step::Await(mut state, callee) => {
@@ -196,7 +130,7 @@ where
     }
 
     fn read<'de, D: Deserializer<'de>>(&self, deserializer: D) -> Result<State, D::Error> {
-        static_str::intern::<S, D>(deserializer).map(State::new)
+        states::read::<S, D>(deserializer).map(State::new)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Deserializes `&'static str` and `&'static [u8]` in the locals of a flow, by interning.
 //!
-//! serde reads a `&'static str` only from input that lives as long as the program. [`intern`] wraps any deserializer in
+//! serde reads a `&'static str` only from input that lives as long as the program. [`intern_with`] wraps any deserializer in
 //! one with the lifetime `'static`, so that types such as `Vec<(&'static str, u32)>` can be read.
 //!
 //! **Process-wide state**: each distinct text that is read for a `&'static str` is leaked once, into one table behind a
@@ -18,9 +18,7 @@ use std::marker::PhantomData;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde::Deserialize;
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error as _, Expected, MapAccess, SeqAccess, VariantAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 /// What serde's visitor of a `&str` says it expects. This is how a `&str` is distinguished from a `String`.
 const EXPECTS_STR: &str = "a borrowed string";
@@ -46,10 +44,11 @@ fn intern_str(text: &str) -> &'static str {
 }
 
 /// Deserializes a value that may contain `&'static str` or `&'static [u8]`.
-pub(crate) fn intern<'de, T: Deserialize<'static>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    // Through a trait object, so that the code below is compiled once and not for each type.
-    let mut erased = <dyn erased_serde::Deserializer<'static>>::erase(StaticAdapter::new(deserializer));
-    erased_serde::deserialize(&mut erased).map_err(D::Error::custom)
+pub(crate) fn intern_with<'de, S: DeserializeSeed<'static>, D: Deserializer<'de>>(
+    seed: S,
+    deserializer: D,
+) -> Result<S::Value, D::Error> {
+    seed.deserialize(StaticAdapter::new(deserializer))
 }
 
 /// Adapts a serde trait with the lifetime `'de` to the lifetime `'static`. It passes on owned values, and interned
@@ -283,14 +282,18 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'static> for StaticAdapter<'de, A
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::marker::PhantomData;
 
-    use super::intern;
+    use super::intern_with;
 
     #[test]
     fn a_static_str_is_interned_once() {
         type Nested = BTreeMap<&'static str, (Vec<&'static str>, Option<&'static str>, String)>;
         let json = r#"{"a":[["b\n","c"],"b\n","d"],"e":[[],null,"f"]}"#;
-        let read = || intern::<Nested, _>(&mut serde_json::Deserializer::from_str(json)).expect("it reads");
+        let read = || {
+            let seed = PhantomData::<Nested>;
+            intern_with(seed, &mut serde_json::Deserializer::from_str(json)).expect("it reads")
+        };
         let (first, second) = (read(), read());
         assert_eq!(first["a"], (vec!["b\n", "c"], Some("b\n"), "d".to_owned()));
         assert_eq!(first, second);
@@ -299,7 +302,10 @@ mod tests {
 
     #[test]
     fn a_string_is_not_interned() {
-        let read = |json: &str| intern::<String, _>(&mut serde_json::Deserializer::from_str(json)).expect("it reads");
+        let read = |json: &str| {
+            let seed = PhantomData::<String>;
+            intern_with(seed, &mut serde_json::Deserializer::from_str(json)).expect("it reads")
+        };
         assert_eq!(read("\"an owned text\""), "an owned text");
         let interned = super::INTERNED.lock().expect("no test panics while it holds the lock");
         assert!(!interned.contains("an owned text".as_bytes()));

@@ -8,6 +8,7 @@
 #![allow(unreachable_pub, dead_code, reason = "the programs of tests/programs use this as a crate")]
 #![allow(missing_docs, missing_debug_implementations, reason = "only tests use it")]
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Debug, Display};
@@ -279,12 +280,34 @@ impl<T: Unpin> Future for Asked<T> {
     }
 }
 
-#[derive(Debug, PartialEq)]
-enum End<R> {
-    Returned(R),
+/// A result whose type is forgotten, so that what runs and compares bodies is compiled once and not for each of them.
+trait Outcome: Any + Debug {
+    fn equals(&self, other: &dyn Outcome) -> bool;
+}
+
+impl<R: Any + PartialEq + Debug> Outcome for R {
+    fn equals(&self, other: &dyn Outcome) -> bool {
+        (other as &dyn Any).downcast_ref::<R>() == Some(self)
+    }
+}
+
+#[derive(Debug)]
+enum End {
+    Returned(Box<dyn Outcome>),
     /// With this message.
     Panicked(String),
     OutOfPatience,
+}
+
+impl PartialEq for End {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Returned(this), Self::Returned(other)) => this.equals(&**other),
+            (Self::Panicked(this), Self::Panicked(other)) => this == other,
+            (Self::OutOfPatience, Self::OutOfPatience) => true,
+            _ => false,
+        }
+    }
 }
 
 /// When a conversation is saved and loaded.
@@ -296,12 +319,12 @@ enum Reloads {
     Always,
 }
 
-struct Run<R> {
+struct Run {
     log: Vec<String>,
-    end: End<R>,
+    end: End,
 }
 
-fn observed<R>(script: &[u32], run: impl FnOnce() -> Option<R>) -> Run<R> {
+fn observed(script: &[u32], run: &dyn Fn() -> Option<Box<dyn Outcome>>) -> Run {
     SCRIPT.set(script.to_vec());
     LOG.take();
     NOISES.set(0);
@@ -318,23 +341,32 @@ fn observed<R>(script: &[u32], run: impl FnOnce() -> Option<R>) -> Run<R> {
     Run { log: LOG.take(), end }
 }
 
-fn run_plain<R>(plain: impl Future<Output = R>) -> Option<R> {
+fn run_plain<R: Answer + PartialEq + Debug>(plain: impl Future<Output = R>) -> Option<Box<dyn Outcome>> {
     let mut plain = pin!(plain);
     let result = match plain.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
-        Poll::Ready(result) => Some(result),
+        Poll::Ready(result) => Some(Box::new(result) as Box<dyn Outcome>),
         Poll::Pending => None,
     };
     RUNNING.set(false);
     result
 }
 
-fn run_flow<R: Answer>(flow: impl Component<Answer = R>, reloads: Reloads) -> Option<R> {
-    let mut conversation = TestConversation::start(flow);
+/// Runs a conversation to its end. `result` takes what it gave.
+fn run_flow(
+    mut conversation: TestConversation,
+    reloads: Reloads,
+    result: fn(TestConversation) -> Box<dyn Outcome>,
+) -> Option<Box<dyn Outcome>> {
     while !conversation.has_ended() {
         go_on(&mut conversation, reloads)?;
     }
     RUNNING.set(false);
-    Some(conversation.result())
+    Some(result(conversation))
+}
+
+/// The result of a conversation that has ended.
+fn result<R: Answer + PartialEq + Debug>(conversation: TestConversation) -> Box<dyn Outcome> {
+    Box::new(conversation.result::<R>())
 }
 
 /// Answers one question.
@@ -379,7 +411,7 @@ fn script(seed: u32) -> Vec<u32> {
 }
 
 /// Whether a flow's run is what the plain run makes one expect; else, what differs.
-fn alike<R: PartialEq + Debug>(plain: &Run<R>, flow: &Run<R>) -> Result<(), String> {
+fn alike(plain: &Run, flow: &Run) -> Result<(), String> {
     let same_end = match (&plain.end, &flow.end) {
         // The conversation says more around it.
         (End::Panicked(plain), End::Panicked(flow)) => flow.contains(plain.as_str()),
@@ -394,7 +426,7 @@ fn alike<R: PartialEq + Debug>(plain: &Run<R>, flow: &Run<R>) -> Result<(), Stri
     } else {
         return Ok(());
     };
-    let show = |run: &Run<R>| format!("{}\n=> {:?}", run.log.join("\n"), run.end);
+    let show = |run: &Run| format!("{}\n=> {:?}", run.log.join("\n"), run.end);
     Err(format!("{difference}\n-- async fn:\n{}\n-- flow:\n{}", show(plain), show(flow)))
 }
 
@@ -405,17 +437,27 @@ where
     P: Future<Output = R>,
     C: Component<Answer = R>,
 {
+    let plain = || run_plain(plain());
+    compare_runs(scripts, &plain, &|| TestConversation::start(flow()), result::<R>)
+}
+
+fn compare_runs(
+    scripts: u32,
+    plain: &dyn Fn() -> Option<Box<dyn Outcome>>,
+    flow: &dyn Fn() -> TestConversation,
+    result: fn(TestConversation) -> Box<dyn Outcome>,
+) -> Result<u32, String> {
     let mut runs = 0;
     for seed in 0..scripts {
         let script = script(seed);
-        let expected = observed(&script, || run_plain(plain()));
+        let expected = observed(&script, plain);
         for reloads in [
             Reloads::Never,
             Reloads::Sometimes(script.iter().fold(seed, |all, n| all.rotate_left(5) ^ n)),
             Reloads::Always,
         ] {
             runs += 1;
-            let run = observed(&script, || run_flow(flow(), reloads));
+            let run = observed(&script, &|| run_flow(flow(), reloads, result));
             alike(&expected, &run).map_err(|difference| format!("script {seed}, reloads {reloads:?}: {difference}"))?;
         }
     }

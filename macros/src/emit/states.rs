@@ -4,11 +4,12 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Ident, Member};
 
-use crate::emit::shared::is_cfg;
+use crate::emit::shared::{hygienic, is_cfg};
 use crate::header::Header;
 use crate::machine::{
     Field, FieldType, Machine, PartialField, PartialFields, PartialType, PartialTypeId, PlaceType, State,
 };
+use crate::syntax::unraw;
 
 /// `enum BookingState<Dates, Room> { ... }`
 pub(super) fn states(machine: &Machine) -> TokenStream {
@@ -23,10 +24,15 @@ pub(super) fn states(machine: &Machine) -> TokenStream {
         let (name, fields) = (&state.name, typed_fields(machine, &state.fields));
         quote!(#name { #fields })
     });
-    let names = machine.states.iter().map(|state| {
-        let (name, text) = (&state.name, state.name.to_string());
-        quote!(Self::#name { .. } => #text)
+    let name = unraw(states);
+    let state_names = machine.states.iter().map(|state| state.name.to_string());
+    let local_names = machine.states.iter().map(|state| {
+        let names = state.fields.iter().map(|field| unraw(&field.name));
+        quote!(&[#(#names),*])
     });
+    let written = machine.states.iter().enumerate().map(|(index, state)| written(index, state));
+    let read = machine.states.iter().enumerate().map(|(index, state)| read(machine, index, state));
+    let (to, state, read_locals) = (hygienic("to"), hygienic("state"), hygienic("locals"));
     let locals = machine.states.iter().map(local_types);
     let settled = machine.states.iter().map(settled);
     let partial_types = machine.partial_types.iter().map(|ty| partial_type(machine, ty));
@@ -34,8 +40,6 @@ pub(super) fn states(machine: &Machine) -> TokenStream {
         #(#partial_types)*
         #(#cfgs)*
         #[doc = #doc]
-        #[derive(::stube::__private::serde::Serialize, ::stube::__private::serde::Deserialize)]
-        #[serde(crate = "::stube::__private::serde")]
         #[allow(missing_docs, private_interfaces, non_camel_case_types, reason = "its fields are the locals of the flow")]
         #vis enum #states #declared {
             #(#variants,)*
@@ -44,9 +48,25 @@ pub(super) fn states(machine: &Machine) -> TokenStream {
         #[allow(non_camel_case_types, reason = "a parameter has the name of its local")]
         #[diagnostic::do_not_recommend]
         impl #bounded ::stube::__private::States for #states #declared {
-            fn name(&self) -> &'static str {
+            const LAYOUT: &'static ::stube::__private::Layout = &::stube::__private::Layout {
+                name: #name,
+                states: &[#(#state_names),*],
+                locals: &[#(#local_names),*],
+            };
+
+            fn write(&self, #to: &mut dyn ::core::ops::FnMut(usize, &[&dyn ::stube::__private::Saved])) {
                 match self {
-                    #(#names,)*
+                    #(#written)*
+                }
+            }
+
+            fn read(
+                #state: usize,
+                #read_locals: &mut dyn ::stube::__private::ReadLocals,
+            ) -> ::core::option::Option<Self> {
+                match #state {
+                    #(#read)*
+                    _ => ::core::option::Option::None,
                 }
             }
 
@@ -61,6 +81,37 @@ pub(super) fn states(machine: &Machine) -> TokenStream {
             }
         }
     }
+}
+
+/// The arm that hands out the fields of a state: `Self::Dates { guest } => to(1, &[guest])`.
+fn written(index: usize, state: &State) -> TokenStream {
+    let (name, to) = (&state.name, hygienic("to"));
+    let fields: Vec<_> = state.fields.iter().map(|field| &field.name).collect();
+    let places = places(state);
+    quote!(Self::#name { #(#fields: #places),* } => #to(#index, &[#(#places),*]),)
+}
+
+/// The arm that reads the fields of a state.
+fn read(machine: &Machine, index: usize, state: &State) -> TokenStream {
+    let (name, locals) = (&state.name, hygienic("locals"));
+    let fields: Vec<_> = state.fields.iter().map(|field| &field.name).collect();
+    let types = state.fields.iter().map(|field| field_type(machine, field));
+    let places = places(state);
+    quote! {
+        #index => {
+            #(let mut #places = ::stube::__private::Local::<#types>::new();)*
+            if #locals.read(&mut [#(&mut #places),*]) {
+                ::core::option::Option::Some(Self::#name { #(#fields: #places.take()),* })
+            } else {
+                ::core::option::Option::None
+            }
+        }
+    }
+}
+
+/// A name for each field of a state that no item of the author's has.
+fn places(state: &State) -> Vec<Ident> {
+    (0..state.fields.len()).map(|index| hygienic(&format!("local_{index}"))).collect()
 }
 
 /// The name on disk and the type of each saved place.
@@ -151,14 +202,17 @@ pub(super) fn partial_value(
 /// The fields of a variant with their types.
 pub(super) fn typed_fields(machine: &Machine, fields: &[Field]) -> TokenStream {
     let fields = fields.iter().map(|field| {
-        let name = &field.name;
-        let ty = match &field.ty {
-            FieldType::Whole(ty) => place_type(ty),
-            FieldType::Partial(id) => named_partial_type(machine, *id),
-        };
+        let (name, ty) = (&field.name, field_type(machine, field));
         quote!(#name: #ty)
     });
     quote!(#(#fields),*)
+}
+
+fn field_type(machine: &Machine, field: &Field) -> TokenStream {
+    match &field.ty {
+        FieldType::Whole(ty) => place_type(ty),
+        FieldType::Partial(id) => named_partial_type(machine, *id),
+    }
 }
 
 fn place_type(ty: &PlaceType) -> TokenStream {
