@@ -398,7 +398,6 @@ fn not_read(error: BoxError) -> Error {
 }
 
 /// The random part of a revision, for tools that write records without a runtime.
-#[cfg(feature = "cli")]
 pub(crate) fn new_nonce() -> Result<crate::record::RevisionNonce, Error> {
     nonces::Nonces::default().draw().map_err(Error::general)
 }

@@ -344,7 +344,7 @@ impl<'a> Access<'a> {
                 known.seen = Some(record.revision());
                 known.record = Some(Arc::clone(record));
             }
-            Write::Delete { .. } => *known = <_>::default(),
+            Write::Delete { .. } | Write::Discard { .. } => *known = <_>::default(),
         }
     }
 
@@ -374,7 +374,7 @@ impl<'a> Access<'a> {
         let id = self.id();
         match write {
             Write::Nothing => {}
-            Write::Save { .. } | Write::Delete { .. } => self.core.persistence.store.notify(id),
+            Write::Save { .. } | Write::Delete { .. } | Write::Discard { .. } => self.core.persistence.store.notify(id),
         }
         self.core.notifier.changed(id);
     }

@@ -37,6 +37,8 @@ pub(super) enum Write {
     Save { record: Arc<Record>, replaces: Option<Revision> },
     /// No record in place of the one of this revision.
     Delete { id: ConversationId, revision: Revision },
+    /// The same, and nobody waits until it is durable.
+    Discard { id: ConversationId, revision: Revision },
 }
 
 /// What became of a write.
@@ -83,6 +85,9 @@ impl Persistence {
                     known => known,
                 }
             }),
+            &Write::Discard { id, revision } => {
+                Box::pin(async move { resolution((*store).discard(id, revision).await) })
+            }
         }
     }
 
@@ -96,7 +101,7 @@ impl Persistence {
                 let (record, replaces) = (Arc::clone(record), *replaces);
                 Box::pin(async move { read_back_save(&*store, &record, replaces, source).await })
             }
-            &Write::Delete { id, revision } => {
+            &(Write::Delete { id, revision } | Write::Discard { id, revision }) => {
                 Box::pin(async move { read_back_delete(&*store, id, revision, source).await })
             }
         }

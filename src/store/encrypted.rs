@@ -254,4 +254,8 @@ impl<S: Store> Store for Encrypted<S> {
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         self.store.delete(id, replaces)
     }
+
+    fn discard(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
+        self.store.discard(id, replaces)
+    }
 }
