@@ -11,12 +11,12 @@ mod disk;
 #[path = "postgres/hints.rs"]
 mod hints;
 #[allow(dead_code, reason = "the campaign uses all of it")]
-#[path = "faults/postgres/history.rs"]
+#[path = "tools/postgres/history.rs"]
 mod history;
+#[path = "postgres/large.rs"]
+mod large;
 #[path = "postgres/line.rs"]
 mod line;
-#[path = "postgres/many.rs"]
-mod many;
 #[path = "common/pressure.rs"]
 mod pressure;
 #[path = "common/processes.rs"]

@@ -89,8 +89,8 @@ esac
 case ${2:-1} in *[!0-9]* | '') usage ;; esac
 
 if [ "$PART" = quick ]; then PROFILE=debug; fi
-cargo build --quiet --profile "${PROFILE/debug/dev}" --manifest-path "$ROOT/Cargo.toml" --example torture
-TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/examples/torture
+cargo build --quiet --profile "${PROFILE/debug/dev}" --manifest-path "$ROOT/Cargo.toml" -p stube-tools --bin torture
+TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/torture
 touch "$SCRATCH/output"
 if [ "$PART" = quick ]; then
     try torture kill "$MEMORY/t" 300 "$(seed)"

@@ -29,8 +29,8 @@ prepare() {
     # What is built for the tests is there already. RELEASE=1 takes the one of the campaign.
     local profile=debug
     if [ -n "${RELEASE:-}" ]; then profile=release; fi
-    cargo build --quiet ${RELEASE:+--release} --manifest-path "$ROOT/Cargo.toml" --example torture
-    TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/$profile/examples/torture
+    cargo build --quiet ${RELEASE:+--release} --manifest-path "$ROOT/Cargo.toml" -p stube-tools --bin torture
+    TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/$profile/torture
     SCRATCH=$(mktemp -d)
     trap 'rm -rf "$SCRATCH"' EXIT
     torture=("$TORTURE")

@@ -21,8 +21,8 @@ case $#:$TIMES in
 esac
 PROFILE=debug
 if [ -n "${RELEASE:-}" ]; then PROFILE=release; fi
-cargo build --quiet ${RELEASE:+--release} --manifest-path "$ROOT/Cargo.toml" --example torture
-TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/examples/torture
+cargo build --quiet ${RELEASE:+--release} --manifest-path "$ROOT/Cargo.toml" -p stube-tools --bin torture
+TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/torture
 
 SCRATCH=$(mktemp -d)
 M=$SCRATCH/m

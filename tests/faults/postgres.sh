@@ -22,6 +22,6 @@ esac
 SEED=${SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 # shellcheck source=tests/postgres/setup.sh
 . "$ROOT/tests/postgres/setup.sh"
-cargo build --quiet --profile "${PROFILE/debug/dev}" --manifest-path "$ROOT/Cargo.toml" --features postgres \
-    --example contest_postgres
-"${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/examples/contest_postgres" contest "$ANSWERS" "$SEED"
+cargo build --quiet --profile "${PROFILE/debug/dev}" --manifest-path "$ROOT/Cargo.toml" -p stube-tools --features postgres \
+    --bin contention_postgres
+"${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/contention_postgres" contest "$ANSWERS" "$SEED"

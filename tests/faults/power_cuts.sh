@@ -41,8 +41,8 @@ if ! command -v "mkfs.$FILE_SYSTEM" >/dev/null; then
 fi
 
 PROFILE=${PROFILE:-release}
-cargo build --quiet --profile "${PROFILE/debug/dev}" --manifest-path "$ROOT/Cargo.toml" --example torture
-TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/examples/torture
+cargo build --quiet --profile "${PROFILE/debug/dev}" --manifest-path "$ROOT/Cargo.toml" -p stube-tools --bin torture
+TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/torture
 SCRATCH=$(mktemp -d)
 LOOPS=()
 SERVER=

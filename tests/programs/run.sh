@@ -8,4 +8,4 @@
 #                                                one again, made as small as it still fails
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-exec cargo run --quiet --example programs -- "$@"
+exec cargo run --quiet -p stube-tools --bin programs -- "$@"

@@ -31,7 +31,7 @@ impl Random {
 fn seeds() -> Vec<TokenStream> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests");
     let mut seeds = Vec::new();
-    for folder in ["same_as_async", "ui/fail"] {
+    for folder in ["language", "ui/fail"] {
         let mut files: Vec<_> = fs::read_dir(tests.join(folder)).expect("the folder").flatten().collect();
         files.sort_by_key(fs::DirEntry::path);
         for file in files {
