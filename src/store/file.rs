@@ -92,7 +92,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { network: false, calls: 256, inline: Inline::default() }
+        Self { network: false, calls: 256, inline: Inline::Never }
     }
 }
 
