@@ -105,7 +105,7 @@ impl Options {
         self
     }
 
-    /// Which changes are made on the caller's thread. [`Inline::WhenIdle`] by default.
+    /// Which changes are made on the caller's thread. [`Inline::Never`] by default.
     #[must_use]
     pub fn inline(mut self, inline: Inline) -> Self {
         self.inline = inline;
