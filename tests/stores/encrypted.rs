@@ -273,7 +273,7 @@ async fn no_answer_and_no_digest_of_one_stands_in_a_header_a_column_or_a_file() 
         let mut cells = vec![header];
         for table in ["stube_conversation", "stube_open_await", "stube_store"] {
             let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).expect("a table");
-            let names: Vec<_> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
             let mut rows = statement.query([]).expect("rows");
             while let Some(row) = rows.next().expect("a row") {
                 let columns = names.iter().enumerate().filter(|(_, name)| *name != "record");
