@@ -3,7 +3,7 @@
 //!
 //! A flow is a component. Its state is an enum with one variant per await, and each variant holds the locals that are
 //! needed after that await. The enum is generic in every local without a written type, so no code can name it; rustc
-//! infers it from the author's code inside one closure, the [`machine`]. The closure takes a state and an answer and
+//! infers it from the author's code inside one closure, the `machine`. The closure takes a state and an answer and
 //! runs to the next await. Outside of it, a [`State`] is an erased pointer that only the flow's [`Machine`] can
 //! downcast.
 

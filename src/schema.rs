@@ -1,7 +1,7 @@
 //! The serde schema of a type: what serde reads and writes, whatever the type is called in Rust.
 //!
-//! [`probe()`] derives a [`Type`] and the [`Definitions`] it refers to, by running the type's own `Deserialize`.
-//! [`diff_fields`] decides whether data written under one schema can be read under another. A [`Schema`] has a
+//! `probe` derives a [`Type`] and the [`Definitions`] it refers to, by running the type's own `Deserialize`.
+//! `diff_fields` decides whether data written under one schema can be read under another. A [`Schema`] has a
 //! [fingerprint](Schema::fingerprint), which records carry. Pure: nothing here knows flows, records or files.
 //!
 //! A schema has only what JSON shows: a newtype is the type that it wraps, and a struct is its fields. Types that serde
