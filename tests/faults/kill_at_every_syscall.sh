@@ -17,6 +17,8 @@ control
 
 # Twenty changes make at least this many calls on one thread. If fewer were met, nothing was proved.
 declare -A least=([openat]=15 [write]=15 [fsync]=15 [renameat]=10 [renameat2]=4 [close]=15 [unlinkat]=4)
+# The leftover is removed by the thread that opens the store, which strace counts by itself.
+if [ "$STUBE_INLINE" = always ]; then least[unlinkat]=3; fi
 if [ "$STORE" = sqlite ]; then least=([openat]=10 [pwrite64]=15 [fsync]=15 [close]=5); fi
 kills=0
 for call in $CALLS; do

@@ -140,11 +140,12 @@ async fn change(store: &dyn Store, ids: &[ConversationId], rounds: usize, how: H
     let mut states: BTreeMap<_, Option<State>> = ids.iter().map(|&id| (id, None)).collect();
     for round in 0..rounds {
         let id = ids[round % ids.len()];
-        // At most six calls in a row are made to fail, and each try makes one of them.
+        // At most six calls in a row are made to fail, and each try makes one of them. They are counted for each thread:
+        // that of the caller, and the one of the store.
         let mut tries = 0;
         let state = loop {
             tries += 1;
-            if tries > 7 {
+            if tries > 13 {
                 say(&format!("stuck {id}"));
                 return Err(4);
             }
