@@ -7,10 +7,10 @@
 //!
 //! Nothing here touches a disk, and nothing here knows what a call does.
 
-#![allow(clippy::disallowed_methods, reason = "lets other tasks run before the next look")]
-
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 /// Which calls of a store are made by their callers, and not by threads of the store.
@@ -95,7 +95,7 @@ impl Caller {
         if gate.inline == Inline::WhenIdle && gate.is_open() {
             // Those whose tasks are ready come here now, before this one blocks the executor. If there are any, they
             // close the gate, so that their calls and this one are made together.
-            tokio::task::yield_now().await;
+            ready_tasks_first().await;
         }
         gate.is_open()
     }
@@ -107,6 +107,21 @@ impl Caller {
     }
 }
 
+/// Is woken at once, behind the tasks that are ready.
+///
+/// Not by `tokio::task::yield_now`: it leaves the wake to the scheduler of the thread, which never gives it if another
+/// executor blocks that thread.
+fn ready_tasks_first() -> impl Future<Output = ()> {
+    let mut waited = false;
+    poll_fn(move |cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+}
+
 impl Drop for Caller {
     fn drop(&mut self) {
         self.0.callers.fetch_sub(1, Ordering::Relaxed);
@@ -116,7 +131,7 @@ impl Drop for Caller {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
+    use std::task::{Context, Wake, Waker};
 
     use super::*;
 
@@ -159,6 +174,24 @@ mod tests {
         let second = gate.enter();
         assert_eq!(admitted.as_mut().poll(&mut cx), Poll::Ready(false));
         assert_eq!(pin!(second.is_admitted()).poll(&mut cx), Poll::Ready(false));
+    }
+
+    /// A program may block a thread of tokio's on a future of ours.
+    #[tokio::test]
+    async fn a_caller_is_woken_by_another_executor_on_a_thread_of_tokios() {
+        struct Woken(AtomicUsize);
+        impl Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let (gate, woken) = (opened(), Arc::new(Woken(AtomicUsize::new(0))));
+        let caller = gate.enter();
+        let mut admitted = pin!(caller.is_admitted());
+        let waker = Waker::from(Arc::clone(&woken));
+        assert_eq!(admitted.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Pending);
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1, "without the scheduler of tokio");
+        assert_eq!(admitted.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Ready(true));
     }
 
     #[test]
