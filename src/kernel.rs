@@ -28,10 +28,7 @@ pub use open_await::{AwaitKind, OpenAwait};
 pub use outcome::{Cause, Ended, OutboxEntry, Outcome, Progress, ProgressRef, Rejected};
 pub use receipt::{AnswerKey, InvalidAnswerKey};
 pub use render::{RenderedInstance, render, view};
-
-/// How many calls, answers and replacements one input may cause. A flow that gets there calls in a loop without ever
-/// waiting for input.
-pub const MAX_TRANSITIONS: usize = 1_000_000;
+pub use step::MAX_TRANSITIONS;
 
 /// Starts a conversation and runs it until it waits for input.
 ///

@@ -50,6 +50,8 @@
 //! None is on by default.
 
 #![warn(clippy::print_stdout)]
+// Only the modules that are made for it reach outside of the program. Tests may.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 // The macros write `::stube` paths, here too.
 extern crate self as stube;
@@ -144,4 +146,27 @@ pub mod __private {
     }
 
     pub const TRANSIENT: &str = "a transient component is never saved";
+}
+
+/// Defines a test that compares the schema lock file with the code, and embeds the file in the program. See
+/// [`lock`](mod@crate::evolution::lock).
+///
+/// Write it once in a program, at the top level of a module. The file is `flows.lock` in the folder of the crate, or the
+/// path that the argument gives relative to that folder: `flows_lock!("locks/flows.lock")`.
+#[macro_export]
+macro_rules! flows_lock {
+    () => {
+        $crate::flows_lock!("flows.lock");
+    };
+    ($path:literal) => {
+        const _: () = {
+            $crate::__private::inventory::submit! { $crate::evolution::lock::Embedded($crate::__private::embed_lock!($path)) }
+        };
+
+        #[cfg(test)]
+        #[test]
+        fn flows_lock() {
+            $crate::evolution::lock::check_file(concat!(env!("CARGO_MANIFEST_DIR"), "/", $path));
+        }
+    };
 }

@@ -31,6 +31,7 @@ mod encode;
 mod header;
 mod reason;
 mod verify;
+mod write_body;
 
 use std::fmt;
 
@@ -42,9 +43,9 @@ use crate::kernel::receipt::Receipts;
 use crate::model::id::ConversationId;
 
 pub(crate) use checkpoint::Checkpoint;
-pub use encode::WriteFor;
 pub use header::Header;
 pub use reason::{EncodeError, Reason, Unreadable};
+pub use write_body::WriteFor;
 
 pub use crate::model::revision::{Ancestry, Lineage, Revision, RevisionNonce};
 

@@ -21,7 +21,7 @@
 //! | `persistence` | what is asked of the store |
 //! | `shared_future` | a future that its callers may leave |
 //! | `transaction` | changes that a transaction of the host makes durable |
-//! | `retention` | what is deleted, and when |
+//! | `retention`, `reaper` | how long an ended record is kept, and the sweep that deletes it |
 //! | `nonces` | the random parts of revisions |
 //! | `error` | what the runtime could not do |
 //! | `notify`, `clock`, `timeout` | subscribers, the time, and how long to wait |
@@ -36,6 +36,7 @@ pub mod error;
 mod nonces;
 mod notify;
 mod persistence;
+mod reaper;
 mod reply;
 mod retention;
 mod shared_future;
@@ -51,7 +52,7 @@ use crate::component::{AnyComponent, Component};
 use crate::model::error::BoxError;
 use crate::model::id::{ConversationId, Owner, Turn};
 use crate::model::view::Event;
-use crate::record::{Record, RecordStatus, RevisionNonce, Unreadable};
+use crate::record::{Record, RecordStatus, Unreadable};
 use crate::runtime::error::{Error, ErrorKind};
 use crate::store::{Count, MemoryStore, Page, Query, Store, Summary, count_all};
 
@@ -63,7 +64,6 @@ pub use retention::Retention;
 pub use transaction::{PendingCommit, Prepared};
 
 use access::Core;
-use nonces::Nonces;
 
 /// Holds conversations over a store. A cheap handle: clones are the same runtime.
 ///
@@ -360,7 +360,7 @@ impl Runtime {
     #[tracing::instrument(level = "debug", skip_all)]
     pub async fn reap(&self, idle: Duration) -> Result<Vec<ConversationId>, Error> {
         self.core.accepts()?;
-        retention::reap(&self.core, idle).await
+        reaper::reap(&self.core, idle).await
     }
 
     /// Notifies from now on of conversations that may have changed, in this process and, as far as the store
@@ -398,10 +398,11 @@ fn not_read(error: BoxError) -> Error {
 }
 
 /// The random part of a revision, for tools that write records without a runtime.
-pub(crate) fn new_nonce() -> Result<RevisionNonce, Error> {
-    Nonces::default().draw().map_err(Error::general)
+pub(crate) fn new_nonce() -> Result<crate::record::RevisionNonce, Error> {
+    nonces::Nonces::default().draw().map_err(Error::general)
 }
 
+#[allow(clippy::disallowed_methods, reason = "ids are drawn at random")]
 pub(crate) fn new_id() -> Result<ConversationId, Error> {
     let mut bits = [0; 16];
     let drawn = getrandom::fill(&mut bits);

@@ -49,6 +49,7 @@ pub mod encrypted;
 pub mod file;
 #[cfg(target_os = "linux")]
 mod file_system;
+mod inline;
 mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -56,6 +57,7 @@ mod query;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
+pub use inline::Inline;
 pub use memory::MemoryStore;
 pub use query::{Count, Page, Query, Summary};
 
@@ -235,6 +237,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Deletes the record of this id if its revision is `replaces`. If there is no record, the outcome is
     /// [`Applied`](WriteOutcome::Applied).
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome>;
+
+    /// Deletes the record of this id if it is of revision `replaces`, sooner or later: for one that nobody needs any
+    /// more. [`Applied`](WriteOutcome::Applied) means that it will be deleted, unless somebody changes it before; it may
+    /// be loaded until then. A crash may bring it back, and so may a failure that nobody is told of; then it is there as
+    /// it was. A [`delete`](Self::delete) that follows is durable as ever.
+    ///
+    /// Unless a store knows a cheaper way, this deletes at once.
+    fn discard(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
+        self.delete(id, replaces)
+    }
 }
 
 /// Counts the summaries that `choose` returns for the entries.
@@ -286,6 +298,10 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
 
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         (**self).delete(id, replaces)
+    }
+
+    fn discard(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
+        (**self).discard(id, replaces)
     }
 
     fn subscribe(&self, listener: Listener) {

@@ -117,7 +117,7 @@ pub(crate) enum PlaceType {
     /// A type parameter, which rustc infers: `Dates`.
     Param(Ident),
     /// The type that the author wrote.
-    Written(Type),
+    Written(Box<Type>),
 }
 
 /// `order.name`, in a field.
@@ -187,9 +187,9 @@ pub(crate) enum Op {
     },
     /// `let name = &order.name;`, or with a pattern that cannot fail a second time.
     Reborrow {
-        pat: Pat,
-        ty: Option<Type>,
-        expr: Expr,
+        pat: Box<Pat>,
+        ty: Option<Box<Type>>,
+        expr: Box<Expr>,
         is_refutable: bool,
     },
     /// A statement of the author's.
@@ -211,7 +211,7 @@ pub(crate) enum Op {
         arms: Vec<Arm>,
     },
     LetElse {
-        pat: Pat,
+        pat: Box<Pat>,
         value: Code,
         otherwise: Vec<Op>,
     },

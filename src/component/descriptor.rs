@@ -1,66 +1,10 @@
-//! Descriptors: the facts about a component or a flow that are known without an instance of it.
+//! Descriptors of a flow's states: the facts that are known without an instance.
 //!
-//! `#[component]` and `#[flow]` write them. The registry, the compatibility check, the lock file and the manifest read
-//! them. A descriptor holds names and function pointers, never a value of the author's; the type `M` of a migration's
-//! outcome is a parameter, because only the erased components above this module can name it.
+//! `#[flow]` writes them. The compatibility check, the lock file and the manifest read them. They hold names and function
+//! pointers, never a value of the author's. The descriptor of a whole component stands beside the erased components,
+//! because it names them.
 
-use crate::component::saved_state::SavedState;
 use crate::schema::Probed;
-
-/// A component or a flow.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Descriptor<M> {
-    /// The Rust name of the type.
-    pub type_name: fn() -> &'static str,
-    /// The Rust name of its answer's type.
-    pub answer: fn() -> &'static str,
-    /// The name on disk.
-    pub name: &'static str,
-    /// The names that it had on disk in earlier versions.
-    pub was: &'static [&'static str],
-    /// Deserializes a value of it (of a flow: a state) and drops it.
-    pub probe: Probed,
-    /// Deserializes an answer of it and drops it.
-    pub probe_answer: Probed,
-    /// Whether it is a component written by hand or a flow.
-    pub kind: Kind<M>,
-    /// Whether it holds something that cannot be saved.
-    pub transient: bool,
-    /// The crate that defines it; a program that lacks it must link this crate.
-    pub krate: &'static str,
-    /// The place of its definition: `module::path (file:line)`.
-    pub defined: &'static str,
-}
-
-/// Whether a component is written by hand or is a flow.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy)]
-pub enum Kind<M> {
-    /// `#[component]`.
-    Component {
-        /// The names of its resume functions.
-        resumes: &'static [&'static str],
-    },
-    /// `#[flow]`.
-    Flow {
-        /// Lists its states.
-        describe: fn() -> Vec<StateDescriptor>,
-        /// Migrates a state that an earlier version saved.
-        migrate: fn(SavedState) -> M,
-        /// The argument types of its `#[migrate]` closures.
-        takes: &'static [Probed],
-        /// Whether it has `#[migrate]` functions that edit a state as JSON.
-        on_json: bool,
-    },
-}
-
-impl<M> Kind<M> {
-    /// Whether it is a flow.
-    pub(crate) const fn is_flow(&self) -> bool {
-        matches!(self, Self::Flow { .. })
-    }
-}
 
 /// The place of one await in the code of a flow, and the states that can follow it.
 #[doc(hidden)]

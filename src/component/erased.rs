@@ -1,27 +1,76 @@
-//! Components with their types erased: what a conversation stores and the kernel calls.
+//! Components with their types erased, as a conversation stores and the kernel calls them, and their descriptors.
 //!
 //! [`AnyComponent`] is the stored pointer. typetag (de)serializes it by its name on disk. [`ErasedComponent`] is
-//! [`Component`](crate::Component) in terms of erased values; a blanket implementation provides it. Nothing here
-//! decides what to do with a [`Transition`]; the kernel carries it out.
+//! [`Component`](crate::Component) in terms of erased values; a blanket implementation provides it. A
+//! [`ComponentDescriptor`] is written by `#[component]` and `#[flow]`; the registry, the compatibility check, the lock
+//! file and the manifest read it. Nothing here decides what to do with a [`Transition`]; the kernel carries it out.
 
 use std::any::Any;
 use std::fmt;
 
 use crate::component::answer::AnyAnswer;
 use crate::component::context::Context;
-use crate::component::descriptor;
+use crate::component::descriptor::StateDescriptor;
 use crate::component::saved_state::SavedState;
 use crate::model::error::Failure;
 use crate::model::timestamp::Timestamp;
 use crate::model::view::{Event, View};
+use crate::schema::Probed;
 
-/// The facts about a component that are known without an instance.
+/// The facts about a component or a flow that are known without an instance.
 #[doc(hidden)]
-pub type ComponentDescriptor = descriptor::Descriptor<AnyMigrated>;
+#[derive(Debug)]
+pub struct ComponentDescriptor {
+    /// The Rust name of the type.
+    pub type_name: fn() -> &'static str,
+    /// The Rust name of its answer's type.
+    pub answer: fn() -> &'static str,
+    /// The name on disk.
+    pub name: &'static str,
+    /// The names that it had on disk in earlier versions.
+    pub was: &'static [&'static str],
+    /// Deserializes a value of it (of a flow: a state) and drops it.
+    pub probe: Probed,
+    /// Deserializes an answer of it and drops it.
+    pub probe_answer: Probed,
+    /// Whether it is a component written by hand or a flow.
+    pub kind: Kind,
+    /// Whether it holds something that cannot be saved.
+    pub transient: bool,
+    /// The crate that defines it; a program that lacks it must link this crate.
+    pub krate: &'static str,
+    /// The place of its definition: `module::path (file:line)`.
+    pub defined: &'static str,
+}
 
 /// Whether a component is written by hand or is a flow.
 #[doc(hidden)]
-pub type Kind = descriptor::Kind<AnyMigrated>;
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// `#[component]`.
+    Component {
+        /// The names of its resume functions.
+        resumes: &'static [&'static str],
+    },
+    /// `#[flow]`.
+    Flow {
+        /// Lists its states.
+        describe: fn() -> Vec<StateDescriptor>,
+        /// Migrates a state that an earlier version saved.
+        migrate: fn(SavedState) -> AnyMigrated,
+        /// The argument types of its `#[migrate]` closures.
+        takes: &'static [Probed],
+        /// Whether it has `#[migrate]` functions that edit a state as JSON.
+        on_json: bool,
+    },
+}
+
+impl Kind {
+    /// Whether it is a flow.
+    pub(crate) const fn is_flow(&self) -> bool {
+        matches!(self, Self::Flow { .. })
+    }
+}
 
 /// A component with its type erased, identified by its name on disk.
 ///

@@ -372,26 +372,3 @@ pub(crate) enum SchemaAge {
 fn types_by_name(fields: &[Field]) -> OrderedMap<String, Type> {
     OrderedMap(fields.iter().map(|field| (field.name.clone(), field.ty.clone())).collect())
 }
-
-/// Defines a test that compares the schema lock file with the code, and embeds the file in the program. See
-/// [`lock`](mod@crate::evolution::lock).
-///
-/// Write it once in a program, at the top level of a module. The file is `flows.lock` in the folder of the crate, or the
-/// path that the argument gives relative to that folder: `flows_lock!("locks/flows.lock")`.
-#[macro_export]
-macro_rules! flows_lock {
-    () => {
-        $crate::flows_lock!("flows.lock");
-    };
-    ($path:literal) => {
-        const _: () = {
-            $crate::__private::inventory::submit! { $crate::evolution::lock::Embedded($crate::__private::embed_lock!($path)) }
-        };
-
-        #[cfg(test)]
-        #[test]
-        fn flows_lock() {
-            $crate::evolution::lock::check_file(concat!(env!("CARGO_MANIFEST_DIR"), "/", $path));
-        }
-    };
-}

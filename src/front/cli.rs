@@ -14,6 +14,12 @@
 //!
 //! A store that cannot be opened by name, for instance an encrypted one, is passed with [`Command::store`].
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the command reads its arguments and files, and writes to the terminal"
+)]
+
 mod args;
 mod check;
 mod graph;

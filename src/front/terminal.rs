@@ -15,6 +15,12 @@
 //!
 //! It is a [`Dialog`] over a [`Session`]; a server for many users is built from the same two.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the front reads lines, writes them, and runs the runtime"
+)]
+
 use std::io::{self, BufRead, Write};
 
 use crate::component::Component;

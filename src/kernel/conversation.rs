@@ -8,7 +8,6 @@
 use std::any::Any;
 
 use crate::component::{AnyAnswer, AnyComponent, Component};
-use crate::kernel::open_await::{OpenAwait, open_awaits};
 use crate::kernel::receipt::{Receipt, Receipts, Recognised};
 use crate::model::id::{ConversationId, InstanceId, Owner, Turn};
 use crate::model::timestamp::Timestamp;
@@ -115,11 +114,6 @@ impl Conversation {
     /// The earliest time at which a component in front is [due](Component::due).
     pub fn due(&self) -> Option<Timestamp> {
         self.in_front().into_iter().filter_map(|instance| instance.due).min()
-    }
-
-    /// What the conversation waits for: one entry for each instance in front, the outermost first.
-    pub fn open_awaits(&self) -> Vec<OpenAwait> {
-        open_awaits(&self.root)
     }
 
     /// The instance that it was started with.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::conversation::{Instance, Slot};
+use crate::kernel::conversation::{Conversation, Instance, Slot};
 use crate::model::id::Turn;
 use crate::model::timestamp::Timestamp;
 
@@ -64,11 +64,13 @@ impl AwaitKind {
     }
 }
 
-/// What is open in a root slot.
-pub(super) fn open_awaits(root: &Slot) -> Vec<OpenAwait> {
-    let mut open = Vec::new();
-    collect(root, None, &mut open);
-    open
+impl Conversation {
+    /// What the conversation waits for: one entry for each instance in front, the outermost first.
+    pub fn open_awaits(&self) -> Vec<OpenAwait> {
+        let mut open = Vec::new();
+        collect(&self.root, None, &mut open);
+        open
+    }
 }
 
 /// `owner` embeds the slot; it takes the answer of an instance that has none below it.

@@ -1,7 +1,6 @@
 //! One input on its way through a conversation.
 
 use crate::component::{AnyAnswer, AnyComponent, Context, Embedded, Transition};
-use crate::kernel::MAX_TRANSITIONS;
 use crate::kernel::author::{failed, guard, stop};
 use crate::kernel::conversation::{Conversation, Instance, Path, Slot, receipts_below};
 use crate::kernel::outcome::{Cause, Ended, OutboxEntry, Outcome, Progress, Rejected};
@@ -9,6 +8,10 @@ use crate::kernel::receipt::{Receipt, Recognised};
 use crate::model::error::Failure;
 use crate::model::id::{InstanceId, Turn};
 use crate::model::timestamp::Timestamp;
+
+/// How many calls, answers and replacements one input may cause. A flow that gets there calls in a loop without ever
+/// waiting for input.
+pub const MAX_TRANSITIONS: usize = 1_000_000;
 
 pub(super) struct Step {
     conversation: Conversation,

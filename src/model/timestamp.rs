@@ -1,5 +1,7 @@
 //! A point in time as a plain value: milliseconds since the Unix epoch, written in RFC 3339. Never reads a clock.
 
+#![allow(clippy::disallowed_types, reason = "converts the system's time, and asks no clock for it")]
+
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -6,7 +6,7 @@ use crate::kernel::conversation::{Conversation, Instance};
 use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
 use crate::record::decode::{Frame, Transient, decode_conversation};
-use crate::record::encode::{Writing, encode_body};
+use crate::record::write_body::{Writing, encode_body};
 use crate::record::{EncodeError, Reason, WriteFor};
 
 /// The structure and all components that can be saved are encoded. A component that cannot be saved is taken back from

@@ -10,7 +10,7 @@ use crate::json::{self, TypeFingerprint, describe};
 use crate::kernel::conversation::{Conversation, Instance};
 use crate::kernel::receipt::Receipts;
 use crate::record::body::{ParsedEnd, parse};
-use crate::record::encode::{EndedBody, ValueRef, Writing, encode_body, encode_state};
+use crate::record::write_body::{EndedBody, ValueRef, Writing, encode_body, encode_state};
 use crate::record::{EncodeError, Record, Stored, decode, header};
 
 /// Verifies the record of a conversation that is about to be saved.

@@ -7,6 +7,8 @@
 //! finishes it, where the executor is tokio's, or the next caller does, or [`Core::finish_all`].
 //! Nothing is cached that was read or written while a change was unanswered.
 
+#![allow(clippy::disallowed_types, reason = "a task finishes a change that its caller has left")]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -342,7 +344,7 @@ impl<'a> Access<'a> {
                 known.seen = Some(record.revision());
                 known.record = Some(Arc::clone(record));
             }
-            Write::Delete { .. } => *known = <_>::default(),
+            Write::Delete { .. } | Write::Discard { .. } => *known = <_>::default(),
         }
     }
 
@@ -372,7 +374,7 @@ impl<'a> Access<'a> {
         let id = self.id();
         match write {
             Write::Nothing => {}
-            Write::Save { .. } | Write::Delete { .. } => self.core.persistence.store.notify(id),
+            Write::Save { .. } | Write::Delete { .. } | Write::Discard { .. } => self.core.persistence.store.notify(id),
         }
         self.core.notifier.changed(id);
     }

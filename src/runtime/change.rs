@@ -79,6 +79,11 @@ impl Change {
         Self { write: Write::Delete { id, revision }, before: Before::Stored, after: After::Gone }
     }
 
+    /// A record of an ended conversation that goes away, sooner or later.
+    pub(super) fn discard(id: ConversationId, revision: Revision) -> Self {
+        Self { write: Write::Discard { id, revision }, before: Before::Stored, after: After::Gone }
+    }
+
     /// Whether a part of the conversation is in memory only, so that it depends on what became of this change.
     pub(super) fn concerns_memory(&self) -> bool {
         let before = match self.before {

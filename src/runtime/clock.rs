@@ -8,6 +8,8 @@
 //! time, and a time is cut to a millisecond only when it is given out. Otherwise the guarded time would be up to a
 //! millisecond behind the time in a record that was saved just now, and that record would not be old enough to delete.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the clock of the runtime")]
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -179,7 +179,7 @@ impl EndedRecord {
     /// Begins to delete the record, which is durable, if nobody wants to keep it. Gives the result.
     pub(super) fn discard(self, access: &mut Access<'_>) -> String {
         match access.core.retention {
-            Retention::AtOnce => access.discard(Change::delete(access.id(), self.revision)),
+            Retention::AtOnce => access.discard(Change::discard(access.id(), self.revision)),
             Retention::For(_) | Retention::UntilForgotten => {}
         }
         self.result

@@ -23,6 +23,7 @@ impl Nonces {
     /// # Errors
     ///
     /// The operating system has no random numbers.
+    #[allow(clippy::disallowed_methods, reason = "nonces are drawn at random")]
     pub(super) fn draw(&self) -> Result<RevisionNonce, ErrorKind> {
         let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
         if drawn.is_empty() {

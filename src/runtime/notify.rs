@@ -4,6 +4,12 @@
 //! They are best-effort. After a gap, and every so often if other processes can change the store, subscribers get
 //! [`Invalidation::Anything`] and must read again what they show.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "subscribers are told to look again after a time"
+)]
+
 use std::time::Duration;
 
 use tokio::sync::broadcast::{self, error::RecvError};

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::kernel::Progress;
 use crate::model::error::BoxError;
 use crate::model::id::ConversationId;
-use crate::record::{Lineage, Record, Revision, Stored, StoredResult, WriteFor};
+use crate::record::{Ancestry, Lineage, Record, Revision, Stored, StoredResult, WriteFor};
 use crate::runtime::error::{Error, ErrorKind};
 use crate::runtime::nonces::Nonces;
 use crate::runtime::timeout::with_timeout;
@@ -37,6 +37,8 @@ pub(super) enum Write {
     Save { record: Arc<Record>, replaces: Option<Revision> },
     /// No record in place of the one of this revision.
     Delete { id: ConversationId, revision: Revision },
+    /// The same, and nobody waits until it is durable.
+    Discard { id: ConversationId, revision: Revision },
 }
 
 /// What became of a write.
@@ -83,6 +85,9 @@ impl Persistence {
                     known => known,
                 }
             }),
+            &Write::Discard { id, revision } => {
+                Box::pin(async move { resolution((*store).discard(id, revision).await) })
+            }
         }
     }
 
@@ -96,7 +101,7 @@ impl Persistence {
                 let (record, replaces) = (Arc::clone(record), *replaces);
                 Box::pin(async move { read_back_save(&*store, &record, replaces, source).await })
             }
-            &Write::Delete { id, revision } => {
+            &(Write::Delete { id, revision } | Write::Discard { id, revision }) => {
                 Box::pin(async move { read_back_delete(&*store, id, revision, source).await })
             }
         }
@@ -162,22 +167,29 @@ async fn read_back_delete(store: &dyn Store, id: ConversationId, revision: Revis
     }
 }
 
-/// What became of a save, by what is stored now, which is durable.
+/// What became of a save, by what is stored now, which is durable. It was applied also if other saves came after it: its
+/// revision is then an ancestor of the stored one.
 pub(super) fn compare(
     record: &Record,
     replaces: Option<Revision>,
     stored: Option<&Record>,
     source: BoxError,
 ) -> Resolution {
-    let revision = stored.map(Record::revision);
-    if stored == Some(record) {
-        Resolution::Applied
-    } else if revision == replaces {
-        Resolution::NotApplied(ErrorKind::NotSaved(source))
-    } else if revision == Some(record.revision()) {
-        Resolution::NotApplied(ErrorKind::Conflict)
-    } else {
-        // Another process has gone on, and may have done so from this record or from the one before.
-        Resolution::NotApplied(ErrorKind::Unknown(source))
+    let Some(stored) = stored else {
+        // There never was a record, or it was saved and deleted since.
+        return Resolution::NotApplied(match replaces {
+            None => ErrorKind::NotSaved(source),
+            Some(_) => ErrorKind::Unknown(source),
+        });
+    };
+    match stored.lineage().relation_to(record.revision()) {
+        Ancestry::Same | Ancestry::Descends => Resolution::Applied,
+        Ancestry::WentBack if Some(stored.revision()) == replaces => {
+            Resolution::NotApplied(ErrorKind::NotSaved(source))
+        }
+        Ancestry::WentBack if stored.revision().number() >= record.revision().number() => {
+            Resolution::NotApplied(ErrorKind::Conflict)
+        }
+        Ancestry::WentBack | Ancestry::Unconfirmed => Resolution::NotApplied(ErrorKind::Unknown(source)),
     }
 }

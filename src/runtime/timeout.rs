@@ -1,5 +1,7 @@
 //! How long something is waited for.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "limits how long a call of the store takes")]
+
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;

@@ -74,7 +74,9 @@ impl<'a> PendingCommit<'a> {
     pub fn record(&self) -> &Record {
         match &self.change.write {
             Write::Save { record, .. } => record,
-            Write::Nothing | Write::Delete { .. } => unreachable!("BUG: an event that is not in memory saves a record"),
+            Write::Nothing | Write::Delete { .. } | Write::Discard { .. } => {
+                unreachable!("BUG: an event that is not in memory saves a record")
+            }
         }
     }
 
@@ -82,7 +84,7 @@ impl<'a> PendingCommit<'a> {
     pub fn replaces(&self) -> Option<Revision> {
         match self.change.write {
             Write::Save { replaces, .. } => replaces,
-            Write::Nothing | Write::Delete { .. } => None,
+            Write::Nothing | Write::Delete { .. } | Write::Discard { .. } => None,
         }
     }
 

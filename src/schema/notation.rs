@@ -11,8 +11,6 @@ use serde::de::Error as _;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::json::ordered_map::OrderedMap;
-
 use super::{Content, Definition, Field, Primitive, Type, Variant};
 
 const PRIMITIVES: [(&str, Primitive); 17] = [
@@ -152,7 +150,10 @@ impl<'de> Deserialize<'de> for Type {
 /// Fields as a map from their names to their types, in order. Aliases and defaults are not written: they belong to the
 /// code that reads, not to the saved data.
 pub(super) mod fields {
-    use super::*;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::json::ordered_map::OrderedMap;
+    use crate::schema::{Field, Type};
 
     pub(in crate::schema) fn serialize<S: Serializer>(fields: &[Field], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(fields.iter().map(|field| (&field.name, &field.ty)))

@@ -42,8 +42,8 @@
 //! ```
 //!
 //! Call it within a tokio runtime. Concurrent callers are interleaved at every await within one task, and also run in tasks
-//! of their own, which finds more on a multi-threaded runtime. Nothing here waits for a time to
-//! pass, and nothing is random.
+//! of their own, which finds more on a multi-threaded runtime. Nothing here is random, and nothing waits for a time to
+//! pass, except for a discarded record to go away: ten seconds at most.
 //!
 //! The suite tests a store as a black box, so it detects a missing `fsync` only if the harness can cut the power.
 
@@ -182,6 +182,8 @@ impl<H: Harness> Suite<H> {
             Promise::CutAfterFault => self.cut_after_fault().await,
             Promise::CutAfterKill => self.cut_after_kill().await,
             Promise::Idle => sequential::idle(&self.fresh().await?).await,
+            Promise::Discarded => sequential::discarded(&self.fresh().await?).await,
+            Promise::CutAfterDiscard => self.cut_after_discard().await,
         }
     }
 

@@ -144,6 +144,7 @@ impl<S: Store> Encrypted<S> {
         self
     }
 
+    #[allow(clippy::disallowed_methods, reason = "a nonce is drawn at random")]
     fn encrypt(&self, record: &Record) -> Result<Record, EncryptError> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|error| EncryptError::Random(error.to_string()))?;
@@ -252,5 +253,9 @@ impl<S: Store> Store for Encrypted<S> {
 
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         self.store.delete(id, replaces)
+    }
+
+    fn discard(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
+        self.store.discard(id, replaces)
     }
 }

@@ -19,6 +19,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the store that keeps files")]
+
 mod fs;
 mod open;
 mod records;
@@ -26,8 +28,10 @@ mod records;
 mod tests;
 
 use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 use std::{fmt, io};
 
 use rustix::io::Errno;
@@ -37,7 +41,8 @@ use tokio::task::{JoinError, JoinHandle};
 use crate::model::error::BoxError;
 use crate::model::id::ConversationId;
 use crate::record::{Record, Revision};
-use crate::store::{BoxFuture, LoadError, Page, Query, Store, Summary, Visitor, WriteOutcome};
+use crate::store::inline::{Caller, Gate};
+use crate::store::{BoxFuture, Inline, LoadError, Page, Query, Store, Summary, Visitor, WriteOutcome};
 
 pub use open::OpenError;
 
@@ -65,6 +70,8 @@ pub struct FileStore {
     records: Arc<Records<Directory>>,
     /// One permit for each call that may be at work.
     room: Arc<Semaphore>,
+    /// Whether a change may be made inline.
+    writes: Arc<Gate>,
 }
 
 /// Without the index, because knowing the id of a conversation may give access to it.
@@ -79,11 +86,12 @@ impl fmt::Debug for FileStore {
 pub struct Options {
     network: bool,
     calls: usize,
+    inline: Inline,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { network: false, calls: 256 }
+        Self { network: false, calls: 256, inline: Inline::default() }
     }
 }
 
@@ -93,6 +101,13 @@ impl Options {
     #[must_use]
     pub fn calls(mut self, calls: usize) -> Self {
         self.calls = calls.clamp(1, Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// Which changes are made on the caller's thread. [`Inline::WhenIdle`] by default.
+    #[must_use]
+    pub fn inline(mut self, inline: Inline) -> Self {
+        self.inline = inline;
         self
     }
 
@@ -118,7 +133,7 @@ impl Options {
         let directory = open::open(dir, self.network)?;
         let records = Records::open(directory).map_err(|source| OpenError::System { dir: dir.to_owned(), source })?;
         let room = Arc::new(Semaphore::new(self.calls));
-        Ok(FileStore { dir: dir.to_owned(), records: Arc::new(records), room })
+        Ok(FileStore { dir: dir.to_owned(), records: Arc::new(records), room, writes: Gate::new(self.inline) })
     }
 }
 
@@ -155,6 +170,45 @@ impl FileStore {
             drop(room);
             done
         })
+    }
+}
+
+impl FileStore {
+    /// Makes a change inline if the gate admits it, else on a thread for blocking calls.
+    async fn change(&self, change: impl FnOnce(&Records<Directory>) -> WriteOutcome + Send + 'static) -> WriteOutcome {
+        let caller = self.writes.enter();
+        let admitted = caller.is_admitted().await;
+        let writes = Arc::clone(&self.writes);
+        let timed = move |records: &Records<Directory>| {
+            let begun = Instant::now();
+            let outcome = change(records);
+            writes.learn(begun.elapsed());
+            if matches!(outcome, WriteOutcome::NotApplied(_) | WriteOutcome::Unknown(_)) {
+                writes.close();
+            }
+            outcome
+        };
+        self.make(caller, admitted, timed).await
+    }
+
+    async fn make(
+        &self,
+        caller: Caller,
+        inline: bool,
+        change: impl FnOnce(&Records<Directory>) -> WriteOutcome + Send + 'static,
+    ) -> WriteOutcome {
+        if inline {
+            let outcome = catch_unwind(AssertUnwindSafe(|| change(&self.records)));
+            // The next load resolves it.
+            return outcome.unwrap_or_else(|_| WriteOutcome::Unknown("BUG: it panicked".into()));
+        }
+        let made = self.blocking(move |records| {
+            let outcome = change(records);
+            // Only now, even if the future was dropped meanwhile.
+            drop(caller);
+            outcome
+        });
+        made.await.await.unwrap_or_else(unfinished)
     }
 }
 
@@ -229,17 +283,21 @@ impl Store for FileStore {
     }
 
     fn save<'a>(&'a self, record: &'a Record, replaces: Option<Revision>) -> BoxFuture<'a, WriteOutcome> {
-        Box::pin(async move {
-            let record = record.clone();
-            let saved = self.blocking(move |records| records.save(&record, replaces)).await;
-            saved.await.unwrap_or_else(unfinished)
-        })
+        let record = record.clone();
+        Box::pin(self.change(move |records| records.save(&record, replaces)))
     }
 
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
+        Box::pin(self.change(move |records| records.delete(id, replaces)))
+    }
+
+    /// Removes the file, and does not sync the directory.
+    fn discard(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         Box::pin(async move {
-            let deleted = self.blocking(move |records| records.delete(id, replaces)).await;
-            deleted.await.unwrap_or_else(unfinished)
+            let caller = self.writes.enter();
+            // It does not wait for the disk, so no other caller has to come first.
+            let inline = self.writes.is_open();
+            self.make(caller, inline, move |records| records.discard(id, replaces)).await
         })
     }
 }

@@ -84,6 +84,8 @@
 //! `stube_store` has one row: the `version` of these tables, which is 1. Opening a database with an older version migrates it
 //! in one transaction, under an advisory lock; a newer version is refused.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the store that talks to a server")]
+
 mod connect;
 mod notify;
 mod open_awaits;
@@ -111,7 +113,8 @@ use crate::store::{BoxFuture, Count, Listener, LoadError, Page, Query, Store, Vi
 pub use tokio_postgres;
 
 use notify::Notifier;
-use writer::{Job, Shared, WriteRequest};
+use rows::WriteRequest;
+use writer::{Job, Shared};
 
 /// Keeps records in a Postgres database, durably. A cheap handle: clones are the same store.
 ///
@@ -272,11 +275,20 @@ impl PostgresStore {
     }
 
     async fn change(&self, change: WriteRequest) -> WriteOutcome {
+        match self.send(change).await {
+            Ok(answered) => answered.await.unwrap_or_else(|gone| WriteOutcome::Unknown(gone.into())),
+            Err(full) => full,
+        }
+    }
+
+    /// Brings a change to the tasks that write, once there is room.
+    async fn send(&self, change: WriteRequest) -> Result<oneshot::Receiver<WriteOutcome>, WriteOutcome> {
         let (answer, answered) = oneshot::channel();
-        let full = || WriteOutcome::NotApplied(PostgresError::message("changing rows", "too many changes wait").into());
         match self.jobs.send_timeout(Job { change, answer }, self.shared.timeout).await {
-            Ok(()) => answered.await.unwrap_or_else(|gone| WriteOutcome::Unknown(gone.into())),
-            Err(_) => full(),
+            Ok(()) => Ok(answered),
+            Err(_) => {
+                Err(WriteOutcome::NotApplied(PostgresError::message("changing rows", "too many changes wait").into()))
+            }
         }
     }
 
@@ -355,6 +367,18 @@ impl Store for PostgresStore {
 
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         Box::pin(self.change(WriteRequest { id, replaces: Some(replaces), record: None }))
+    }
+
+    /// With the changes of others, as soon as there is a connection for them.
+    fn discard(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
+        Box::pin(async move {
+            let change = WriteRequest { id, replaces: Some(replaces), record: None };
+            // Nobody listens for the answer.
+            match self.send(change).await {
+                Ok(_) => WriteOutcome::Applied,
+                Err(full) => full,
+            }
+        })
     }
 
     fn subscribe(&self, listener: Listener) {

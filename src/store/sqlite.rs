@@ -67,18 +67,27 @@
 //! the host if it keeps tables of its own in the file. A file that this store has made carries the application id
 //! `0x73747562`. Opening an older version brings it to this one in one transaction; a newer one is refused.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the store that keeps an SQLite file, with threads of its own"
+)]
+
 mod open;
 mod open_awaits;
+mod parsed;
 mod queue;
 mod reader;
 mod rows;
 mod schema;
 mod writer;
 
+use std::ffi::c_int;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction};
@@ -87,15 +96,17 @@ use tokio::sync::oneshot;
 use crate::model::error::BoxError;
 use crate::model::id::ConversationId;
 use crate::record::{Reason, Record, Revision, Unreadable};
-use crate::store::{BoxFuture, Count, LoadError, Page, Query, Store, Visitor, WriteOutcome};
+use crate::store::inline::{Caller, Gate};
+use crate::store::{BoxFuture, Count, Inline, LoadError, Page, Query, Store, Visitor, WriteOutcome};
 
 pub use open::OpenError;
 /// The crate whose transactions [`SqliteStore::save_in`] takes.
 pub use rusqlite;
 
+use parsed::Parsed;
 use queue::Queue;
-use reader::Read;
-use writer::{Job, WriteRequest, Writer};
+use reader::{Read, Reader};
+use writer::{Discarded, Inlined, Job, WriteRequest, Writer};
 
 /// Keeps records in one SQLite file, durably. A cheap handle: clones are the same store.
 ///
@@ -145,29 +156,55 @@ struct Shared {
     settings: Settings,
     changes: Queue<Job>,
     reads: Queue<Read>,
+    /// Held by the thread that writes, or by a caller that makes a change inline.
+    writer: Mutex<Writer>,
+    /// One for each thread that reads.
+    readers: Vec<Reader>,
     /// A commit failed so that its outcome is not certain.
     in_doubt: AtomicBool,
-    /// How many wait for an answer to a change.
-    callers: AtomicUsize,
-    /// How long the last transaction took, in microseconds.
-    took: AtomicU64,
+    /// Whether a change may be made inline, and whether a load may.
+    writes: Arc<Gate>,
+    loads: Arc<Gate>,
+    discarded: Discarded,
+    parsed: Parsed,
+    /// How long the log is after the last commit of this store, in pages, since it was last copied into the file.
+    log_pages: Arc<AtomicU32>,
 }
 
-/// The longest that a caller stays awake for an answer.
-const AWAKE: Duration = Duration::from_micros(300);
-
 impl Shared {
-    /// How long it is worth staying awake for an answer: on a slow disk not at all.
-    fn awake(&self) -> Duration {
-        let soon = 2 * Duration::from_micros(self.took.load(Ordering::Relaxed));
-        if soon <= AWAKE { soon } else { Duration::ZERO }
-    }
-
     fn connect(&self) -> Result<Connection, SqliteError> {
         open::connect(&self.file, &self.settings).map_err(|error| match error {
             OpenError::Sqlite { source, .. } => source,
             other => SqliteError { doing: "opening the file again", source: other.into() },
         })
+    }
+
+    /// Has the engine count the log after each commit of this connection, and no longer copy it by itself.
+    fn count_log_pages(&self, connection: &mut Connection) -> Result<(), SqliteError> {
+        let log_pages = Arc::clone(&self.log_pages);
+        let count = move |_: &mut rusqlite::hooks::Wal, pages: c_int| {
+            log_pages.store(pages.unsigned_abs(), Ordering::Relaxed);
+            Ok(())
+        };
+        connection.wal_hook(Some(count)).map_err(|error| SqliteError::new("counting the log", error))
+    }
+
+    fn is_checkpoint_due(&self) -> bool {
+        self.log_pages.load(Ordering::Relaxed) >= self.settings.checkpoint_pages
+    }
+
+    /// Whoever panicked with it has given up its connection.
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a lock guards, if nobody holds it.
+fn try_lock<T>(lock: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match lock.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
     }
 }
 
@@ -186,6 +223,7 @@ struct Settings {
     checkpoint_pages: u32,
     network: bool,
     share: bool,
+    inline: Inline,
 }
 
 /// How a [`SqliteStore`] is opened.
@@ -203,6 +241,7 @@ impl Default for Options {
             checkpoint_pages: 1000,
             network: false,
             share: false,
+            inline: Inline::default(),
         };
         Self { settings }
     }
@@ -229,6 +268,13 @@ impl Options {
     #[must_use]
     pub fn queue(mut self, changes: usize) -> Self {
         self.settings.queue = changes.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// Which calls are made by their callers. [`Inline::WhenIdle`] unless set.
+    #[must_use]
+    pub fn inline(mut self, inline: Inline) -> Self {
+        self.settings.inline = inline;
         self
     }
 
@@ -259,25 +305,36 @@ impl Options {
     pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
         let settings = self.settings.clone();
         let (file, connection) = open::open(path.as_ref(), &settings)?;
+        let mut readers = Vec::new();
+        for _ in 0..settings.readers {
+            readers.push(Mutex::new(Some(open::connect(&file, &settings)?)));
+        }
         let shared = Arc::new(Shared {
             file: file.clone(),
             changes: Queue::new(settings.queue),
             reads: Queue::new(settings.queue),
-            settings,
+            writer: Mutex::new(Writer::none()),
+            readers,
             in_doubt: AtomicBool::new(false),
-            callers: AtomicUsize::new(0),
-            took: AtomicU64::new(0),
+            writes: Gate::new(settings.inline),
+            loads: Gate::new(settings.inline),
+            discarded: Discarded::default(),
+            parsed: Parsed::new(),
+            log_pages: Arc::default(),
+            settings,
         });
+        shared
+            .writer()
+            .adopt(&shared, connection)
+            .map_err(|source| OpenError::Sqlite { path: file.clone(), source })?;
         // From here on an early return closes the queues, and with them the threads.
         let store = SqliteStore { handle: Arc::new(Handle { shared: Arc::clone(&shared) }) };
         let unspawned = |source| OpenError::System { path: file.clone(), doing: "beginning a thread", source };
-        for _ in 0..shared.settings.readers {
-            let connection = open::connect(&file, &shared.settings)?;
-            reader::spawn(&shared, connection).map_err(unspawned)?;
+        for number in 0..shared.readers.len() {
+            reader::spawn(&shared, number).map_err(unspawned)?;
         }
-        let writer = Writer::new(shared, connection);
         let builder = std::thread::Builder::new().name("stube-sqlite-write".to_owned());
-        builder.spawn(move || writer.run()).map_err(unspawned)?;
+        builder.spawn(move || writer::run(&shared)).map_err(unspawned)?;
         Ok(store)
     }
 }
@@ -332,7 +389,7 @@ impl SqliteStore {
         replaces: Option<Revision>,
     ) -> Result<(), SaveInError> {
         self.check(transaction)?;
-        let saved = rows::save(transaction, record, replaces);
+        let saved = rows::save(transaction, &self.shared().parsed, record, replaces);
         match saved.map_err(|error| SaveInError::Sqlite(SqliteError::new("changing a row", error)))? {
             WriteOutcome::Applied => Ok(()),
             WriteOutcome::Conflict { stored } => Err(SaveInError::Conflict { stored }),
@@ -382,14 +439,72 @@ impl SqliteStore {
         &self.handle.shared
     }
 
-    async fn change(&self, change: WriteRequest) -> WriteOutcome {
+    async fn change(&self, request: WriteRequest) -> WriteOutcome {
+        let caller = self.shared().writes.enter();
+        let inlined = match caller.is_admitted().await {
+            true => self.change_inline(&caller, &request),
+            false => Inlined::NotMade,
+        };
+        match inlined {
+            Inlined::Done(outcome) => outcome,
+            Inlined::NotMade => self.change_queued(request).await,
+            Inlined::InDoubt(error) => {
+                // If it cannot be settled now, the next call tries again.
+                let _ = self.change_queued(WriteRequest::Settle).await;
+                WriteOutcome::Unknown(error.into())
+            }
+        }
+    }
+
+    fn change_inline(&self, caller: &Caller, request: &WriteRequest) -> Inlined {
+        let shared = self.shared();
+        let writer = match caller.is_forced() {
+            true => Some(shared.writer()),
+            false => try_lock(&shared.writer).filter(|_| shared.changes.len() == 0),
+        };
+        writer.map_or(Inlined::NotMade, |mut writer| writer.make_inline(shared, request))
+    }
+
+    async fn change_queued(&self, change: WriteRequest) -> WriteOutcome {
         let (answer, answered) = oneshot::channel();
         let job = Job { change, answer, since: Instant::now() };
         if self.shared().changes.push(job).await.is_err() {
             return WriteOutcome::NotApplied(SqliteError::gone().into());
         }
-        let answered = Caller::new(self.shared()).waits(answered).await;
-        answered.unwrap_or_else(|_| WriteOutcome::Unknown(SqliteError::gone().into()))
+        answered.await.unwrap_or_else(|_| WriteOutcome::Unknown(SqliteError::gone().into()))
+    }
+
+    /// The record of this id, if it can be read here and now.
+    fn load_inline(&self, id: ConversationId) -> Option<Result<Option<Record>, LoadError>> {
+        let shared = self.shared();
+        if !shared.loads.is_open() {
+            return None;
+        }
+        let begun = Instant::now();
+        let read = |connection: &Connection| {
+            let loaded = catch_unwind(AssertUnwindSafe(|| {
+                connection.busy_timeout(Duration::ZERO).ok()?;
+                // What belongs to a record is read by several statements.
+                let run = |sql| connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).ok();
+                run("BEGIN")?;
+                let loaded = rows::load(connection, &shared.parsed, id);
+                run("COMMIT").is_some().then_some(loaded)
+            }));
+            if !connection.is_autocommit() {
+                // If this fails, whatever the connection is used for next fails and gives it up.
+                let _ = connection.execute_batch("ROLLBACK");
+            }
+            loaded.ok().flatten()
+        };
+        let free = |reader: &Reader| try_lock(reader)?.as_ref().and_then(read);
+        // The connection that writes comes first: what it has written last is in its memory.
+        let loaded = match try_lock(&shared.writer).map(|writer| writer.connection().map(read)) {
+            Some(Some(loaded)) => loaded,
+            Some(None) | None => shared.readers.iter().find_map(free),
+        };
+        shared.loads.learn(begun.elapsed());
+        // What fails is tried again by a thread.
+        loaded.filter(|loaded| !matches!(loaded, Err(LoadError::Store(_))))
     }
 
     async fn read<T: Send + 'static>(
@@ -406,42 +521,6 @@ impl SqliteStore {
         });
         self.shared().reads.push(read).await.map_err(|_| SqliteError::gone())?;
         Ok(answered.await.map_err(|_| SqliteError::panicked())?)
-    }
-}
-
-/// One who waits for an answer to a change.
-struct Caller<'a>(&'a Shared);
-
-impl<'a> Caller<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        shared.callers.fetch_add(1, Ordering::Relaxed);
-        Self(shared)
-    }
-
-    async fn waits(
-        self,
-        mut answered: oneshot::Receiver<WriteOutcome>,
-    ) -> Result<WriteOutcome, oneshot::error::RecvError> {
-        // To be woken takes a good part of the time of a commit on a fast disk. One who is alone takes nothing from
-        // anybody by staying awake.
-        let asleep = Instant::now() + self.0.awake();
-        while self.0.callers.load(Ordering::Relaxed) == 1 && Instant::now() < asleep {
-            match answered.try_recv() {
-                Ok(saved) => return Ok(saved),
-                Err(oneshot::error::TryRecvError::Empty) => {}
-                Err(oneshot::error::TryRecvError::Closed) => break,
-            }
-            // The thread that writes may need this core, and other tasks this executor.
-            std::thread::yield_now();
-            tokio::task::yield_now().await;
-        }
-        answered.await
-    }
-}
-
-impl Drop for Caller<'_> {
-    fn drop(&mut self) {
-        self.0.callers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -560,7 +639,20 @@ impl Store for SqliteStore {
 
     fn load(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<Record>, LoadError>> {
         Box::pin(async move {
-            self.read(move |connection| rows::load(connection, id)).await.map_err(LoadError::Store).flatten()
+            self.settled().await.map_err(LoadError::Store)?;
+            match self.load_inline(id) {
+                Some(loaded) => loaded,
+                None => {
+                    let shared = Arc::clone(&self.handle.shared);
+                    let load = move |connection: &Connection| {
+                        let begun = Instant::now();
+                        let loaded = rows::load(connection, &shared.parsed, id);
+                        shared.loads.learn(begun.elapsed());
+                        loaded
+                    };
+                    self.read(load).await.map_err(LoadError::Store).flatten()
+                }
+            }
         })
     }
 
@@ -593,5 +685,18 @@ impl Store for SqliteStore {
 
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         Box::pin(self.change(WriteRequest::Delete { id, replaces }))
+    }
+
+    /// With the next commit, or soon after.
+    fn discard(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
+        Box::pin(async move {
+            match self.shared().discarded.add(id, replaces) {
+                // So that it is not forgotten if there is no next change.
+                Some(true) => self.shared().changes.nudge(),
+                Some(false) => {}
+                None => return self.delete(id, replaces).await,
+            }
+            WriteOutcome::Applied
+        })
     }
 }

@@ -14,6 +14,8 @@ use stube::{
     Action, Component, Context, ConversationId, Event, Failure, Form, Handled, MemoryStore, Next, Store, Timestamp,
     Turn, Value, View, component,
 };
+use tracing::field::{Field, Visit};
+use tracing::span;
 
 /// Counts, and does whatever a test needs.
 #[derive(Debug, Serialize, Deserialize)]
@@ -195,4 +197,35 @@ pub(crate) async fn send(runtime: &Runtime, id: ConversationId, event: Event) ->
 /// The stored bytes.
 pub(crate) async fn bytes(store: &impl Store, id: ConversationId) -> Option<Vec<u8>> {
     store.load(id).await.expect("it can be read").map(|record| record.bytes().to_vec())
+}
+
+/// The warnings of this thread.
+#[derive(Clone, Default)]
+pub(crate) struct Warnings(pub(crate) Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Text(String);
+        impl Visit for Text {
+            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+                self.0 += &format!("{field}={value:?} ");
+            }
+        }
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        self.0.lock().expect("no panic").push(text.0);
+    }
 }

@@ -98,7 +98,7 @@ Payment {tries: i32, room: String} awaits pay, a evolution::manifest::PayFlow, f
         lines("either"),
         "\
 Start {type: bool} -> Question, Info
-Question {type: bool, seen: Vec<bool>, rest_of_name: stube::flow::iterate::Items<String>} awaits , a stube::flow::Boxed<bool>, for a bool -> Question, Info
+Question {type: bool, seen: Vec<bool>, rest_of_name: stube::flow::iterate::Items<String>} awaits , a stube::flow::awaitables::Boxed<bool>, for a bool -> Question, Info
 Info {type: bool, seen: Vec<bool>} awaits info, a stube::component::prompts::Info, for a () -> end
 "
     );

@@ -63,6 +63,8 @@ kills() {
     local made half
     try env RELEASE=1 ROUNDS=120 TMPDIR="$MEMORY" "$HERE/kill_at_every_syscall.sh"
     try env RELEASE=1 ROUNDS=120 TMPDIR="$MEMORY" "$HERE/kill_at_every_syscall.sh" --sqlite
+    try env RELEASE=1 ROUNDS=120 TMPDIR="$MEMORY" "$HERE/kill_at_every_syscall.sh" --inline
+    try env RELEASE=1 ROUNDS=120 TMPDIR="$MEMORY" "$HERE/kill_at_every_syscall.sh" --sqlite --inline
     made=$(awk '/^[0-9]+ kills$/ { all += $1 } END { print all + 0 }' "$SCRATCH/output")
     half=$((($1 - made + 1) / 2))
     [ "$half" -gt 0 ] || return 0

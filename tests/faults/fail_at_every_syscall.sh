@@ -2,7 +2,9 @@
 # Makes each system call of the program fail with each error, one run for each, and checks that the store answers
 # truly, works again without being opened anew, and has lost nothing at the next start.
 #
-#   tests/faults/fail_at_every_syscall.sh [--quick] [--sqlite]      --quick stops at the 15th call of each kind
+#   tests/faults/fail_at_every_syscall.sh [--quick] [--sqlite] [--inline]
+#
+# --quick stops at the 15th call of each kind, and --inline has the changes made by their callers
 
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/common.sh"

@@ -4,7 +4,9 @@
 #
 # First a program that acknowledges too early is killed in the same way, and must be caught.
 #
-#   tests/faults/kill_at_every_syscall.sh [--quick] [--sqlite]      --quick stops at the 15th call of each kind
+#   tests/faults/kill_at_every_syscall.sh [--quick] [--sqlite] [--inline]
+#
+# --quick stops at the 15th call of each kind, and --inline has the changes made by their callers
 #   ROUNDS=120 tests/faults/kill_at_every_syscall.sh                 of a run with so many changes, not 24
 
 # shellcheck source-path=SCRIPTDIR

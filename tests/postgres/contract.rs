@@ -20,7 +20,7 @@ use crate::server::Server;
 use crate::{Client, Config};
 
 /// What can only be said of a machine that loses power.
-const CUTS: [Promise; 5] = [CutAfterSave, CutAfterDelete, CutInside, CutAfterFault, CutAfterKill];
+const CUTS: [Promise; 6] = [CutAfterSave, CutAfterDelete, CutInside, CutAfterFault, CutAfterKill, CutAfterDiscard];
 
 /// How long a store waits. It does so in every case in which all is cut off while a change is under way.
 const PATIENCE: Duration = Duration::from_millis(300);

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::common::{Clock, Counter, Fault, Faulty, all, bytes, note, open, send};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use stube::record::{Reason, Record};
+use stube::record::{Lineage, Reason, Record};
 use stube::runtime::{Rendered, Reply, Retention, Runtime};
 use stube::store::WriteOutcome;
 use stube::{Confirm, ConversationId, ErrorKind, Event, FileStore, MemoryStore, Store};
+
+use crate::common::{Clock, Counter, Fault, Faulty, Warnings, all, bytes, note, open, send};
 
 async fn started(store: &Arc<Faulty>) -> (Runtime, ConversationId) {
     let runtime = Runtime::open(Arc::clone(store)).expect("it opens");
@@ -400,4 +401,76 @@ async fn an_id_that_was_never_given_is_not_found() {
     assert!(matches!(runtime.render(id).await.expect_err("no").kind, ErrorKind::NotFound));
     assert!(matches!(runtime.dispatch(id, turn, Event::new("up")).await.expect_err("no").kind, ErrorKind::NotFound));
     runtime.forget(id).await.expect("there is nothing to forget");
+}
+
+// ---- Stores that go back ------------------------------------------------------------------------------------------
+
+/// A conversation that this runtime has seen with two answers. Then the store has gone back to the first of them, and
+/// another process has given so many answers that the number of the revision is ahead by this much.
+async fn overtaken_by(ahead: u64) -> (Runtime, Arc<MemoryStore>, ConversationId) {
+    let store = Arc::new(MemoryStore::new());
+    let runtime = Runtime::open(Arc::clone(&store)).expect("it opens");
+    let id = runtime.start(Counter::new()).await.expect("it starts").id;
+    assert_eq!(send(&runtime, id, note("first")).await.expect("it is saved"), Reply::Applied);
+    let copy = store.load(id).await.expect("it can be read").expect("it is there");
+    assert_eq!(send(&runtime, id, note("lost")).await.expect("it is saved"), Reply::Applied);
+    let seen = store.load(id).await.expect("it can be read").expect("it is there").revision();
+    assert!(matches!(store.delete(id, seen).await, WriteOutcome::Applied));
+    assert!(matches!(store.save(&copy, None).await, WriteOutcome::Applied));
+    let other = Runtime::open(Arc::clone(&store)).expect("it opens");
+    for number in 0..=ahead {
+        let reply = send(&other, id, note(&format!("of another process {number}"))).await;
+        assert_eq!(reply.expect("it is saved"), Reply::Applied);
+    }
+    let stored = store.load(id).await.expect("it can be read").expect("it is there").revision();
+    assert_eq!(stored.number(), seen.number() + ahead);
+    (runtime, store, id)
+}
+
+#[tokio::test]
+async fn a_store_that_went_back_and_was_overtaken_within_the_window_is_reported() {
+    for ahead in [0, 1, 2, Lineage::WINDOW as u64] {
+        let (runtime, store, id) = overtaken_by(ahead).await;
+        let before = bytes(&store, id).await;
+        let turn = "i1.2".parse().expect("a turn");
+        for error in [
+            runtime.dispatch(id, turn, Event::new("up")).await.map(drop),
+            runtime.render(id).await.map(drop),
+            runtime.end(id).await,
+        ] {
+            let error = error.expect_err("an acknowledged answer is gone");
+            let ErrorKind::WentBack { seen, stored } = error.kind else { panic!("{ahead} ahead: {error}") };
+            assert_eq!(stored.number(), seen.number() + ahead);
+        }
+        assert_eq!(bytes(&store, id).await, before, "it is left as it is, {ahead} ahead");
+    }
+}
+
+#[tokio::test]
+async fn a_history_beyond_the_window_is_said_once_to_be_unconfirmed() {
+    let (runtime, _store, id) = overtaken_by(Lineage::WINDOW as u64 + 1).await;
+    let warnings = Warnings::default();
+    let _guard = tracing::subscriber::set_default(warnings.clone());
+    for _ in 0..3 {
+        assert!(open(&runtime, id).await.1.contains("of another process"));
+    }
+    assert_eq!(send(&runtime, id, Event::new("up")).await.expect("it goes on"), Reply::Applied);
+    let warnings = warnings.0.lock().expect("no panic").clone();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("not confirmed") && warnings[0].contains(&id.to_string()), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn many_changes_by_another_process_within_one_history_are_followed() {
+    for answers in [1, Lineage::WINDOW, 3 * Lineage::WINDOW] {
+        let store = Arc::new(MemoryStore::new());
+        let runtime = Runtime::open(Arc::clone(&store)).expect("it opens");
+        let id = runtime.start(Counter::new()).await.expect("it starts").id;
+        let other = Runtime::open(Arc::clone(&store)).expect("it opens");
+        for _ in 0..answers {
+            assert_eq!(send(&other, id, Event::new("up")).await.expect("it is saved"), Reply::Applied);
+        }
+        assert!(open(&runtime, id).await.1.starts_with(&format!("{answers} ")));
+        assert_eq!(send(&runtime, id, Event::new("up")).await.expect("it goes on"), Reply::Applied);
+    }
 }

@@ -1,18 +1,17 @@
 //! A component that holds something live: its conversation goes on in memory, and a restart never brings back an older
 //! state without saying so.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
-use crate::common::{Counter, Fault, Faulty, all, bytes, open, send};
 use serde::{Deserialize, Serialize};
 use stube::record::Reason;
 use stube::runtime::{Reply, Runtime};
 use stube::{
     Action, Component, Context, ConversationId, ErrorKind, Event, Failure, Form, Handled, Next, View, component,
 };
-use tracing::field::{Field, Visit};
-use tracing::span;
+
+use crate::common::{Counter, Fault, Faulty, Warnings, all, bytes, open, send};
 
 /// Asks, and calls the line in between.
 #[derive(Serialize, Deserialize)]
@@ -79,37 +78,6 @@ async fn on_the_line(store: &Arc<Faulty>) -> (Runtime, ConversationId) {
     let id = runtime.start(Desk { calls: 0 }).await.expect("it starts").id;
     assert_eq!(send(&runtime, id, Event::new("call")).await.expect("it goes on"), Reply::Applied);
     (runtime, id)
-}
-
-/// The warnings of this thread.
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl tracing::Subscriber for Warnings {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        *metadata.level() == tracing::Level::WARN
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        struct Text(String);
-        impl Visit for Text {
-            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-                self.0 += &format!("{field}={value:?} ");
-            }
-        }
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        self.0.lock().expect("no panic").push(text.0);
-    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use stube::BoxError;
 use stube::record::{Record, Revision};
-use stube::store::{BoxFuture, Count, Visitor, LoadError, Page, Query, WriteOutcome};
+use stube::store::{BoxFuture, Count, Inline, LoadError, Page, Query, Visitor, WriteOutcome};
 use stube::{ConversationId, SqliteStore, Store};
 use tokio::sync::Mutex as Turn;
 
@@ -61,13 +61,13 @@ pub(crate) struct Subject {
 
 impl Subject {
     /// The store looks for its file in a real directory too, before the engine does: there must be one at `path`.
-    pub(crate) fn open(machine: Arc<Machine>, path: PathBuf) -> Result<Self, BoxError> {
+    pub(crate) fn open(machine: Arc<Machine>, path: PathBuf, inline: Inline) -> Result<Self, BoxError> {
         vfs::plug(path.to_str().expect("it is a text"), &machine);
         // From here on an early return takes away what was made.
         let mut subject = Self { store: None, machine, path };
         subject.machine.show_log(vfs::LOG)?;
         // On a machine that has much to do, no change is to be late.
-        let store = SqliteStore::options().timeout(Duration::from_secs(60)).open(&subject.path)?;
+        let store = SqliteStore::options().inline(inline).timeout(Duration::from_secs(60)).open(&subject.path)?;
         subject.machine.take_over_log(vfs::LOG);
         // As it opens, the store itself syncs the directory, so that a log that was removed stays away.
         if subject.machine.flaw != Flaw::NoDirectorySync {
@@ -140,6 +140,10 @@ impl Store for Subject {
 
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         self.store().delete(id, replaces)
+    }
+
+    fn discard(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
+        self.store().discard(id, replaces)
     }
 }
 

@@ -20,8 +20,9 @@ mod vfs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use stube::ConversationId;
 use stube::BoxError;
+use stube::ConversationId;
+use stube::store::Inline;
 use stube::store::contract::Promise::{self, *};
 use stube::store::contract::{self, Fault, Harness, Report};
 use stube::store::sqlite::rusqlite::Connection;
@@ -36,6 +37,8 @@ struct Laboratory {
     flaw: Flaw,
     /// Whether writes are refused because the disk is full.
     full: bool,
+    /// Which calls the stores make in the threads of their callers.
+    inline: Inline,
     dir: TempDir,
     /// How many were opened.
     opened: usize,
@@ -44,13 +47,13 @@ struct Laboratory {
 }
 
 impl Laboratory {
-    fn new(flaw: Flaw, full: bool) -> Self {
+    fn new(flaw: Flaw, full: bool, inline: Inline) -> Self {
         // The store syncs the directory each time.
         let named = || tempfile::Builder::new().prefix("sqlite-contract-").to_owned();
         let memory = named().tempdir_in("/dev/shm");
         let dir = memory.or_else(|_| named().tempdir()).expect("a temporary directory can be made");
         let machine = Machine::new(Disk::default(), flaw, full, PathBuf::new());
-        Self { flaw, full, dir, opened: 0, machine }
+        Self { flaw, full, inline, dir, opened: 0, machine }
     }
 
     fn open(&mut self, disk: Disk) -> Result<Subject, BoxError> {
@@ -62,7 +65,7 @@ impl Laboratory {
         self.opened += 1;
         self.machine = Machine::new(disk, self.flaw, self.full, broken::log(&self.path()));
         self.machine.fail(faults);
-        Subject::open(Arc::clone(&self.machine), self.path())
+        Subject::open(Arc::clone(&self.machine), self.path(), self.inline)
     }
 
     /// Of the real file, which stands for the one on the machine.
@@ -104,9 +107,12 @@ impl Harness for Laboratory {
     }
 }
 
-fn report(flaw: Flaw, full: bool) -> Report {
-    block_on(contract::run(Laboratory::new(flaw, full)))
+fn report(flaw: Flaw, full: bool, inline: Inline) -> Report {
+    block_on(contract::run(Laboratory::new(flaw, full, inline)))
 }
+
+/// Both ways of a change. What a store does by itself is one of them each time.
+const WAYS: [Inline; 2] = [Inline::Never, Inline::Always];
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime can be made");
@@ -115,12 +121,14 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 #[track_caller]
 fn keeps_all(full: bool) {
-    let report = report(Flaw::Nothing, full);
-    // Shown with `--nocapture`.
-    eprintln!("{report}");
-    report.assert();
-    // All processes on one file are on one machine, with one clock: the system's.
-    assert_eq!(report.not_checked(), [Idle], "{report}");
+    for inline in WAYS {
+        let report = report(Flaw::Nothing, full, inline);
+        // Shown with `--nocapture`.
+        eprintln!("{inline:?}:\n{report}");
+        report.assert();
+        // All processes on one file are on one machine, with one clock: the system's.
+        assert_eq!(report.not_checked(), [Idle], "{report}");
+    }
 }
 
 #[test]
@@ -138,7 +146,7 @@ fn the_sqlite_store_keeps_every_promise_when_there_is_no_room_for_what_it_writes
 /// All promises that it breaks, so that one that is broken for another reason is noticed.
 #[track_caller]
 fn breaks(flaw: Flaw, promises: &[Promise]) {
-    let report = report(flaw, false);
+    let report = report(flaw, false, Inline::Never);
     assert_eq!(report.broken(), promises, "{flaw:?}:\n{report}");
     // One that says that all is well, or that nothing is, whatever happens, has no unknown outcomes.
     let is_sure = matches!(flaw, Flaw::MemoryFirst | Flaw::TakesUnknownForNotApplied);
@@ -147,7 +155,8 @@ fn breaks(flaw: Flaw, promises: &[Promise]) {
 }
 
 /// What a store breaks that loses or tears what it has saved.
-const ALL_CUTS: [Promise; 6] = [Unknown, CutAfterSave, CutAfterDelete, CutInside, CutAfterFault, CutAfterKill];
+const ALL_CUTS: [Promise; 7] =
+    [Unknown, CutAfterSave, CutAfterDelete, CutInside, CutAfterFault, CutAfterKill, CutAfterDiscard];
 
 #[test]
 fn a_store_without_fsync_of_files_is_caught() {

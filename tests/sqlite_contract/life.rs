@@ -6,14 +6,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use stube::kernel::{self, Progress};
 use stube::record::{Lineage, Record, Revision};
 use stube::store::contract::Fault;
-use stube::store::{LoadError, Query, WriteOutcome};
+use stube::store::{Inline, LoadError, Query, WriteOutcome};
 use stube::{Confirm, ConversationId, SqliteStore, Store, Timestamp};
 
 use crate::broken::{Flaw, Subject};
 use crate::disk::Disk;
-use crate::{Laboratory, block_on, vfs};
+use crate::{Laboratory, WAYS, block_on, vfs};
 
 const KINDS: [fn(usize) -> Fault; 3] = [Fault::Refused, Fault::Lost, Fault::CutOff];
+
+fn in_each_way(check: impl AsyncFn(Inline)) {
+    for inline in WAYS {
+        eprintln!("{inline:?}");
+        block_on(check(inline));
+    }
+}
 
 fn id(number: u8) -> ConversationId {
     ConversationId::from_bits([number; 16])
@@ -26,8 +33,12 @@ fn revision(number: u64) -> Revision {
 /// A conversation that asks something, as its change number `number`.
 fn record(conversation: u8, number: u64) -> Record {
     let question = Confirm::new(format!("Is this change {number} of conversation {conversation}?"));
-    match kernel::start(id(conversation), Box::new(question), None, Timestamp::from_millis(number)).map(|outcome| outcome.progress) {
-        Ok(Progress::Waits(conversation)) => Record::encode(&conversation, Lineage::for_test(number)).expect("it can be saved"),
+    match kernel::start(id(conversation), Box::new(question), None, Timestamp::from_millis(number))
+        .map(|outcome| outcome.progress)
+    {
+        Ok(Progress::Waits(conversation)) => {
+            Record::encode(&conversation, Lineage::for_test(number)).expect("it can be saved")
+        }
         Ok(Progress::Ended(_)) | Err(_) => panic!("a question waits"),
     }
 }
@@ -97,8 +108,8 @@ const ENDS: [End; 3] = [End::Closes, End::IsKilled, End::DiesOfIt];
 
 #[test]
 fn whatever_call_of_its_life_fails_the_next_store_has_what_was_applied_and_so_it_is_after_a_power_cut() {
-    block_on(async {
-        let mut laboratory = Laboratory::new(Flaw::Nothing, false);
+    in_each_way(async |inline| {
+        let mut laboratory = Laboratory::new(Flaw::Nothing, false, inline);
         let nothing = Possible::from([(1, [0].into()), (2, [0].into())]);
         every_fault(&mut laboratory, &Disk::with_empty_file(vfs::NAME), &nothing, &FIRST_LIFE).await;
     });
@@ -106,8 +117,8 @@ fn whatever_call_of_its_life_fails_the_next_store_has_what_was_applied_and_so_it
 
 #[test]
 fn so_it_is_in_the_life_after_a_kill() {
-    block_on(async {
-        let mut laboratory = Laboratory::new(Flaw::Nothing, false);
+    in_each_way(async |inline| {
+        let mut laboratory = Laboratory::new(Flaw::Nothing, false, inline);
         let (disk, stored) = after_first_life(&mut laboratory).await;
         every_fault(&mut laboratory, &disk, &stored, &SECOND_LIFE).await;
     });
@@ -163,8 +174,8 @@ async fn every_fault(laboratory: &mut Laboratory, disk: &Disk, stored: &Possible
 
 #[test]
 fn a_read_that_meets_a_fault_gives_an_error_or_what_there_is() {
-    block_on(async {
-        let mut laboratory = Laboratory::new(Flaw::Nothing, false);
+    in_each_way(async |inline| {
+        let mut laboratory = Laboratory::new(Flaw::Nothing, false, inline);
         let (mut cases, mut errors) = (0, 0);
         let (disk, _) = after_first_life(&mut laboratory).await;
         for kind in KINDS {
@@ -219,8 +230,8 @@ fn a_read_that_meets_a_fault_gives_an_error_or_what_there_is() {
 /// with what is durable.
 #[test]
 fn no_power_cut_tears_a_file_that_opens_after_a_commit_that_failed() {
-    block_on(async {
-        let mut laboratory = Laboratory::new(Flaw::Nothing, false);
+    in_each_way(async |inline| {
+        let mut laboratory = Laboratory::new(Flaw::Nothing, false, inline);
         let (mut unsettled, mut cuts, mut states) = (0, 0, 0);
         for nth in 0..60 {
             let (disk, mut possible) = after_first_life(&mut laboratory).await;
@@ -258,13 +269,13 @@ fn no_power_cut_tears_a_file_that_opens_after_a_commit_that_failed() {
 /// The other one was open before, so it does not know that the log is in doubt.
 #[test]
 fn what_another_process_loads_after_a_commit_that_failed_no_power_cut_changes() {
-    block_on(async {
-        let mut laboratory = Laboratory::new(Flaw::Nothing, false);
+    in_each_way(async |inline| {
+        let mut laboratory = Laboratory::new(Flaw::Nothing, false, inline);
         let (mut unknown, mut states) = (0, 0);
         for fault in [Fault::Refused, Fault::Lost].into_iter().flat_map(|kind| (0..40).map(kind)) {
             let store = laboratory.open(Disk::with_empty_file(vfs::NAME)).expect("it opens");
             assert!(matches!(store.save(&record(1, 1), None).await, WriteOutcome::Applied));
-            let other = SqliteStore::open(laboratory.path()).expect("it opens");
+            let other = SqliteStore::options().inline(inline).open(laboratory.path()).expect("it opens");
             laboratory.machine.fail(&[fault]);
             let saved = store.save(&record(1, 2), Some(revision(1))).await;
             laboratory.machine.fail(&[]);

@@ -13,7 +13,14 @@ use stube::store::{BoxFuture, Visitor, WriteOutcome};
 use stube::{ConversationId, MemoryStore, Store};
 
 /// What cannot be seen in a process whose machine keeps running.
-const CUTS: [Promise; 5] = [CutAfterSave, CutAfterDelete, CutInside, CutAfterFault, CutAfterKill];
+const CUTS: [Promise; 6] = [CutAfterSave, CutAfterDelete, CutInside, CutAfterFault, CutAfterKill, CutAfterDiscard];
+
+/// All of these, in the order of their numbers.
+fn together(promises: &[&[Promise]]) -> Vec<Promise> {
+    let mut together = promises.concat();
+    together.sort();
+    together
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_memory_store_keeps_what_it_can() {
@@ -22,7 +29,7 @@ async fn the_memory_store_keeps_what_it_can() {
     report.assert();
     // Nothing outlives it and nothing is below it.
     let not_checked = [Unreadable, Reopened, RevisionsReopened, Faults, Recovery, Unknown];
-    assert_eq!(report.not_checked(), [&not_checked[..], &CUTS, &[Idle]].concat(), "{report}");
+    assert_eq!(report.not_checked(), together(&[&not_checked, &CUTS, &[Idle]]), "{report}");
     assert!(report.to_string().contains("not checked  C24"), "{report}");
 }
 
@@ -52,24 +59,31 @@ async fn a_store_of_three_operations_keeps_it() {
 #[cfg(unix)]
 mod files {
     use stube::FileStore;
+    use stube::store::Inline;
     use stube::store::contract::Harness;
     use tempfile::TempDir;
 
     use super::*;
 
     /// A directory, with a store in it.
-    struct Files(TempDir);
+    struct Files(TempDir, Inline);
+
+    impl Files {
+        fn open(&self) -> Result<FileStore, BoxError> {
+            Ok(FileStore::options().inline(self.1).open(self.0.path())?)
+        }
+    }
 
     impl Harness for Files {
         type Store = FileStore;
 
         async fn fresh(&mut self) -> Result<FileStore, BoxError> {
             self.0 = TempDir::new()?;
-            Ok(FileStore::open(self.0.path())?)
+            self.open()
         }
 
         async fn reopen(&mut self) -> Result<Option<FileStore>, BoxError> {
-            Ok(Some(FileStore::open(self.0.path())?))
+            self.open().map(Some)
         }
 
         async fn overwrite(&mut self, id: ConversationId, bytes: &[u8]) -> Result<bool, BoxError> {
@@ -80,10 +94,12 @@ mod files {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_file_store_keeps_it_in_a_directory() {
-        let report = contract::run(Files(TempDir::new().expect("a directory"))).await;
-        report.assert();
-        // On a disk in memory these are checked too, in the file store's own tests.
-        assert_eq!(report.not_checked(), [&[Faults, Recovery, Unknown][..], &CUTS, &[Idle]].concat(), "{report}");
+        for inline in [Inline::WhenIdle, Inline::Always, Inline::Never] {
+            let report = contract::run(Files(TempDir::new().expect("a directory"), inline)).await;
+            report.assert();
+            // On a disk in memory these are checked too, in the file store's own tests.
+            assert_eq!(report.not_checked(), together(&[&[Faults, Recovery, Unknown], &CUTS, &[Idle]]), "{report}");
+        }
     }
 }
 
@@ -143,6 +159,7 @@ fn broken(flaw: Flaw) -> &'static [Promise] {
             &[Faults, Recovery, Unknown]
         }
         Flaw::AgesByTouched => &[Idle],
+        Flaw::DiscardsWhateverIsThere | Flaw::DiscardsNothing => &[Discarded],
     }
 }
 

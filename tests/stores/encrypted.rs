@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::common::{Counter, all, send};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use stube::BoxError;
@@ -11,6 +10,8 @@ use stube::store::contract::{self, Harness};
 use stube::store::encrypted::{Encrypted, InvalidKeyName, Keys};
 use stube::store::{LoadError, WriteOutcome};
 use stube::{ConversationId, ErrorKind, Event, FileStore, MemoryStore, Owner, Runtime, Store};
+
+use crate::common::{Counter, all, send};
 
 type Inner = Arc<MemoryStore>;
 
@@ -217,4 +218,86 @@ fn names_of_keys_are_short_and_differ() {
         assert_eq!(Keys::new(name, [0; 32]).map(drop), Err(InvalidKeyName::NoName));
     }
     assert_eq!(keys().and("now", [1; 32]).map(drop), Err(InvalidKeyName::Twice));
+}
+
+#[stube::flow]
+async fn canary() -> (String, String) {
+    let first = stube::Prompt::new("First?").await;
+    let second = stube::Prompt::new("Second?").await;
+    (first, second)
+}
+
+/// An answer, and everything that could be computed from it without a key: checksums of its JSON in several forms, whole
+/// and cut, in hexadecimal.
+fn traces(answer: &str) -> Vec<String> {
+    let event = answer_of(answer);
+    let forms = [
+        answer.to_owned(),
+        serde_json::to_string(answer).expect("it is JSON"),
+        serde_json::to_string(&event).expect("it is JSON"),
+    ];
+    let digests = forms.iter().map(|form| HEXLOWER.encode(&Sha256::digest(form))[..16].to_owned());
+    digests.chain([answer.to_owned()]).collect()
+}
+
+fn answer_of(answer: &str) -> Event {
+    Event::new("ok").with("text", stube::Value::Text(answer.to_owned()))
+}
+
+#[tokio::test]
+async fn no_answer_and_no_digest_of_one_stands_in_a_header_a_column_or_a_file() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("db");
+    for is_encrypted in [false, true] {
+        let (store, answers) = (stube::SqliteStore::open(&path).expect("it opens"), ["CANARY-4711", "CANARY-0815"]);
+        let runtime = match is_encrypted {
+            false => Runtime::open(store.clone()),
+            true => Runtime::open(Encrypted::new(store.clone(), keys())),
+        };
+        let runtime = runtime.expect("it opens");
+        let id = runtime.start(canary()).await.expect("it starts").id;
+        let questions = runtime.render(id).await.expect("it is there").waiting().expect("it waits");
+        let action = questions[0].view.form().expect("it has a form").actions[0].name.clone();
+        let input = questions[0].view.form().expect("it has a form").inputs[0].name.clone();
+        let event = Event::new(&action).with(&input, stube::Value::Text(answers[0].to_owned()));
+        let digest =
+            HEXLOWER.encode(&Sha256::digest(serde_json::to_string(&event).expect("it is JSON")))[..16].to_owned();
+        assert_eq!(
+            runtime.dispatch(id, questions[0].turn, event).await.expect("it is saved"),
+            stube::runtime::Reply::Applied
+        );
+        let record = store.load(id).await.expect("it can be read").expect("it is there");
+        assert_eq!(record.body().contains(answers[0]), !is_encrypted, "the body holds the answer, encrypted or not");
+        assert_eq!(record.body().contains(&digest), !is_encrypted, "the body holds its receipt, encrypted or not");
+        let header = serde_json::to_string(record.header()).expect("it is JSON");
+        let connection = store.connect().expect("a connection");
+        let mut cells = vec![header];
+        for table in ["stube_conversation", "stube_open_await", "stube_store"] {
+            let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).expect("a table");
+            let names: Vec<_> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let mut rows = statement.query([]).expect("rows");
+            while let Some(row) = rows.next().expect("a row") {
+                let columns = names.iter().enumerate().filter(|(_, name)| *name != "record");
+                cells.extend(columns.map(|(column, _)| format!("{:?}", row.get_ref(column).expect("a cell"))));
+            }
+        }
+        for trace in traces(answers[0]).into_iter().chain([digest]) {
+            for cell in &cells {
+                assert!(!cell.contains(&trace), "{trace} stands in {cell}");
+            }
+            if is_encrypted {
+                for name in ["db", "db-wal"] {
+                    let bytes = std::fs::read(dir.path().join(name)).unwrap_or_default();
+                    let holds = bytes.windows(trace.len()).any(|window| window == trace.as_bytes());
+                    assert!(!holds, "{trace} stands in {name}");
+                }
+            }
+        }
+        drop(runtime);
+        drop(connection);
+        drop(store);
+        for name in ["db", "db-wal", "db-shm"] {
+            let _ = std::fs::remove_file(dir.path().join(name));
+        }
+    }
 }

@@ -55,7 +55,7 @@ fn op(machine: &Machine, op: &Op) -> TokenStream {
             let mutable = mutable.then(|| quote!(mut));
             quote!(let #mutable #ident = #ident;)
         }
-        Op::Reborrow { pat, ty, expr, is_refutable } => reborrow(pat, ty.as_ref(), expr, *is_refutable),
+        Op::Reborrow { pat, ty, expr, is_refutable } => reborrow(pat, ty.as_deref(), expr, *is_refutable),
         Op::Stmt { stmt, jumps: true } => {
             let mut stmt: Stmt = stmt.clone();
             Jumps(machine).visit_stmt_mut(&mut stmt);

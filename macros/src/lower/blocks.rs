@@ -142,7 +142,12 @@ impl Lowering<'_> {
         let needed: Vec<_> = needed.map(|local| &self.graph.local(*local).ident).collect();
         let pat = only(&reborrow.pat, &needed);
         let is_refutable = !matches!(&pat, Pat::Ident(bare) if bare.subpat.is_none());
-        Op::Reborrow { pat, ty: reborrow.ty.clone(), expr: reborrow.expr.clone(), is_refutable }
+        Op::Reborrow {
+            pat: Box::new(pat),
+            ty: reborrow.ty.clone().map(Box::new),
+            expr: Box::new(reborrow.expr.clone()),
+            is_refutable,
+        }
     }
 
     fn seq(&mut self, locals: &Locals, seq: SeqId, ops: &mut Vec<Op>) {
@@ -186,7 +191,7 @@ impl Lowering<'_> {
             }
             Node::LetElse { pat, value, otherwise, .. } => {
                 let otherwise = self.branch(locals, otherwise);
-                ops.push(Op::LetElse { pat, value: code(value), otherwise });
+                ops.push(Op::LetElse { pat: Box::new(pat), value: code(value), otherwise });
             }
             Node::Await { id, operand } => {
                 ops.extend(self.uses(locals, self.graph.point(id).resume));

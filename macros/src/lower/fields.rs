@@ -90,7 +90,7 @@ impl<'a> Types<'a> {
             Some(param) => PlaceType::Param(param.clone()),
             None => {
                 let written = self.flow.graph.local(place.local).ty.as_ref();
-                PlaceType::Written(written.expect("a place without a parameter has a written type").clone())
+                PlaceType::Written(Box::new(written.expect("a place without a parameter has a written type").clone()))
             }
         }
     }

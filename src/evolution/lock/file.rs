@@ -1,5 +1,7 @@
 //! Reads, compares and writes the schema lock file, for the test of [`flows_lock!`](crate::flows_lock).
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the lock file is read and written here")]
+
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;

@@ -5,13 +5,10 @@
 
 use std::cell::RefCell;
 
-use serde::de::value::StrDeserializer;
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use crate::schema::Primitive;
-use crate::schema::probe::placeholder::{Choices, Placeholder};
+use crate::schema::probe::placeholder::{Choices, Placeholder, PlaceholderFields, field_name};
 use crate::schema::probe::{PathStep, ProbeError, Request};
 
 #[derive(Clone, Copy)]
@@ -46,17 +43,19 @@ impl<'p> Probe<'p> {
             PathStep::Field(name) => visitor.visit_map(SingleField { key: Some(name), value: rest }),
             PathStep::Without(missing, names) => {
                 let given = names.iter().filter(|name| **name != missing).copied().collect();
-                match visitor.visit_map(PlaceholderFields::new(given, self)) {
+                match visitor.visit_map(PlaceholderFields::new(given, self.placeholder())) {
                     Ok(_) => self.record(Request::Optional(true)),
                     Err(ProbeError::MissingField(field)) if field == missing => self.record(Request::Optional(false)),
                     Err(stop) => Err(stop),
                 }
             }
-            PathStep::Both(one, other) => match visitor.visit_map(PlaceholderFields::new(vec![one, other], self)) {
-                Err(ProbeError::DuplicateField(field)) => self.record(Request::OneField(field)),
-                Err(ProbeError::MissingField(_)) | Ok(_) => self.record(Request::TwoFields),
-                Err(stop) => Err(stop),
-            },
+            PathStep::Both(one, other) => {
+                match visitor.visit_map(PlaceholderFields::new(vec![one, other], self.placeholder())) {
+                    Err(ProbeError::DuplicateField(field)) => self.record(Request::OneField(field)),
+                    Err(ProbeError::MissingField(_)) | Ok(_) => self.record(Request::TwoFields),
+                    Err(stop) => Err(stop),
+                }
+            }
             _ => Err(ProbeError::Stopped),
         }
     }
@@ -187,39 +186,6 @@ impl MapAccess<'static> for SingleField<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'static>>(&mut self, seed: V) -> Result<V::Value, ProbeError> {
         seed.deserialize(self.value)
-    }
-}
-
-pub(super) fn field_name(name: &'static str) -> StrDeserializer<'static, ProbeError> {
-    name.into_deserializer()
-}
-
-/// A map with these fields and placeholders as values.
-pub(super) struct PlaceholderFields<'p> {
-    names: std::vec::IntoIter<&'static str>,
-    placeholder: Placeholder<'p>,
-}
-
-impl<'p> PlaceholderFields<'p> {
-    fn new(names: Vec<&'static str>, probe: Probe<'p>) -> Self {
-        Self { names: names.into_iter(), placeholder: probe.placeholder() }
-    }
-
-    /// An empty map.
-    pub(super) fn empty(placeholder: Placeholder<'p>) -> Self {
-        Self { names: Vec::new().into_iter(), placeholder }
-    }
-}
-
-impl MapAccess<'static> for PlaceholderFields<'_> {
-    type Error = ProbeError;
-
-    fn next_key_seed<K: DeserializeSeed<'static>>(&mut self, seed: K) -> Result<Option<K::Value>, ProbeError> {
-        self.names.next().map(|key| seed.deserialize(field_name(key))).transpose()
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'static>>(&mut self, seed: V) -> Result<V::Value, ProbeError> {
-        seed.deserialize(self.placeholder)
     }
 }
 

@@ -5,9 +5,11 @@
 
 use std::cell::{Cell, RefCell};
 
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::value::StrDeserializer;
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 
-use crate::schema::probe::deserializer::{PlaceholderFields, field_name};
 use crate::schema::probe::{MAX_DEPTH, ProbeError};
 
 /// The chosen value for each place that requests a string or a number, in the order of the requests.
@@ -189,7 +191,7 @@ impl<'p> Deserializer<'static> for Placeholder<'p> {
     }
 
     fn deserialize_map<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, ProbeError> {
-        visitor.visit_map(PlaceholderFields::empty(self))
+        visitor.visit_map(PlaceholderFields::new(Vec::new(), self))
     }
 
     fn deserialize_struct<V: Visitor<'static>>(
@@ -265,5 +267,33 @@ impl VariantAccess<'static> for Placeholder<'_> {
         visitor: V,
     ) -> Result<V::Value, ProbeError> {
         visitor.visit_seq(Placeholders { left: fields.len(), placeholder: self })
+    }
+}
+
+pub(super) fn field_name(name: &'static str) -> StrDeserializer<'static, ProbeError> {
+    name.into_deserializer()
+}
+
+/// A map with these fields and placeholders as values.
+pub(super) struct PlaceholderFields<'p> {
+    names: std::vec::IntoIter<&'static str>,
+    placeholder: Placeholder<'p>,
+}
+
+impl<'p> PlaceholderFields<'p> {
+    pub(super) fn new(names: Vec<&'static str>, placeholder: Placeholder<'p>) -> Self {
+        Self { names: names.into_iter(), placeholder }
+    }
+}
+
+impl MapAccess<'static> for PlaceholderFields<'_> {
+    type Error = ProbeError;
+
+    fn next_key_seed<K: DeserializeSeed<'static>>(&mut self, seed: K) -> Result<Option<K::Value>, ProbeError> {
+        self.names.next().map(|key| seed.deserialize(field_name(key))).transpose()
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'static>>(&mut self, seed: V) -> Result<V::Value, ProbeError> {
+        seed.deserialize(self.placeholder)
     }
 }

@@ -1,6 +1,9 @@
 //! Calls of a store, each with the assertion of its result.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tokio::task::yield_now;
 
 use crate::model::id::ConversationId;
 use crate::record::{Record, Revision, Unreadable};
@@ -70,6 +73,22 @@ pub(super) async fn save(store: &impl Store, record: &Record, replaces: Option<R
 pub(super) async fn delete(store: &impl Store, id: ConversationId, replaces: Revision) -> Result<(), Stop> {
     let deleted = store.delete(id, replaces).await;
     applied(deleted, || format!("a delete of {id} at {replaces}"))
+}
+
+/// Discards the stored revision, and asserts that the outcome is `Applied`.
+pub(super) async fn discard(store: &impl Store, id: ConversationId, replaces: Revision) -> Result<(), Stop> {
+    let discarded = store.discard(id, replaces).await;
+    applied(discarded, || format!("a discard of {id} at {replaces}"))
+}
+
+/// Asserts that a discarded record is deleted without another call.
+pub(super) async fn goes_away(store: &impl Store, id: ConversationId) -> Result<(), Stop> {
+    let began = Instant::now();
+    while load(store, id).await?.is_some() {
+        must(began.elapsed() < Duration::from_secs(10), || format!("{id} was discarded, and is there 10 s later"))?;
+        yield_now().await;
+    }
+    Ok(())
 }
 
 /// Saves, and asserts that the outcome is `Conflict` with this stored revision.

@@ -1,5 +1,7 @@
 //! Promises about concurrent callers, and about a caller that drops its future.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "runs callers beside each other")]
+
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;

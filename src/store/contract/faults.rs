@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::model::id::ConversationId;
 use crate::record::{MAX_BYTES, Record, Revision};
 use crate::store::contract::assertions::{
-    delete, delete_conflicts, holds, load, load_all, loads, save, save_conflicts, text,
+    delete, delete_conflicts, discard, holds, load, load_all, loads, save, save_conflicts, text,
 };
 use crate::store::contract::records::{Draft, id, next_revision, record, revision};
 use crate::store::contract::report::{Checked, Stop, must};
@@ -204,6 +204,27 @@ impl<H: Harness> Suite<H> {
             let expected = caller.book.of(last.conversation());
             let states = self.cut_power(store).await?;
             expected.verify_all(&states).await.map_err(|stop| stop.during(&steps))?;
+            cases += states.len();
+        }
+        Ok(cases)
+    }
+
+    /// After a discard, with and without a change that follows it.
+    pub(super) async fn cut_after_discard(&mut self) -> Checked {
+        self.must_cut_power().await?;
+        let mut cases = 0;
+        for after in [&[][..], &[Step::Save(1)], &[Step::Delete(1)], &[Step::Delete(0)]] {
+            let store = self.fresh().await?;
+            let mut caller = Caller::new(&store);
+            caller.carry_out(&[Step::Save(0), Step::Save(0), Step::Save(1)], || 0).await?;
+            discard(&store, id(0), revision(2)).await?;
+            caller.carry_out(after, || 0).await?;
+            let mut book = caller.book;
+            if !after.contains(&Step::Delete(0)) {
+                book.set(id(0), [None, Some(revision(2))]);
+            }
+            let states = self.cut_power(store).await?;
+            book.verify_all(&states).await.map_err(|stop| stop.during(&("a discard", after)))?;
             cases += states.len();
         }
         Ok(cases)

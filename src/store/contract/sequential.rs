@@ -8,11 +8,11 @@ use crate::model::id::ConversationId;
 use crate::model::timestamp::Timestamp;
 use crate::record::{Record, Revision};
 use crate::store::contract::assertions::{
-    delete, delete_conflicts, holds, list, load_all as held, loads, page, save, save_conflicts,
+    delete, delete_conflicts, discard, goes_away, holds, list, load_all as held, loads, page, save, save_conflicts,
 };
 use crate::store::contract::records::{Draft, NAMES, id, other_revision, owners, record, revision, values};
 use crate::store::contract::report::{Checked, Stop, must};
-use crate::store::{Count, Query, Store, Summary};
+use crate::store::{Count, Query, Store, Summary, WriteOutcome};
 
 pub(super) async fn bytes(store: &impl Store) -> Checked {
     let mut kept = Vec::new();
@@ -366,6 +366,52 @@ fn open(instance: u64, component: &str, due: Option<Timestamp>) -> OpenAwait {
     let mut open = OpenAwait::question(turn, component);
     (open.state, open.due) = ((instance > 1).then(|| format!("State {component}")), due);
     open
+}
+
+// ---- What nobody needs any more -----------------------------------------------------------------------------------
+
+pub(super) async fn discarded(store: &impl Store) -> Checked {
+    let at = |number, last| record(id(number), revision(last));
+    for number in 0..4 {
+        save(store, &at(number, 1), None).await?;
+        save(store, &at(number, 2), Some(revision(1))).await?;
+    }
+    // At another revision, and what was never there: either may be seen at once, or later.
+    for (number, replaces) in [(0, 1), (0, 3), (9, 1)] {
+        let answer = store.discard(id(number), revision(replaces)).await;
+        let fits = matches!(answer, WriteOutcome::Applied | WriteOutcome::Conflict { .. });
+        must(fits, || format!("a discard that does not fit was answered with {answer:?}"))?;
+    }
+    discard(store, id(1), revision(2)).await?;
+    goes_away(store, id(1)).await?;
+    holds(store, [&at(0, 2), &at(2, 2), &at(3, 2)]).await?;
+
+    // It may begin again, and a change of another one does not wait for a discard.
+    save(store, &at(1, 1), None).await?;
+    discard(store, id(2), revision(2)).await?;
+    save(store, &at(0, 3), Some(revision(2))).await?;
+    goes_away(store, id(2)).await?;
+    holds(store, [&at(0, 3), &at(1, 1), &at(3, 2)]).await?;
+
+    // A delete that follows is answered as if there had been no discard.
+    discard(store, id(1), revision(1)).await?;
+    delete(store, id(1), revision(1)).await?;
+    loads(store, id(1), None).await?;
+
+    // Of a save and a discard of the same revision, whichever comes first is made and not the other.
+    discard(store, id(3), revision(2)).await?;
+    let kept = match store.save(&at(3, 3), Some(revision(2))).await {
+        WriteOutcome::Applied => true,
+        WriteOutcome::Conflict { stored: None } => false,
+        other => return Err(Stop::broken(format!("a save after a discard was answered with {other:?}"))),
+    };
+    // One more, after which each of those before has had its time.
+    save(store, &at(4, 1), None).await?;
+    discard(store, id(4), revision(1)).await?;
+    goes_away(store, id(4)).await?;
+    let kept = kept.then(|| at(3, 3));
+    holds(store, [Some(&at(0, 3)), kept.as_ref()].into_iter().flatten()).await?;
+    Ok(8)
 }
 
 // ---- Age ----------------------------------------------------------------------------------------------------------

@@ -282,6 +282,30 @@ impl<F: Fs> Records<F> {
         }
     }
 
+    /// Removes a record that nobody needs any more, if it is of this revision. The directory is not synced, so a power
+    /// cut may bring it back, whole.
+    pub(super) fn discard(&self, id: ConversationId, replaces: Revision) -> WriteOutcome {
+        let _claim = self.in_use.claim(id);
+        let known = match self.known(id, true) {
+            Ok(Some(known)) => known,
+            Ok(None) => return WriteOutcome::Applied,
+            Err(hindrance) => return hindrance.into(),
+        };
+        match patiently(|| self.fs.stat(&file_name(id))) {
+            Ok(stat) if stat.identity == known.identity && known.revision == replaces => {}
+            Ok(_) => return WriteOutcome::Conflict { stored: self.visible_revision(id) },
+            Err(Errno::NOENT) => return WriteOutcome::Applied,
+            Err(errno) => return WriteOutcome::NotApplied(FileError::new("looking at the old file", errno).into()),
+        }
+        match self.unlink(id) {
+            Ok(()) => {
+                self.index().remove(&id);
+                WriteOutcome::Applied
+            }
+            Err(errno) => WriteOutcome::NotApplied(FileError::new("removing the file", errno).into()),
+        }
+    }
+
     /// Reads a record to return it, and settles it first if it is unsettled.
     fn visit(&self, id: ConversationId) -> Result<Found, FileError> {
         let _claim = self.in_use.claim(id);

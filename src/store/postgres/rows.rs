@@ -1,6 +1,7 @@
 //! The statements. No text of anybody's is ever a part of one; values are handed over apart from it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use deadpool_postgres::ClientWrapper;
@@ -12,8 +13,15 @@ use crate::model::timestamp::Timestamp;
 use crate::record::{Header, Reason, Record, Revision, RevisionNonce, Unreadable};
 use crate::store::postgres::PostgresError;
 use crate::store::postgres::open_awaits::{self, replace_open_awaits};
-use crate::store::postgres::writer::WriteRequest;
 use crate::store::{Count, Page, Query, Summary, WriteOutcome};
+
+/// A change of one conversation.
+pub(super) struct WriteRequest {
+    pub(super) id: ConversationId,
+    pub(super) replaces: Option<Revision>,
+    /// The new record; `None` for a delete.
+    pub(super) record: Option<Arc<Record>>,
+}
 
 /// Whether a record is whole: its checksum, the last 75 bytes, is that of its other bytes.
 macro_rules! whole {

@@ -12,18 +12,11 @@ use deadpool_postgres::Pool;
 use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, oneshot};
 
 use crate::model::id::ConversationId;
-use crate::record::{Record, Revision, Unreadable};
+use crate::record::{Record, Unreadable};
 use crate::store::WriteOutcome;
 use crate::store::postgres::connect::{self, Backend, Connection};
+use crate::store::postgres::rows::WriteRequest;
 use crate::store::postgres::{PostgresError, rows};
-
-/// A change of one conversation.
-pub(super) struct WriteRequest {
-    pub(super) id: ConversationId,
-    pub(super) replaces: Option<Revision>,
-    /// The new record; `None` for a delete.
-    pub(super) record: Option<Arc<Record>>,
-}
 
 /// A change, and the sender of its outcome.
 pub(super) struct Job {

@@ -8,6 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
@@ -259,6 +260,11 @@ fn set(connection: &Connection, file: &Path, settings: &Settings) -> Result<(), 
         .pragma_update(None, "wal_autocheckpoint", settings.checkpoint_pages)
         .map_err(sqlite(file, "wal_autocheckpoint"))?;
     connection.set_prepared_statement_cache_capacity(32);
+    // What is bound to a statement must not change how it is carried out. Otherwise, since the tables have indexes on a
+    // part of their rows, the engine prepares each one anew whenever it is used again.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(sqlite(file, "SQLITE_DBCONFIG_ENABLE_QPSG"))?;
     Ok(())
 }
 

@@ -6,7 +6,6 @@ use rusqlite::{Connection, named_params};
 
 use crate::kernel::{AwaitKind, OpenAwait};
 use crate::model::timestamp::Timestamp;
-use crate::store::sqlite::rows::number;
 
 const UPSERT: &str = "INSERT INTO stube_open_await (id, position, turn, component, state, kind, due)
     VALUES (:id, :position, :turn, :component, :state, :kind, :due)
@@ -82,4 +81,9 @@ pub(super) fn from_json(json: &str) -> Option<Vec<OpenAwait>> {
         Some(open)
     };
     rows.into_iter().map(open).collect()
+}
+
+/// Revisions and times are far below the limit.
+pub(super) fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -25,11 +25,46 @@ struct Waiting<T> {
     /// They sleep until this much has come.
     wanted: usize,
     closed: bool,
+    nudged: bool,
+}
+
+/// How work is taken.
+pub(super) struct Take {
+    /// No more than this.
+    pub(super) most: usize,
+    /// If fewer have come, the others are waited for,
+    pub(super) hoped: usize,
+    /// but no longer than this.
+    pub(super) grace: Duration,
+    /// For so long it is looked out for work before the thread falls asleep.
+    pub(super) awake: Duration,
+    /// After so long without work the thread wants to be woken.
+    pub(super) linger: Option<Duration>,
+}
+
+impl Take {
+    /// Whatever there is, as soon as there is anything.
+    pub(super) fn at_once(most: usize) -> Self {
+        Self { most, hoped: 1, grace: Duration::ZERO, awake: Duration::ZERO, linger: None }
+    }
+}
+
+/// What a thread was woken for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken<T> {
+    /// Work, at least one.
+    Work(Vec<T>),
+    /// There was no work for as long as it wanted to linger.
+    Lingered,
+    /// There is something else to do.
+    Nudged,
+    /// The queue was closed and is empty.
+    Closed,
 }
 
 impl<T> Queue<T> {
     pub(super) fn new(room: usize) -> Self {
-        let waiting = Waiting { work: VecDeque::new(), asleep: 0, wanted: 1, closed: false };
+        let waiting = Waiting { work: VecDeque::new(), asleep: 0, wanted: 1, closed: false, nudged: false };
         Self {
             waiting: Mutex::new(waiting),
             arrived: Condvar::new(),
@@ -57,23 +92,32 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Waits for work and takes all of it, but not more than `most`. If fewer than `hoped` have come, waits for the
-    /// others no longer than `grace`. Does not fall asleep before it has looked out for work for as long as `awake`.
-    /// Nothing means that the queue was closed and is empty.
-    pub(super) fn take(&self, most: usize, hoped: usize, grace: Duration, awake: Duration) -> Vec<T> {
-        let asleep = Instant::now() + awake;
-        while !awake.is_zero() && self.here.load(Ordering::Relaxed) == 0 && Instant::now() < asleep {
+    /// Wakes a thread that waits for work, or the next one that does.
+    pub(super) fn nudge(&self) {
+        self.waiting().nudged = true;
+        self.arrived.notify_one();
+    }
+
+    /// Waits for work and takes all of it.
+    pub(super) fn take(&self, take: &Take) -> Taken<T> {
+        let &Take { most, hoped, grace, awake, linger } = take;
+        let begun = Instant::now();
+        while !awake.is_zero() && self.here.load(Ordering::Relaxed) == 0 && begun.elapsed() < awake {
             // Whoever brings work may need this core.
             std::thread::yield_now();
         }
         let mut waiting = self.waiting();
         while waiting.work.is_empty() {
             if waiting.closed {
-                return Vec::new();
+                return Taken::Closed;
             }
-            waiting.asleep += 1;
-            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-            waiting.asleep -= 1;
+            if std::mem::take(&mut waiting.nudged) {
+                return Taken::Nudged;
+            }
+            waiting = match linger.map(|linger| linger.saturating_sub(begun.elapsed())) {
+                Some(Duration::ZERO) => return Taken::Lingered,
+                left => self.sleep(waiting, left),
+            };
         }
         let until = Instant::now() + grace;
         while waiting.work.len() < hoped.min(most) && !waiting.closed {
@@ -82,9 +126,7 @@ impl<T> Queue<T> {
                 break;
             }
             waiting.wanted = hoped.min(most);
-            waiting.asleep += 1;
-            waiting = self.arrived.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
-            waiting.asleep -= 1;
+            waiting = self.sleep(waiting, Some(left));
         }
         waiting.wanted = 1;
         let many = waiting.work.len().min(most);
@@ -92,7 +134,21 @@ impl<T> Queue<T> {
         self.here.store(waiting.work.len(), Ordering::Relaxed);
         drop(waiting);
         self.room.add_permits(taken.len());
-        taken
+        Taken::Work(taken)
+    }
+
+    fn sleep<'a>(
+        &'a self,
+        mut waiting: MutexGuard<'a, Waiting<T>>,
+        long: Option<Duration>,
+    ) -> MutexGuard<'a, Waiting<T>> {
+        waiting.asleep += 1;
+        let mut waiting = match long {
+            None => self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+            Some(long) => self.arrived.wait_timeout(waiting, long).unwrap_or_else(PoisonError::into_inner).0,
+        };
+        waiting.asleep -= 1;
+        waiting
     }
 
     /// How much waits now.
@@ -131,9 +187,9 @@ mod tests {
         }
         let mut third = std::pin::pin!(queue.push(2));
         assert_eq!(poll(third.as_mut()), Poll::Pending);
-        assert_eq!(queue.take(1, 1, Duration::ZERO, Duration::ZERO), [0]);
+        assert_eq!(queue.take(&Take::at_once(1)), Taken::Work(vec![0]));
         assert_eq!(poll(third.as_mut()), Poll::Ready(Ok(())));
-        assert_eq!(queue.take(9, 1, Duration::ZERO, Duration::ZERO), [1, 2]);
+        assert_eq!(queue.take(&Take::at_once(9)), Taken::Work(vec![1, 2]));
     }
 
     #[test]
@@ -142,20 +198,36 @@ mod tests {
         assert_eq!(poll(std::pin::pin!(queue.push(0))), Poll::Ready(Ok(())));
         queue.close();
         assert_eq!(poll(std::pin::pin!(queue.push(1))), Poll::Ready(Err(1)));
-        assert_eq!(queue.take(9, 5, Duration::from_secs(3600), Duration::ZERO), [0]);
-        assert!(queue.take(9, 1, Duration::ZERO, Duration::ZERO).is_empty());
+        let hopes = Take { hoped: 5, grace: Duration::from_secs(3600), ..Take::at_once(9) };
+        assert_eq!(queue.take(&hopes), Taken::Work(vec![0]));
+        assert_eq!(queue.take(&Take::at_once(9)), Taken::Closed);
     }
 
     #[test]
     fn a_thread_that_hopes_for_more_is_woken_when_it_is_there() {
         let queue = Queue::new(8);
+        let hopes = Take { hoped: 3, grace: Duration::from_secs(3600), ..Take::at_once(8) };
         std::thread::scope(|scope| {
             // An hour: it ends because all have come, or the test does not end.
-            let taken = scope.spawn(|| queue.take(8, 3, Duration::from_secs(3600), Duration::ZERO));
+            let taken = scope.spawn(|| queue.take(&hopes));
             for work in 0..3 {
                 assert_eq!(poll(std::pin::pin!(queue.push(work))), Poll::Ready(Ok(())));
             }
-            assert_eq!(taken.join().expect("it does not panic"), [0, 1, 2]);
+            assert_eq!(taken.join().expect("it does not panic"), Taken::Work(vec![0, 1, 2]));
+        });
+    }
+    #[test]
+    fn a_thread_without_work_is_woken_by_a_nudge_and_when_it_has_lingered() {
+        let queue = Queue::<()>::new(1);
+        queue.nudge();
+        let lingers = Take { linger: Some(Duration::from_millis(1)), ..Take::at_once(1) };
+        assert_eq!(queue.take(&lingers), Taken::Nudged, "one nudge is enough, whenever it came");
+        assert_eq!(queue.take(&lingers), Taken::Lingered);
+        std::thread::scope(|scope| {
+            // It ends because it is nudged, or the test does not end.
+            let taken = scope.spawn(|| queue.take(&Take::at_once(1)));
+            queue.nudge();
+            assert_eq!(taken.join().expect("it does not panic"), Taken::Nudged);
         });
     }
 }

@@ -10,6 +10,8 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ffi, named_params}
 use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
 use crate::record::{MAX_BYTES, Reason, Record, Revision, RevisionNonce, Unreadable};
+use crate::store::sqlite::open_awaits::number;
+use crate::store::sqlite::parsed::Parsed;
 use crate::store::sqlite::{SqliteError, open_awaits};
 use crate::store::{Count, LoadError, Page, Query, Summary, WriteOutcome};
 
@@ -36,10 +38,11 @@ enum Found {
 /// Puts a record in place of the one of revision `replaces`, in the transaction that is open.
 pub(super) fn save(
     connection: &Connection,
+    parsed: &Parsed,
     record: &Record,
     replaces: Option<Revision>,
 ) -> Result<WriteOutcome, rusqlite::Error> {
-    let old = match (find(connection, record.id())?, replaces) {
+    let old = match (find(connection, parsed, record.id())?, replaces) {
         (Found::Nothing, None) => None,
         (Found::Record(row, stored), Some(revision)) if stored.revision() == revision => Some((row, stored)),
         (Found::Record(_, stored), _) => return Ok(WriteOutcome::Conflict { stored: Some(stored.revision()) }),
@@ -69,16 +72,18 @@ pub(super) fn save(
         }
     };
     open_awaits::save(connection, &id, old_awaits, &header.awaits)?;
+    parsed.keep(record);
     Ok(WriteOutcome::Applied)
 }
 
 /// Deletes the record of this id if it is of revision `replaces`, in the transaction that is open.
 pub(super) fn delete(
     connection: &Connection,
+    parsed: &Parsed,
     id: ConversationId,
     replaces: Revision,
 ) -> Result<WriteOutcome, rusqlite::Error> {
-    match find(connection, id)? {
+    match find(connection, parsed, id)? {
         Found::Nothing => Ok(WriteOutcome::Applied),
         Found::Record(row, stored) if stored.revision() == replaces => {
             connection.prepare_cached("DELETE FROM stube_conversation WHERE rowid = ?1")?.execute([row])?;
@@ -91,11 +96,14 @@ pub(super) fn delete(
 }
 
 /// The record of this id.
-pub(super) fn load(connection: &Connection, id: ConversationId) -> Result<Option<Record>, LoadError> {
+pub(super) fn load(connection: &Connection, parsed: &Parsed, id: ConversationId) -> Result<Option<Record>, LoadError> {
     let unreadable = |reason| LoadError::Unreadable(Unreadable { id: Some(id), entry: id.to_string(), reason });
-    match find(connection, id) {
+    match find(connection, parsed, id) {
         Ok(Found::Nothing) => Ok(None),
-        Ok(Found::Record(_, record)) => Ok(Some(record)),
+        Ok(Found::Record(_, record)) => {
+            parsed.keep(&record);
+            Ok(Some(record))
+        }
         Ok(Found::Unreadable(reason)) => Err(unreadable(reason)),
         // The pages of this row are damaged; others may be whole.
         Err(error) if is_damage(&error) => Err(unreadable(Reason::Corrupt(error.to_string()))),
@@ -134,7 +142,7 @@ fn entry(connection: &Connection, name: &[u8]) -> Result<Result<Record, Unreadab
     let Some(id) = id(name) else {
         return Ok(Err(unreadable(name, Reason::NotARecord("its id is not that of a conversation".to_owned()))));
     };
-    let reason = match find(connection, id) {
+    let reason = match find(connection, &Parsed::default(), id) {
         Ok(Found::Record(_, record)) => return Ok(Ok(record)),
         Ok(Found::Unreadable(reason)) => reason,
         Ok(Found::Nothing) => Reason::Corrupt("its row is missing".to_owned()),
@@ -319,9 +327,9 @@ fn summary(row: &Row<'_>) -> Option<Summary> {
 /// - rows in the index itself (`WITHOUT ROWID`): a damaged page would lose the name and the row, and nothing would be
 ///   left to compare;
 /// - to count rows and names whenever a file is opened: all of it would be read.
-fn find(connection: &Connection, id: ConversationId) -> Result<Found, rusqlite::Error> {
+fn find(connection: &Connection, parsed: &Parsed, id: ConversationId) -> Result<Found, rusqlite::Error> {
     let found = connection.prepare_cached(SELECT)?.query_row([id.to_string()], |row| {
-        Ok(match read(id, row)? {
+        Ok(match read(parsed, id, row)? {
             Ok(record) => Found::Record(row.get(0)?, record),
             Err(reason) => Found::Unreadable(reason),
         })
@@ -336,15 +344,15 @@ fn find(connection: &Connection, id: ConversationId) -> Result<Found, rusqlite::
 }
 
 /// The record of a row, if it is whole and the columns say what it says.
-fn read(id: ConversationId, row: &Row<'_>) -> Result<Result<Record, Reason>, rusqlite::Error> {
+fn read(parsed: &Parsed, id: ConversationId, row: &Row<'_>) -> Result<Result<Record, Reason>, rusqlite::Error> {
     let bytes = match row.get_ref(10)? {
-        ValueRef::Blob(bytes) => bytes.to_vec(),
+        ValueRef::Blob(bytes) => bytes,
         ValueRef::Null => return Ok(Err(Reason::TooLarge(row.get::<_, i64>(9)?.unsigned_abs()))),
         ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) => {
             return Ok(Err(Reason::NotARecord("its record is no bytes".to_owned())));
         }
     };
-    let record = match Record::parse(bytes) {
+    let record = match parsed.find(id, bytes).map_or_else(|| Record::parse(bytes.to_vec()), Ok) {
         Ok(record) => record,
         Err(reason) => return Ok(Err(reason)),
     };
@@ -376,9 +384,4 @@ fn read(id: ConversationId, row: &Row<'_>) -> Result<Result<Record, Reason>, rus
 /// Whether the engine found bytes that cannot be.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-}
-
-/// Revisions and times are far below the limit.
-pub(super) fn number(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -18,17 +18,19 @@
 //! wait for those it has just answered, for a part of the time that a commit takes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use crate::model::error::BoxError;
 use crate::model::id::ConversationId;
 use crate::record::{Record, Revision};
 use crate::store::WriteOutcome;
+use crate::store::sqlite::parsed::Parsed;
+use crate::store::sqlite::queue::{Take, Taken};
 use crate::store::sqlite::{Shared, SqliteError, open, rows};
 
 /// A change, and who waits for its answer.
@@ -59,6 +61,12 @@ const MOST: usize = 256;
 /// disk, and whoever was just answered often comes back at once.
 const AWAKE: Duration = Duration::from_micros(100);
 
+/// How long what was discarded waits for a change whose commit it can be part of.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// The most of what was discarded that a caller deletes with its change.
+const MOST_INLINE: usize = 16;
+
 /// Why a transaction did not take place.
 enum Failure {
     /// It is certain that nothing changed.
@@ -67,71 +75,174 @@ enum Failure {
     InDoubt(SqliteError),
 }
 
+/// What writes: the one connection for that, used by the thread and by callers inline, one at a time.
 pub(super) struct Writer {
-    shared: Arc<Shared>,
-    /// Gone after a failure that may be its own.
+    /// Gone after a failure that may be its own, and when the store has ended.
     connection: Option<Connection>,
 }
 
+/// What came of a change that its caller has tried to make.
+pub(super) enum Inlined {
+    Done(WriteOutcome),
+    /// It is certain that nothing changed: the thread is to make it.
+    NotMade,
+    /// Nobody knows, and the thread is to settle it.
+    InDoubt(SqliteError),
+}
+
+/// Works until the queue is closed and empty.
+pub(super) fn run(shared: &Shared) {
+    let mut pace = Pace::default();
+    let mut awake = Duration::ZERO;
+    loop {
+        let (hoped, grace) = pace.hope();
+        let linger = (!shared.discarded.is_empty()).then_some(LINGER);
+        let taken = match shared.changes.take(&Take { most: MOST, hoped, grace, awake, linger }) {
+            Taken::Work(taken) => taken,
+            Taken::Lingered => Vec::new(),
+            // There is something else to do, or there is something to linger for.
+            Taken::Nudged => {
+                awake = Duration::ZERO;
+                shared.writer().checkpoint_if_due(shared);
+                continue;
+            }
+            Taken::Closed => break,
+        };
+        let mut writer = shared.writer();
+        let begun = Instant::now();
+        let timeout = shared.settings.timeout;
+        let (jobs, late): (Vec<_>, Vec<_>) =
+            taken.into_iter().partition(|job| begun.saturating_duration_since(job.since) < timeout);
+        late.into_iter().for_each(|job| job.answer(WriteOutcome::NotApplied("the store has too much to do".into())));
+        let requests: Vec<_> = jobs.iter().map(|job| &job.change).collect();
+        let answers = writer.carry_out(shared, &requests);
+        let took = begun.elapsed();
+        let many = jobs.len();
+        for (job, saved) in jobs.into_iter().zip(answers) {
+            job.answer(saved);
+        }
+        // Nobody waits for it.
+        writer.checkpoint_if_due(shared);
+        drop(writer);
+        let waiting = shared.changes.len();
+        shared.writes.learn(took);
+        pace.learn(hoped, many, waiting, took);
+        awake = AWAKE;
+    }
+    let mut writer = shared.writer();
+    // If this fails, it is left to the next process.
+    let _ = writer.carry_out(shared, &[]);
+    // Closed here, because it may copy the log into the file.
+    writer.connection = None;
+}
+
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, connection: Connection) -> Self {
-        Self { shared, connection: Some(connection) }
+    /// Without a connection yet.
+    pub(super) fn none() -> Self {
+        Self { connection: None }
     }
 
-    /// Works until the queue is closed and empty.
-    pub(super) fn run(mut self) {
-        let mut pace = Pace::default();
-        loop {
-            let (hoped, grace) = pace.hope();
-            let taken = self.shared.changes.take(MOST, hoped, grace, AWAKE);
-            if taken.is_empty() {
-                return;
+    pub(super) fn adopt(&mut self, shared: &Shared, mut connection: Connection) -> Result<(), SqliteError> {
+        shared.count_log_pages(&mut connection)?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// To read from, if it can be used without further ado.
+    pub(super) fn connection(&self) -> Option<&Connection> {
+        self.connection.as_ref()
+    }
+
+    /// Makes a change in the thread of its caller, unless that might take long.
+    pub(super) fn make_inline(&mut self, shared: &Shared, request: &WriteRequest) -> Inlined {
+        let must_wait = shared.in_doubt.load(Ordering::SeqCst) || shared.is_checkpoint_due();
+        if must_wait || self.connection.is_none() {
+            return Inlined::NotMade;
+        }
+        let begun = Instant::now();
+        let discarded = shared.discarded.take(MOST_INLINE);
+        let made = self.transact(shared, &[request], &discarded, Duration::ZERO);
+        shared.writes.learn(begun.elapsed());
+        if shared.is_checkpoint_due() {
+            shared.changes.nudge();
+        }
+        match made.map(|mut answers| answers.pop()) {
+            Ok(Some(outcome)) => Inlined::Done(outcome),
+            Ok(None) => unreachable!("BUG: there is an answer for each change"),
+            Err(failure) => {
+                shared.writes.close();
+                match failure {
+                    Failure::Nothing(_) => {
+                        shared.discarded.put_back(discarded);
+                        Inlined::NotMade
+                    }
+                    Failure::InDoubt(error) => Inlined::InDoubt(error),
+                }
             }
-            let begun = Instant::now();
-            let timeout = self.shared.settings.timeout;
-            let (jobs, late): (Vec<_>, Vec<_>) =
-                taken.into_iter().partition(|job| begun.saturating_duration_since(job.since) < timeout);
-            late.into_iter()
-                .for_each(|job| job.answer(WriteOutcome::NotApplied("the store has too much to do".into())));
-            let answers = self.carry_out(&jobs);
-            let took = begun.elapsed();
-            self.shared.took.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
-            let many = jobs.len();
-            for (job, saved) in jobs.into_iter().zip(answers) {
-                job.answer(saved);
-            }
-            pace.learn(hoped, many, self.shared.changes.len(), took);
         }
     }
 
-    /// One answer for each job.
-    fn carry_out(&mut self, jobs: &[Job]) -> Vec<WriteOutcome> {
-        match self.transact(jobs) {
+    /// One answer for each change. What was discarded is deleted in the same transaction.
+    fn carry_out(&mut self, shared: &Shared, requests: &[&WriteRequest]) -> Vec<WriteOutcome> {
+        let discarded = shared.discarded.take(MOST);
+        if requests.is_empty() && discarded.is_empty() {
+            return Vec::new();
+        }
+        match self.transact(shared, requests, &discarded, shared.settings.timeout) {
             Ok(answers) => answers,
-            // The engine gave up the whole transaction, perhaps because of one change.
-            Err(Failure::Nothing(error)) if jobs.len() > 1 && !error.is_busy() => {
-                jobs.iter().flat_map(|job| self.carry_out(std::slice::from_ref(job))).collect()
+            Err(Failure::Nothing(error)) if error.is_busy() => {
+                shared.discarded.put_back(discarded);
+                all(requests, error, WriteOutcome::NotApplied)
             }
-            Err(Failure::Nothing(error)) => all(jobs, error, WriteOutcome::NotApplied),
-            Err(Failure::InDoubt(error)) => {
+            // The engine gave up the whole transaction, perhaps because of one change. Nobody waits for what was
+            // discarded, so that is not tried again.
+            Err(Failure::Nothing(_)) if requests.len() + discarded.len() > 1 => {
+                let alone = |request| match self.transact(shared, &[request], &[], shared.settings.timeout) {
+                    Ok(answers) => answers,
+                    Err(failure) => self.give_up(shared, &[request], failure),
+                };
+                requests.iter().copied().flat_map(alone).collect()
+            }
+            Err(failure) => self.give_up(shared, requests, failure),
+        }
+    }
+
+    /// What those are told whose changes failed.
+    fn give_up(&mut self, shared: &Shared, requests: &[&WriteRequest], failure: Failure) -> Vec<WriteOutcome> {
+        match failure {
+            Failure::Nothing(error) => all(requests, error, WriteOutcome::NotApplied),
+            Failure::InDoubt(error) => {
                 // At once, since other processes know of no doubt: what they load now, the log might take back. If this
                 // fails too, the next call tries again.
-                let _ = self.ready();
-                all(jobs, error, WriteOutcome::Unknown)
+                let _ = self.ready(shared, shared.settings.timeout);
+                all(requests, error, WriteOutcome::Unknown)
             }
         }
     }
 
-    fn transact(&mut self, jobs: &[Job]) -> Result<Vec<WriteOutcome>, Failure> {
-        let connection = self.ready().map_err(Failure::Nothing)?;
+    fn transact(
+        &mut self,
+        shared: &Shared,
+        requests: &[&WriteRequest],
+        discarded: &[(ConversationId, Revision)],
+        timeout: Duration,
+    ) -> Result<Vec<WriteOutcome>, Failure> {
+        let connection = self.ready(shared, timeout).map_err(Failure::Nothing)?;
         // Whatever panics must not take the thread with it; what was begun is rolled back.
         let done = catch_unwind(AssertUnwindSafe(|| {
-            transact(connection, |transaction| {
-                let mut answers = Vec::with_capacity(jobs.len());
-                for job in jobs {
-                    answers.push(match job.change.apply(transaction) {
+            transact(connection, |connection| {
+                for &(id, replaces) in discarded {
+                    // One that somebody has changed stays, and one that cannot be deleted is left to the next process.
+                    match rows::delete(connection, &shared.parsed, id, replaces) {
+                        Err(error) if connection.is_autocommit() => return Err(error),
+                        Ok(_) | Err(_) => {}
+                    }
+                }
+                let mut answers = Vec::with_capacity(requests.len());
+                for request in requests {
+                    answers.push(match request.apply(connection, &shared.parsed) {
                         Ok(saved) => saved,
-                        Err(error) if transaction.is_autocommit() => return Err(error),
+                        Err(error) if connection.is_autocommit() => return Err(error),
                         Err(error) => WriteOutcome::NotApplied(SqliteError::new("changing a row", error).into()),
                     });
                 }
@@ -142,42 +253,107 @@ impl Writer {
             self.connection = None;
             Err(Failure::InDoubt(SqliteError::panicked()))
         });
-        self.note(done)
+        self.note(shared, done)
     }
 
-    /// A connection, and a log that nobody is in doubt about.
-    fn ready(&mut self) -> Result<&mut Connection, SqliteError> {
+    /// A connection that waits so long for other processes, and a log that nobody is in doubt about.
+    fn ready(&mut self, shared: &Shared, timeout: Duration) -> Result<&mut Connection, SqliteError> {
         if self.connection.is_none() {
-            self.connection = Some(self.shared.connect()?);
+            self.adopt(shared, shared.connect()?)?;
         }
-        if self.shared.in_doubt.load(Ordering::SeqCst) {
-            open::has_room(&self.shared.file)
+        if shared.in_doubt.load(Ordering::SeqCst) {
+            open::has_room(&shared.file)
                 .map_err(|error| SqliteError { doing: "looking whether the disk has room", source: error.into() })?;
             let connection = self.connection.as_mut().expect("BUG: it was opened above");
-            let settled = transact(connection, |transaction| {
-                transaction.execute("UPDATE stube_store SET settled = settled + 1", []).map(drop)
+            let settled = transact(connection, |connection| {
+                connection.execute("UPDATE stube_store SET settled = settled + 1", []).map(drop)
             });
             let begun_anew = settled.and_then(|()| begin_log_anew(connection));
-            match self.note(begun_anew) {
-                Ok(()) => self.shared.in_doubt.store(false, Ordering::SeqCst),
+            match self.note(shared, begun_anew) {
+                Ok(()) => shared.in_doubt.store(false, Ordering::SeqCst),
                 Err(Failure::Nothing(error) | Failure::InDoubt(error)) => return Err(error),
             }
         }
-        Ok(self.connection.as_mut().expect("BUG: it was opened above"))
+        let connection = self.connection.as_mut().expect("BUG: it was opened above");
+        connection.busy_timeout(timeout).map_err(|error| SqliteError::new("setting its patience", error))?;
+        Ok(connection)
     }
 
     /// Told before anybody is answered: a load that follows must know.
-    fn note<T>(&mut self, done: Result<T, Failure>) -> Result<T, Failure> {
+    fn note<T>(&mut self, shared: &Shared, done: Result<T, Failure>) -> Result<T, Failure> {
         match &done {
             Ok(_) => {}
             Err(Failure::Nothing(error)) if error.is_busy() => {}
             Err(Failure::Nothing(_)) => self.connection = None,
             Err(Failure::InDoubt(_)) => {
-                self.shared.in_doubt.store(true, Ordering::SeqCst);
+                shared.in_doubt.store(true, Ordering::SeqCst);
                 self.connection = None;
             }
         }
         done
+    }
+
+    /// Copies the log into the file, as far as nobody reads from it, if it has become long enough. The engine would do
+    /// so in the commit, and keep waiting whoever has asked for it.
+    fn checkpoint_if_due(&self, shared: &Shared) {
+        if !shared.is_checkpoint_due() {
+            return;
+        }
+        if let Some(connection) = &self.connection {
+            // If it fails the log only goes on growing, and the next commit tries again.
+            let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        }
+        shared.log_pages.store(0, Ordering::Relaxed);
+    }
+}
+
+/// What is to be deleted with the next commit.
+#[derive(Default)]
+pub(super) struct Discarded {
+    waiting: Mutex<Vec<(ConversationId, Revision)>>,
+    /// How many, to be looked at without the lock.
+    many: AtomicUsize,
+}
+
+impl Discarded {
+    /// Gives whether it is the first one; `None` if there is no room.
+    pub(super) fn add(&self, id: ConversationId, replaces: Revision) -> Option<bool> {
+        let mut waiting = self.waiting();
+        if waiting.len() == MOST {
+            return None;
+        }
+        waiting.push((id, replaces));
+        self.many.store(waiting.len(), Ordering::Release);
+        Some(waiting.len() == 1)
+    }
+
+    fn len(&self) -> usize {
+        self.many.load(Ordering::Acquire)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn take(&self, most: usize) -> Vec<(ConversationId, Revision)> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let mut waiting = self.waiting();
+        let many = most.min(waiting.len());
+        let taken = waiting.drain(..many).collect();
+        self.many.store(waiting.len(), Ordering::Release);
+        taken
+    }
+
+    fn put_back(&self, taken: Vec<(ConversationId, Revision)>) {
+        let mut waiting = self.waiting();
+        waiting.extend(taken);
+        self.many.store(waiting.len(), Ordering::Release);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<(ConversationId, Revision)>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -189,10 +365,10 @@ impl Job {
 }
 
 impl WriteRequest {
-    fn apply(&self, transaction: &Transaction<'_>) -> Result<WriteOutcome, rusqlite::Error> {
+    fn apply(&self, connection: &Connection, parsed: &Parsed) -> Result<WriteOutcome, rusqlite::Error> {
         match self {
-            Self::Save { record, replaces } => rows::save(transaction, record, *replaces),
-            Self::Delete { id, replaces } => rows::delete(transaction, *id, *replaces),
+            Self::Save { record, replaces } => rows::save(connection, parsed, record, *replaces),
+            Self::Delete { id, replaces } => rows::delete(connection, parsed, *id, *replaces),
             Self::Settle => Ok(WriteOutcome::Applied),
         }
     }
@@ -200,20 +376,26 @@ impl WriteRequest {
 
 /// Does `work` in one transaction, and tells what is certain if that fails.
 fn transact<T>(
-    connection: &mut Connection,
-    work: impl FnOnce(&Transaction<'_>) -> Result<T, rusqlite::Error>,
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
 ) -> Result<T, Failure> {
     let nothing = |doing| move |error| Failure::Nothing(SqliteError::new(doing, error));
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(nothing("beginning a transaction"))?;
-    let done = work(&transaction).map_err(nothing("changing rows"))?;
-    transaction.commit().map_err(|error| match error.sqlite_error_code() {
-        // Nobody was let in, or the end of the transaction did not fit on the disk.
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DiskFull) => nothing("committing")(error),
-        _ => Failure::InDoubt(SqliteError::new("committing", error)),
-    })?;
-    Ok(done)
+    // The same statements each time, so they are prepared once.
+    let run = |sql| connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(drop);
+    run("BEGIN IMMEDIATE").map_err(nothing("beginning a transaction"))?;
+    let done = work(connection).map_err(nothing("changing rows")).and_then(|done| match run("COMMIT") {
+        Ok(()) => Ok(done),
+        Err(error) => Err(match error.sqlite_error_code() {
+            // Nobody was let in, or the end of the transaction did not fit on the disk.
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DiskFull) => nothing("committing")(error),
+            _ => Failure::InDoubt(SqliteError::new("committing", error)),
+        }),
+    });
+    if done.is_err() && !connection.is_autocommit() {
+        // If this fails, so does the next transaction.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    done
 }
 
 /// Brings all that is in the log into the file, and cuts it to nothing.
@@ -225,9 +407,9 @@ fn begin_log_anew(connection: &Connection) -> Result<(), Failure> {
     }
 }
 
-fn all(jobs: &[Job], error: SqliteError, saved: fn(BoxError) -> WriteOutcome) -> Vec<WriteOutcome> {
+fn all(requests: &[&WriteRequest], error: SqliteError, saved: fn(BoxError) -> WriteOutcome) -> Vec<WriteOutcome> {
     let error = Arc::new(error);
-    jobs.iter().map(|_| saved(Arc::clone(&error).into())).collect()
+    requests.iter().map(|_| saved(Arc::clone(&error).into())).collect()
 }
 
 /// How many changes to hope for, and how long.

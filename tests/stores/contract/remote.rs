@@ -73,10 +73,14 @@ pub(crate) enum Flaw {
     BelievesItHasSaved,
     /// Takes the word of whoever saved for when that was.
     AgesByTouched,
+    /// Discards whatever is there.
+    DiscardsWhateverIsThere,
+    /// Never comes to delete what was discarded.
+    DiscardsNothing,
 }
 
 impl Flaw {
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::RewritesJson,
         Self::HoldsAMillionBytes,
         Self::KeepsHalfOfAnId,
@@ -104,6 +108,8 @@ impl Flaw {
         Self::GivesUpTheLine,
         Self::BelievesItHasSaved,
         Self::AgesByTouched,
+        Self::DiscardsWhateverIsThere,
+        Self::DiscardsNothing,
     ];
 }
 
@@ -495,6 +501,19 @@ impl Store for Remote {
 
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         Box::pin(self.carry_out(Change { id, replaces: Some(replaces), new: None }))
+    }
+
+    fn discard(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
+        Box::pin(async move {
+            if self.has(Flaw::DiscardsNothing) {
+                return WriteOutcome::Applied;
+            }
+            let stored = self.read(|entries| entries.get(&self.key(id)).and_then(Entry::revision));
+            match stored {
+                Ok(Some(stored)) if self.has(Flaw::DiscardsWhateverIsThere) => self.delete(id, stored).await,
+                Ok(_) | Err(_) => self.delete(id, replaces).await,
+            }
+        })
     }
 }
 

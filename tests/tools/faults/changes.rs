@@ -10,8 +10,8 @@ use std::io::{IoSlice, Write};
 use stube::BoxError;
 use stube::kernel::{self, Progress};
 use stube::record::{Lineage, Record, Revision};
-use stube::store::WriteOutcome;
 use stube::store::sqlite::rusqlite::Connection;
+use stube::store::{Inline, WriteOutcome};
 use stube::{Confirm, ConversationId, FileStore, SqliteStore, Store, Timestamp};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,14 +84,26 @@ pub(crate) fn file(dir: &str) -> String {
     format!("{dir}/conversations.db")
 }
 
+/// The variable that says which calls are made by their callers.
+pub(crate) const INLINE: &str = "STUBE_INLINE";
+
+pub(crate) fn inline() -> Inline {
+    match std::env::var(INLINE).as_deref() {
+        Ok("always") => Inline::Always,
+        Ok("never") => Inline::Never,
+        Ok("idle") | Err(_) => Inline::WhenIdle,
+        Ok(other) => panic!("{INLINE} is {other}"),
+    }
+}
+
 async fn open(kind: Kind, dir: &str) -> Result<Box<dyn Store>, BoxError> {
     let dir = dir.to_owned();
     let open = move || -> Result<Box<dyn Store>, BoxError> {
         match kind {
-            Kind::Files => Ok(Box::new(FileStore::open(dir)?)),
+            Kind::Files => Ok(Box::new(FileStore::options().inline(inline()).open(dir)?)),
             Kind::Sqlite => {
                 std::fs::create_dir_all(&dir)?;
-                Ok(Box::new(SqliteStore::open(file(&dir))?))
+                Ok(Box::new(SqliteStore::options().inline(inline()).open(file(&dir))?))
             }
         }
     };

@@ -43,7 +43,8 @@ pub(crate) async fn count() -> u64 {
 
 async fn runtime(dir: &str) -> Runtime {
     // A process that is stopped may hold the lock.
-    let store = SqliteStore::options().timeout(Duration::from_secs(60)).open(changes::file(dir));
+    let store =
+        SqliteStore::options().inline(changes::inline()).timeout(Duration::from_secs(60)).open(changes::file(dir));
     Runtime::open(store.expect("the file can be opened")).expect("the runtime can be opened")
 }
 

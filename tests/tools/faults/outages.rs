@@ -47,10 +47,11 @@ const DEAD: Duration = Duration::from_secs(60);
 fn open(kind: Kind, dir: &str) -> Result<Runtime, BoxError> {
     let builder = Runtime::builder().max_in_flight(IN_FLIGHT).timeout(PATIENCE);
     Ok(match kind {
-        Kind::Files => builder.open(FileStore::options().calls(CALLS).open(dir)?)?,
+        Kind::Files => builder.open(FileStore::options().inline(changes::inline()).calls(CALLS).open(dir)?)?,
         Kind::Sqlite => {
             std::fs::create_dir_all(dir)?;
-            builder.open(SqliteStore::options().timeout(PATIENCE).open(changes::file(dir))?)?
+            builder
+                .open(SqliteStore::options().inline(changes::inline()).timeout(PATIENCE).open(changes::file(dir))?)?
         }
     })
 }

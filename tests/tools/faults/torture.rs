@@ -13,6 +13,9 @@
 //! Before that word may stand `--store sqlite`; then DIR holds `conversations.db`, and `verify` also asks the engine
 //! whether the file is whole.
 //!
+//! `STUBE_INLINE` says which calls are made by their callers: `always`, `never` or `idle`, which is what a store does by
+//! itself. Those who start the program again and again take these in turn, unless it is set.
+//!
 //! `run` ends with 0, with 3 if the directory could not be opened, with 4 if the store did not recover from a failed
 //! call, and with 5 if it answered what cannot be. `verify` ends with 0 or 1.
 
@@ -30,6 +33,7 @@ mod power_cuts;
 mod random;
 
 use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use changes::{How, Kind};
 
@@ -100,9 +104,15 @@ fn ended(well: bool) -> ExitCode {
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// This program, to be started again.
+/// This program, to be started again: each time with the next [`Inline`](stube::store::Inline), unless `STUBE_INLINE`
+/// is set.
 fn myself(kind: Kind) -> Command {
+    static STARTED: AtomicUsize = AtomicUsize::new(0);
     let mut command = Command::new(std::env::current_exe().expect("this program has a file"));
     command.args(kind.arguments());
+    if std::env::var_os(changes::INLINE).is_none() {
+        let words = ["idle", "always", "never"];
+        command.env(changes::INLINE, words[STARTED.fetch_add(1, Ordering::Relaxed) % words.len()]);
+    }
     command
 }

@@ -149,6 +149,15 @@ impl Store for Subject {
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         Box::pin(async move { Self::delete(self, id, replaces) })
     }
+
+    fn discard(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
+        Box::pin(async move {
+            if self.flaw == Flaw::MemoryFirst {
+                return Self::delete(self, id, replaces);
+            }
+            self.records.discard(id, replaces)
+        })
+    }
 }
 
 /// The file system calls, with the flaw.

@@ -98,7 +98,8 @@ fn breaks(flaw: Flaw, promises: &[Promise]) {
 }
 
 /// The promises that a store breaks which loses or tears saved records.
-const ALL_CUTS: [Promise; 6] = [Unknown, CutAfterSave, CutAfterDelete, CutInside, CutAfterFault, CutAfterKill];
+const ALL_CUTS: [Promise; 7] =
+    [Unknown, CutAfterSave, CutAfterDelete, CutInside, CutAfterFault, CutAfterKill, CutAfterDiscard];
 
 #[test]
 fn a_store_without_fsync_of_the_file_is_caught() {
@@ -112,7 +113,7 @@ fn a_store_without_fsync_of_the_directory_is_caught() {
 
 #[test]
 fn a_store_without_fsync_of_the_directory_after_a_delete_is_caught() {
-    breaks(Flaw::NoDirectorySyncAtDelete, &[CutAfterDelete, CutInside, CutAfterFault]);
+    breaks(Flaw::NoDirectorySyncAtDelete, &[CutAfterDelete, CutInside, CutAfterFault, CutAfterDiscard]);
 }
 
 #[test]
