@@ -70,7 +70,7 @@ use access::Core;
 /// If the executor is tokio's, its time must be enabled, because every wait has a timeout. On another executor there are no
 /// timeouts, and what a dropped call has left is finished by later calls or by [`shutdown`](Self::shutdown).
 ///
-/// ```
+/// ```standalone_crate
 /// use stube::{Confirm, Event, MemoryStore, flow, runtime::{Reply, Runtime}};
 ///
 /// #[flow]
@@ -239,7 +239,7 @@ impl Runtime {
     ///
     /// Prepare first and begin the transaction then: one that is open keeps every other save of the file waiting.
     ///
-    /// ```
+    /// ```standalone_crate
     /// # #[cfg(feature = "sqlite")] {
     /// # let scratch = tempfile::tempdir()?;
     /// # let path = scratch.path().join("shop.db");
@@ -368,7 +368,7 @@ impl Runtime {
     /// [`Invalidation::Anything`](crate::store::Invalidation::Anything) comes at a fixed [interval](Builder::poll) too: only that can be relied on, and the other
     /// notifications are faster.
     ///
-    /// ```
+    /// ```standalone_crate
     /// use stube::runtime::Runtime;
     /// use stube::{Confirm, store::Invalidation};
     ///

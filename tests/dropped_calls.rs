@@ -42,6 +42,8 @@ struct Campaign<'a> {
     then: &'a [Then],
     /// A control: the runtime is replaced after the call, as if it had lost all that is in memory.
     loses_memory: bool,
+    /// A control: changes that a caller leaves are lost.
+    loses_pending_changes: bool,
 }
 
 impl<'a> Campaign<'a> {
@@ -54,6 +56,7 @@ impl<'a> Campaign<'a> {
             fate: Fate::Applied,
             then: &[Then::Look, Then::Again, Then::End, Then::Shutdown],
             loses_memory: false,
+            loses_pending_changes: false,
         }
     }
 
@@ -71,6 +74,7 @@ impl<'a> Campaign<'a> {
             fate,
             has_fate: Arc::default(),
             load_fails: Arc::default(),
+            loses_pending_changes: self.loses_pending_changes,
         }
     }
 
@@ -281,6 +285,15 @@ fn in_a_file_of_sqlite() {
 fn a_runtime_that_loses_what_is_in_memory_is_noticed() {
     let why = everywhere(Campaign { loses_memory: true, ..Campaign::slow(1, 1) }).expect_err("a conversation is lost");
     assert!(why.contains("Line"), "{why}");
+}
+
+#[test]
+fn a_runtime_that_loses_pending_changes_is_noticed() {
+    let campaign = Campaign { loses_pending_changes: true, ..Campaign::slow(1, 1) };
+    for executor in [on_one_thread, on_two_threads, on_another_executor] {
+        let why = executor(campaign).expect_err("a conversation is lost");
+        assert!(why.contains("Superseded"), "{why}");
+    }
 }
 
 #[test]

@@ -38,6 +38,9 @@ pub(super) struct Core {
     pub(super) notifier: Notifier,
     pub(super) retention: Retention,
     pub(super) is_shutting_down: AtomicBool,
+    /// A control for the tests of dropped calls: see `Builder::lose_pending_changes`.
+    #[cfg(feature = "store-contract")]
+    pub(super) loses_pending_changes: bool,
 }
 
 /// One conversation, on which nobody else in this process works.
@@ -384,6 +387,10 @@ impl<'a> Access<'a> {
 impl Drop for Access<'_> {
     fn drop(&mut self) {
         let id = self.entry.id();
+        #[cfg(feature = "store-contract")]
+        if self.core.loses_pending_changes {
+            self.entry.work().pending = None;
+        }
         if let Some(pending) = &mut self.entry.work().pending
             && pending.follow_up == FollowUp::Wanted
             && let Ok(executor) = Handle::try_current()

@@ -32,6 +32,8 @@ pub struct Builder {
     poll: Duration,
     timeout: Duration,
     max_in_flight: usize,
+    #[cfg(feature = "store-contract")]
+    loses_pending_changes: bool,
 }
 
 impl fmt::Debug for Builder {
@@ -50,6 +52,8 @@ impl Default for Builder {
             poll: Duration::from_secs(10),
             timeout: Duration::from_secs(30),
             max_in_flight: 4_096,
+            #[cfg(feature = "store-contract")]
+            loses_pending_changes: false,
         }
     }
 }
@@ -113,6 +117,15 @@ impl Builder {
         self
     }
 
+    /// Breaks the runtime: a change that its caller leaves is lost. For tests of dropped calls, which must notice.
+    #[doc(hidden)]
+    #[cfg(feature = "store-contract")]
+    #[must_use]
+    pub const fn lose_pending_changes(mut self) -> Self {
+        self.loses_pending_changes = true;
+        self
+    }
+
     /// Opens a runtime that accepts events at once: a conversation is read when a call names it. [`Runtime::scan`] says
     /// what the store holds.
     ///
@@ -121,7 +134,7 @@ impl Builder {
     /// Two components have one name on disk.
     pub fn open(self, store: impl Store) -> Result<Runtime, Error> {
         registry::check().map_err(|twice| Error::general(ErrorKind::Registry(twice)))?;
-        let Self { clock, write_for, retention, cache_bytes, poll, timeout, max_in_flight } = self;
+        let Self { clock, write_for, retention, cache_bytes, poll, timeout, max_in_flight, .. } = self;
         let is_exclusive = store.is_exclusive();
         let core = Arc::new(Core {
             entries: Entries::new(Limits { in_flight: max_in_flight, known: MAX_KNOWN, record_bytes: cache_bytes }),
@@ -136,6 +149,8 @@ impl Builder {
             notifier: Notifier::new((!is_exclusive).then_some(poll)),
             retention,
             is_shutting_down: AtomicBool::new(false),
+            #[cfg(feature = "store-contract")]
+            loses_pending_changes: self.loses_pending_changes,
         });
         let listens = Arc::downgrade(&core);
         core.persistence.store.subscribe(Box::new(move |invalidation| {

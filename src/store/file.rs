@@ -57,8 +57,9 @@ use records::Records;
 /// - A save or delete that fails leaves the old record. A later one may succeed; the store need not be reopened.
 /// - If the sync of the directory fails twice, the outcome is [`WriteOutcome::Unknown`]. Each further call for the
 ///   conversation first tries to make its visible state durable, and fails if it cannot.
-/// - The work is done on tokio's blocking threads, so every call must be made within a tokio runtime. A change that has begun
-///   is completed even if its future is dropped.
+/// - A change is made on the caller's thread while that is quick and the caller is alone: [`Inline`] says when. All other work
+///   is done on tokio's blocking threads, so every call must be made within a tokio runtime. A change that has begun is
+///   completed even if its future is dropped.
 /// - If the disk does not respond, at most [`Options::calls`] calls wait for it on threads. Further calls wait without a
 ///   thread; [`Runtime`](crate::Runtime) waits no longer than its [timeout](crate::runtime::Builder::timeout). When the disk
 ///   responds again, the store continues.

@@ -6,7 +6,8 @@
 //! [`SqliteStore::save_in`].
 //!
 //! This file is the way in from asynchronous code. `open` gets hold of the file, `schema` knows its tables, `rows` the
-//! statements; `writer` is the one thread that writes, `reader` those that read, and `queue` leads to them.
+//! statements, and `parsed` the last records. `writer` makes changes, on its thread or on a caller's; `reader` has the
+//! threads that read, and `queue` leads to the threads.
 //!
 //! ```
 //! # let scratch = tempfile::tempdir()?;
@@ -127,8 +128,9 @@ use writer::{Discarded, Inlined, Job, WriteRequest, Writer};
 ///   compares the index with the table, and reports those; it reads the whole file, so how often that is done is for the
 ///   program to say. `REINDEX stube_conversation` makes the index anew. Where a byte of the log has changed, the log ends
 ///   for the engine: the changes after it are gone, and nobody can tell.
-/// - The work is done by threads of the store, so it needs no particular executor. A change that was brought to them is
-///   carried out to its end, even if its future is dropped.
+/// - A change or a load is made on the caller's thread while that is quick and the caller is alone, else by threads of the
+///   store: [`Inline`] says when. Neither needs a particular executor. A change that was queued for the thread is carried
+///   out to its end, even if its future is dropped.
 /// - If the disk or another process keeps the threads waiting, no more than [`Options::queue`] says waits for them, and a
 ///   change that has waited for longer than [`Options::timeout`] is not begun.
 /// - Once the last handle is dropped, the threads finish what was brought, and close the file.

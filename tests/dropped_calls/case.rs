@@ -185,7 +185,9 @@ pub(crate) struct Case {
 
 pub(crate) fn open(store: &Slow, now: &Arc<AtomicU64>) -> Runtime {
     let now = Arc::clone(now);
-    let builder = Runtime::builder().clock(move || Timestamp::from_millis(now.load(Ordering::SeqCst)));
+    let builder =
+        if store.loses_pending_changes { Runtime::builder().lose_pending_changes() } else { Runtime::builder() };
+    let builder = builder.clock(move || Timestamp::from_millis(now.load(Ordering::SeqCst)));
     builder.retention(Retention::UntilForgotten).open(store.clone()).expect("it opens")
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Slow {
     /// Whether the fate applies. It does not while the conversation is made ready, and not after the dropped call.
     pub(crate) has_fate: Arc<AtomicUsize>,
     pub(crate) load_fails: Arc<AtomicUsize>,
+    /// A control: whether the runtimes over it lose the changes that their callers leave.
+    pub(crate) loses_pending_changes: bool,
 }
 
 impl Slow {

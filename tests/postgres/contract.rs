@@ -9,7 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use stube::BoxError;
-use stube::store::contract::Promise::{CutAfterDelete, CutAfterFault, CutAfterKill, CutAfterSave, CutInside};
+use stube::store::contract::Promise::{
+    CutAfterDelete, CutAfterDiscard, CutAfterFault, CutAfterKill, CutAfterSave, CutInside,
+};
 use stube::store::contract::{self, Fault, Harness, Promise};
 use stube::store::postgres::tokio_postgres::Statement;
 use stube::{ConversationId, PostgresStore};

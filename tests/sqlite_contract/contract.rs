@@ -166,7 +166,7 @@ fn a_store_without_fsync_of_files_is_caught() {
 #[test]
 fn a_store_that_syncs_its_log_only_before_it_is_copied_is_caught() {
     // What a new process has loaded is safe: as it opens, it copies the log.
-    breaks(Flaw::NoLogSync, &[Unknown, CutAfterSave, CutAfterDelete, CutInside, CutAfterFault]);
+    breaks(Flaw::NoLogSync, &[Unknown, CutAfterSave, CutAfterDelete, CutInside, CutAfterFault, CutAfterDiscard]);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_store_that_does_not_sync_what_it_copies_from_its_log_is_caught() {
 #[test]
 fn a_store_without_fsync_of_the_directory_is_caught() {
     // Without the log, a file has what was in it as it was opened, and that is nothing. What was deleted is not there.
-    breaks(Flaw::NoDirectorySync, &[Unknown, CutAfterSave, CutInside, CutAfterFault, CutAfterKill]);
+    breaks(Flaw::NoDirectorySync, &[Unknown, CutAfterSave, CutInside, CutAfterFault, CutAfterKill, CutAfterDiscard]);
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn a_store_that_calls_fsync_again_is_caught() {
 #[test]
 fn a_store_with_a_rollback_journal_is_caught() {
     // Nobody syncs the removal of the journal, and one that is back undoes the last commit: until a store is opened.
-    breaks(Flaw::RollbackJournal, &[Unknown, CutAfterSave, CutAfterDelete, CutInside, CutAfterFault]);
+    breaks(Flaw::RollbackJournal, &[Unknown, CutAfterSave, CutAfterDelete, CutInside, CutAfterFault, CutAfterDiscard]);
 }
 
 #[test]

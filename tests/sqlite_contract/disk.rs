@@ -185,7 +185,7 @@ impl Disk {
     /// - all but one change, or one change alone: a disk writes its cache in any order;
     /// - all of one file and nothing else, or all but what is of one file.
     pub(crate) fn after_cut(&self) -> Vec<Self> {
-        let changes = self.subscribe();
+        let changes = self.changes();
         let mut images = BTreeSet::new();
         let mut leave = |part: &dyn Fn(usize) -> Part| images.insert(self.image(&changes, part));
         let whole_if = |is_left: bool| if is_left { Part::Whole } else { Part::Nothing };

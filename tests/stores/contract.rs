@@ -135,15 +135,18 @@ fn broken(flaw: Flaw) -> &'static [Promise] {
             Faults,
             Recovery,
             Unknown,
+            Discarded,
         ],
         Flaw::HoldsAMillionBytes => &[Largest, Reopened],
         Flaw::KeepsHalfOfAnId => &[Ids, Unreadable],
         Flaw::LastSaveWins => &[Revisions, LargeRevisions, DeletedIsGone, OneWinner, RevisionsReopened],
         Flaw::SmallRevisions => &[LargeRevisions, DeleteNamesRevision],
-        Flaw::DeletesWhateverIsThere => &[DeleteNamesRevision, OneWinner, RevisionsReopened],
-        Flaw::NothingToDeleteIsAConflict => &[DeleteTwice, Faults, Recovery, Unknown],
+        Flaw::DeletesWhateverIsThere => &[DeleteNamesRevision, OneWinner, RevisionsReopened, Discarded],
+        Flaw::NothingToDeleteIsAConflict => &[DeleteTwice, Faults, Recovery, Unknown, Discarded],
         Flaw::ListsTheDeleted => &[DeletedIsGone],
-        Flaw::NothingIsAnError => &[Nothing, ManyTasks, LoadAllMeanwhile, GivenUp, Faults, Recovery, Unknown],
+        Flaw::NothingIsAnError => {
+            &[Nothing, ManyTasks, LoadAllMeanwhile, GivenUp, Faults, Recovery, Unknown, Discarded]
+        }
         Flaw::LoadsTheFirst256 => &[Ids, LoadAll],
         Flaw::IgnoresCase => &[Pages],
         Flaw::PagesByNumber => &[PagesGoOn],

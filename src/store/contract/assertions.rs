@@ -1,5 +1,7 @@
 //! Calls of a store, each with the assertion of its result.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "measures how long a caller waits")]
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

@@ -21,13 +21,15 @@
 //! The index holds the revision and the identity of each file, so that a save reads no file. Nothing here looks into the body
 //! of a record, or changes a file that the store did not create.
 
-use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
-use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+mod directory_sync;
+mod in_use;
+mod name;
 
-use data_encoding::BASE32_DNSSEC;
+use std::collections::HashMap;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
@@ -37,12 +39,16 @@ use crate::store::file::FileError;
 use crate::store::file::fs::{Fs, Identity, Stat};
 use crate::store::{LoadError, WriteOutcome};
 
+pub(super) use directory_sync::DirectorySync;
+use in_use::InUse;
+use name::{Name, file_name, printable, temporary_name};
+
 /// The records of one directory.
 pub(super) struct Records<F> {
     fs: F,
     index: Mutex<HashMap<ConversationId, Entry>>,
     in_use: InUse,
-    names: Names,
+    directory: DirectorySync,
 }
 
 /// What the index knows of a record. No entry means that the file was not read yet.
@@ -82,7 +88,8 @@ enum Unwritten {
 impl<F: Fs> Records<F> {
     /// Opens the records of a locked directory: removes the temporary files of interrupted saves, and syncs the directory.
     pub(super) fn open(fs: F) -> Result<Self, FileError> {
-        let records = Self { fs, index: Mutex::default(), in_use: InUse::default(), names: Names::default() };
+        let records =
+            Self { fs, index: Mutex::default(), in_use: InUse::default(), directory: DirectorySync::default() };
         let mut leftovers = Vec::new();
         let listed = records.fs.list(&mut |name| match Name::of(name) {
             Name::Temporary(name) => leftovers.push(name),
@@ -261,7 +268,7 @@ impl<F: Fs> Records<F> {
         };
         let there = removed.is_some();
         let before = self.index().insert(id, Entry::Unsettled(removed));
-        let begun = self.names.begin();
+        let begun = self.directory.begin();
         if there && let Err(errno) = self.unlink(id) {
             match patiently(|| self.fs.stat(&file_name(id))) {
                 Err(Errno::NOENT) => {}
@@ -273,7 +280,7 @@ impl<F: Fs> Records<F> {
             }
         }
         // Also if there was no file: another program may have removed it, and not durably.
-        match self.names.sync(&self.fs, begun) {
+        match self.directory.sync(&self.fs, begun) {
             Ok(()) => {
                 self.index().remove(&id);
                 WriteOutcome::Applied
@@ -374,11 +381,11 @@ impl<F: Fs> Records<F> {
         if let Some(bytes) = removed {
             self.write(id, bytes, None)?;
         }
-        let begun = self.names.begin();
+        let begun = self.directory.begin();
         if removed.is_some() {
             self.unlink(id).map_err(doing("removing the file"))?;
         }
-        self.names.sync(&self.fs, begun)
+        self.directory.sync(&self.fs, begun)
     }
 
     /// All steps of a save.
@@ -388,14 +395,14 @@ impl<F: Fs> Records<F> {
             .map_err(|errno| Unwritten::Failed(FileError::new("creating a temporary file", errno)))?;
         let filled = self.fill(&mut file, bytes).map_err(Unwritten::Failed);
         drop(file);
-        let begun = self.names.begin();
+        let begun = self.directory.begin();
         let renamed = filled.and_then(|new| self.rename(&temporary, id, over, new));
         if renamed.is_err() {
             // If this fails too, the next `open` removes the file.
             let _ = patiently(|| self.fs.unlink(&temporary));
         }
         let identity = renamed?;
-        self.names.sync(&self.fs, begun).map_err(|error| Unwritten::NotDurable(identity, error))?;
+        self.directory.sync(&self.fs, begun).map_err(|error| Unwritten::NotDurable(identity, error))?;
         Ok(identity)
     }
 
@@ -580,127 +587,4 @@ fn patiently<T>(call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Resu
 /// No code that can panic runs under these locks.
 fn unpoisoned<T>(locked: Result<T, PoisonError<T>>) -> T {
     locked.unwrap_or_else(PoisonError::into_inner)
-}
-
-// ---- Names --------------------------------------------------------------------------------------------------------
-
-/// A name in the directory.
-enum Name {
-    Record(ConversationId),
-    /// The new file of a save that is in progress or was interrupted.
-    Temporary(String),
-    Foreign,
-}
-
-impl Name {
-    fn of(name: &OsStr) -> Self {
-        let Some(name) = name.to_str() else { return Self::Foreign };
-        if let Some(Ok(id)) = name.strip_suffix(RECORD_END).map(str::parse) {
-            return Self::Record(id);
-        }
-        let digits = name.strip_prefix(TEMPORARY_START).and_then(|name| name.strip_suffix(TEMPORARY_END));
-        let ours = |digits: &str| digits.len() == 26 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'v'));
-        if digits.is_some_and(ours) { Self::Temporary(name.to_owned()) } else { Self::Foreign }
-    }
-}
-
-const RECORD_END: &str = ".json";
-const TEMPORARY_START: &str = ".stube-";
-const TEMPORARY_END: &str = ".tmp";
-
-fn file_name(id: ConversationId) -> String {
-    format!("{id}{RECORD_END}")
-}
-
-/// Random, so that a leftover file never has the same name.
-fn temporary_name() -> Result<String, FileError> {
-    let mut bits = [0; 16];
-    getrandom::fill(&mut bits).map_err(|error| {
-        let errno = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
-        FileError::new("drawing a random name", errno)
-    })?;
-    Ok(format!("{TEMPORARY_START}{}{TEMPORARY_END}", BASE32_DNSSEC.encode(&bits)))
-}
-
-/// Escapes a foreign name for the log: it may contain line breaks and control sequences.
-fn printable(name: &OsStr) -> String {
-    name.to_string_lossy().escape_debug().to_string()
-}
-
-// ---- Concurrency --------------------------------------------------------------------------------------------------
-
-/// A lock for each conversation that is being read or changed. Different conversations do not wait for each other.
-#[derive(Default)]
-struct InUse {
-    ids: Mutex<HashSet<ConversationId>>,
-    freed: Condvar,
-}
-
-struct Claim<'a> {
-    in_use: &'a InUse,
-    id: ConversationId,
-}
-
-impl InUse {
-    fn claim(&self, id: ConversationId) -> Claim<'_> {
-        let mut ids = unpoisoned(self.ids.lock());
-        while !ids.insert(id) {
-            ids = unpoisoned(self.freed.wait(ids));
-        }
-        Claim { in_use: self, id }
-    }
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        unpoisoned(self.in_use.ids.lock()).remove(&self.id);
-        self.in_use.freed.notify_all();
-    }
-}
-
-/// The `fsync` of the directory, shared by all changes that wait for it (group commit).
-///
-/// The system reports a failed `fsync` to one caller only. Here it is reported to every change that was made before the
-/// failure, because any of them may be lost.
-#[derive(Default)]
-pub(super) struct Names {
-    /// The number of changes that were made.
-    changes: AtomicU64,
-    /// The number of failed syncs.
-    failures: AtomicU64,
-    /// The number of changes that are durable, if no sync failed.
-    durable: Mutex<u64>,
-}
-
-/// The state before a change, to detect failed syncs after it.
-#[derive(Clone, Copy)]
-pub(super) struct Begun {
-    failures: u64,
-}
-
-impl Names {
-    pub(super) fn begin(&self) -> Begun {
-        Begun { failures: self.failures.load(Ordering::SeqCst) }
-    }
-
-    /// Makes the change durable that was made after `begun`.
-    pub(super) fn sync(&self, fs: &impl Fs, begun: Begun) -> Result<(), FileError> {
-        let mine = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut durable = unpoisoned(self.durable.lock());
-        if *durable < mine {
-            // Changes that are made while the sync runs are not covered by it.
-            let covered = self.changes.load(Ordering::SeqCst);
-            match fs.sync_dir() {
-                Ok(()) => *durable = covered,
-                Err(errno) => {
-                    self.failures.fetch_add(1, Ordering::SeqCst);
-                    return Err(FileError::new("making the directory durable", errno));
-                }
-            }
-        }
-        if self.failures.load(Ordering::SeqCst) != begun.failures {
-            return Err(FileError::new("making the directory durable, for another conversation", Errno::IO));
-        }
-        Ok(())
-    }
 }

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::record::{MAX_BYTES, Reason, Record, Revision};
 use crate::store::file::fs::{Fs, Identity, Stat};
-use crate::store::file::records::{Names, refuse};
+use crate::store::file::records::{DirectorySync, refuse};
 use crate::store::file::tests::broken::{Flaw, Subject};
 use crate::store::file::tests::model::{Call, Disk, Fault, Model};
 use crate::store::{LoadError, WriteOutcome};
@@ -524,7 +524,7 @@ fn a_start_may_fail_or_be_killed_at_any_call_and_be_made_again() {
 #[test]
 fn a_failed_fsync_of_the_directory_is_told_to_all_whose_change_was_there() {
     let model = Model::new(Disk::default(), Possible::new());
-    let names = Names::default();
+    let names = DirectorySync::default();
     let (one, two) = (names.begin(), names.begin());
     model.fail(|call, _| (call == 0).then_some(Fault::Refused(Errno::IO)));
     assert!(names.sync(&model, one).is_err(), "this one failed");

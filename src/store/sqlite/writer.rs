@@ -1,4 +1,7 @@
-//! The one thread that writes: takes all changes that wait into one transaction, commits, and answers them all.
+//! The one connection that writes. A thread takes all changes that wait into one transaction, commits, and answers them
+//! all. A caller that is alone makes its change itself, in the same way; whatever fails there is handed to the thread,
+//! which has the only code that tries again and that resolves a doubt. A caller never waits for a lock of the file, never
+//! copies the log into the file and never settles a doubt.
 //!
 //! Each change is compared and set by itself, so one that conflicts or fails leaves the others alone. What is answered
 //! follows from where a failure came:
