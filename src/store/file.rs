@@ -92,7 +92,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { network: false, calls: 256, inline: Inline::default() }
+        Self { network: false, calls: 256, inline: Inline::Never }
     }
 }
 
@@ -105,7 +105,7 @@ impl Options {
         self
     }
 
-    /// Which changes are made on the caller's thread. [`Inline::WhenIdle`] by default.
+    /// Which changes are made on the caller's thread. [`Inline::Never`] by default.
     #[must_use]
     pub fn inline(mut self, inline: Inline) -> Self {
         self.inline = inline;

@@ -1,13 +1,12 @@
 //! The group commit of changes to names in the directory.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::io::Errno;
 
 use crate::store::file::FileError;
 use crate::store::file::fs::Fs;
-use crate::store::file::records::unpoisoned;
 
 /// The `fsync` of the directory, shared by all changes that wait for it (group commit).
 ///
@@ -37,7 +36,7 @@ impl DirectorySync {
     /// Makes the change durable that was made after `begun`.
     pub(in crate::store::file) fn sync(&self, fs: &impl Fs, begun: Begun) -> Result<(), FileError> {
         let mine = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut durable = unpoisoned(self.durable.lock());
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
         if *durable < mine {
             // Changes that are made while the sync runs are not covered by it.
             let covered = self.changes.load(Ordering::SeqCst);
