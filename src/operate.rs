@@ -10,7 +10,7 @@
 //! use std::sync::Arc;
 //!
 //! #[flow]
-//! async fn order(name: String) -> String {
+//! async fn reserve(name: String) -> String {
 //!     let size = Prompt::new("Which size?").await;
 //!     format!("a {size} one for {name}")
 //! }
@@ -18,7 +18,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = Arc::new(MemoryStore::new());
-//! let id = Runtime::open(Arc::clone(&store))?.start(order("ada".into())).await?.id;
+//! let id = Runtime::open(Arc::clone(&store))?.start(reserve("ada".into())).await?.id;
 //!
 //! let found = operate::inspect(&store, id).await?;
 //! assert_eq!(found.header.waits_for(), Some("prompt"));

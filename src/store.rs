@@ -14,7 +14,7 @@
 //! use stube::{MemoryStore, Prompt, Runtime, Store, flow};
 //!
 //! #[flow]
-//! async fn greet() -> String {
+//! async fn visit() -> String {
 //!     Prompt::new("Who are you?").await
 //! }
 //!
@@ -22,11 +22,11 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // A clone of the `Arc` sees what the runtime saves.
 //! let store = std::sync::Arc::new(MemoryStore::new());
-//! let id = Runtime::open(store.clone())?.start(greet()).await?.id;
+//! let id = Runtime::open(store.clone())?.start(visit()).await?.id;
 //!
 //! let record = store.load(id).await?.expect("it was saved");
-//! assert_eq!(record.header().flow, "greet");
-//! let page = store.list(&Query::all().flow("greet"), None, 10).await.map_err(|error| error.to_string())?;
+//! assert_eq!(record.header().flow, "visit");
+//! let page = store.list(&Query::all().flow("visit"), None, 10).await.map_err(|error| error.to_string())?;
 //! assert_eq!(page[0].revision, record.revision());
 //! # Ok(())
 //! # }

@@ -6,12 +6,12 @@
 //! use stube::{Confirm, Prompt, flow};
 //!
 //! #[flow]
-//! async fn meet() -> bool {
+//! async fn propose() -> bool {
 //!     let name = Prompt::new("Who are you?").await;
 //!     Confirm::new(format!("Hello, {name}. Again?")).await
 //! }
 //!
-//! assert_eq!(stube::diagram("meet").unwrap().mermaid(), "\
+//! assert_eq!(stube::diagram("propose").unwrap().mermaid(), "\
 //! stateDiagram-v2
 //!     [*] --> Name
 //!     Name: Name (prompt)

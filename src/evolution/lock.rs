@@ -36,7 +36,7 @@
 //! use stube::{Prompt, flow};
 //!
 //! #[flow]
-//! async fn greet() -> String {
+//! async fn welcome() -> String {
 //!     let name = Prompt::new("Who are you?").await;
 //!     format!("Hello, {name}")
 //! }

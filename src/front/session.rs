@@ -9,7 +9,7 @@
 //! use stube::{MemoryStore, Owner, Prompt, Runtime, flow};
 //!
 //! #[flow]
-//! async fn greet() -> String {
+//! async fn introduce() -> String {
 //!     let name = Prompt::new("Who are you?").await;
 //!     format!("Hello, {name}!")
 //! }
@@ -21,7 +21,7 @@
 //!             let screen = session.screen().await?;
 //!             (session, screen)
 //!         }
-//!         None => Session::start(runtime, Some(user.clone()), greet()).await?,
+//!         None => Session::start(runtime, Some(user.clone()), introduce()).await?,
 //!     };
 //!     let Screen::Asks(questions) = screen else { return Ok("It has ended.".into()) };
 //!     let mut dialog = Dialog::new(questions);

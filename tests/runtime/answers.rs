@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::common::{Clock, Counter, Fault, Faulty, Warnings, all, bytes, note, open, send};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use stube::record::{Lineage, Reason, Record};
 use stube::runtime::{Rendered, Reply, Retention, Runtime};
 use stube::store::WriteOutcome;
 use stube::{Confirm, ConversationId, ErrorKind, Event, FileStore, MemoryStore, Store};
+
+use crate::common::{Clock, Counter, Fault, Faulty, Warnings, all, bytes, note, open, send};
 
 async fn started(store: &Arc<Faulty>) -> (Runtime, ConversationId) {
     let runtime = Runtime::open(Arc::clone(store)).expect("it opens");

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::common::Clock;
 use serde::{Deserialize, Serialize};
 use stube::store::{BoxFuture, Count, Query, Summary, Visitor, WriteOutcome};
 use stube::{
     Component, Confirm, ConversationId, Event, FileStore, Form, MemoryStore, Next, Owner, Prompt, Runtime, Store,
     Timestamp, View, component, flow,
 };
+
+use crate::common::Clock;
 
 /// Gives up at a time.
 #[derive(Serialize, Deserialize)]

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::common::{Counter, Fault, Faulty, bytes, note, open, send};
 use stube::runtime::{Reply, Runtime};
 use stube::{ErrorKind, Event, FileStore};
+
+use crate::common::{Counter, Fault, Faulty, bytes, note, open, send};
 
 /// There, ids count from one in each process, so the first visitor after a restart is given the id of somebody else's
 /// conversation and overwrites it.

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::common::{Counter, Fault, Faulty, Warnings, all, bytes, open, send};
 use serde::{Deserialize, Serialize};
 use stube::record::Reason;
 use stube::runtime::{Reply, Runtime};
 use stube::{
     Action, Component, Context, ConversationId, ErrorKind, Event, Failure, Form, Handled, Next, View, component,
 };
+
+use crate::common::{Counter, Fault, Faulty, Warnings, all, bytes, open, send};
 
 /// Asks, and calls the line in between.
 #[derive(Serialize, Deserialize)]

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::common::{Counter, all, send};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use stube::BoxError;
@@ -11,6 +10,8 @@ use stube::store::contract::{self, Harness};
 use stube::store::encrypted::{Encrypted, InvalidKeyName, Keys};
 use stube::store::{LoadError, WriteOutcome};
 use stube::{ConversationId, ErrorKind, Event, FileStore, MemoryStore, Owner, Runtime, Store};
+
+use crate::common::{Counter, all, send};
 
 type Inner = Arc<MemoryStore>;
 

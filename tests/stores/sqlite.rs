@@ -6,7 +6,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::processes::{Log, Process, answers, contestant, contestants, listen, role, say};
 use stube::kernel::{self, Progress};
 use stube::record::{Lineage, MAX_BYTES, Reason, Record, Revision, Unreadable};
 use stube::runtime::{Prepared, Reply, Runtime};
@@ -17,6 +16,8 @@ use stube::store::{Inline, LoadError, Query, WriteOutcome};
 use stube::{BoxError, ErrorKind};
 use stube::{Confirm, ConversationId, Event, SqliteStore, Store, Timestamp, Turn, flow};
 use tempfile::TempDir;
+
+use crate::processes::{Log, Process, answers, contestant, contestants, listen, role, say};
 
 fn scratch() -> TempDir {
     tempfile::tempdir().expect("a temporary directory can be made")
