@@ -18,14 +18,16 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
 
+use stube::store::file::OpenError;
 use stube::{Error, ErrorKind, FileStore, MemoryStore, Store};
 
 use case::{At, Call, Case, Seen, Then, calls, open};
-use slow::{Fate, Slow, dropped_after};
+use slow::{Fate, Slow, dropped_after, polls};
 
-/// Opens what is in a place again, once nobody has it open any more.
-type Reopen = Box<dyn Fn() -> Arc<dyn Store> + Send + Sync>;
+/// Opens what is in a place again. `None` while somebody has it open.
+type Reopen = Box<dyn Fn() -> Option<Arc<dyn Store>> + Send + Sync>;
 
 /// A place for one conversation, each time a new one.
 type Places = dyn Fn() -> (Arc<dyn Store>, Option<Reopen>) + Send + Sync;
@@ -155,8 +157,9 @@ impl<'a> Campaign<'a> {
                 }
             }
         }
-        // What a reaper has begun to delete may go at any time.
-        if call != Call::Reap {
+        // What a reaper has begun to delete may go at any time, and the more conversations there are, the more polls it
+        // takes to read them all.
+        if !matches!(call, Call::Reap | Call::Pages) {
             *used = Some((inner, reopen));
         }
         Ok(is_dropped)
@@ -167,7 +170,15 @@ impl<'a> Campaign<'a> {
 async fn reopened(case: Case, campaign: &Campaign<'_>, reopen: &Reopen, seen: Seen) -> Result<(), String> {
     let Case { store, runtime, now, id, turn } = case;
     drop((store, runtime));
-    let store = campaign.store(reopen());
+    // A task that has nothing to finish any more, or a read of a dropped call, may still have to hear of it.
+    let begun = Instant::now();
+    let store = loop {
+        match reopen() {
+            Some(store) => break campaign.store(store),
+            None if begun.elapsed() < Duration::from_secs(10) => polls(1).await,
+            None => return Err("the place is still in use".to_owned()),
+        }
+    };
     let case = Case { runtime: open(&store, &now), store, now, id, turn };
     let there = case.seen(&case.runtime).await?;
     match seen {
@@ -186,16 +197,22 @@ fn in_files() -> (Arc<dyn Store>, Option<Reopen>) {
     let shared = std::path::Path::new("/dev/shm");
     let dir = if shared.is_dir() { tempfile::TempDir::new_in(shared) } else { tempfile::TempDir::new() };
     let dir = Arc::new(dir.expect("a directory"));
-    let reopen = move || -> Arc<dyn Store> { Arc::new(FileStore::open(dir.path().join("store")).expect("a store")) };
-    (reopen(), Some(Box::new(reopen)))
+    let reopen = move || match FileStore::open(dir.path().join("store")) {
+        Ok(store) => Some(Arc::new(store) as Arc<dyn Store>),
+        Err(OpenError::Locked(_)) => None,
+        Err(error) => panic!("{error}"),
+    };
+    (reopen().expect("nobody has it open"), Some(Box::new(reopen)))
 }
 
 #[cfg(feature = "sqlite")]
 fn in_sqlite() -> (Arc<dyn Store>, Option<Reopen>) {
     let dir = Arc::new(tempfile::TempDir::new().expect("a directory"));
-    let reopen =
-        move || -> Arc<dyn Store> { Arc::new(stube::SqliteStore::open(dir.path().join("stube.db")).expect("a store")) };
-    (reopen(), Some(Box::new(reopen)))
+    let reopen = move || {
+        let store = stube::SqliteStore::open(dir.path().join("stube.db")).expect("a store");
+        Some(Arc::new(store) as Arc<dyn Store>)
+    };
+    (reopen().expect("nobody has it open"), Some(Box::new(reopen)))
 }
 
 /// Runs a future where no executor of tokio's is.

@@ -6,6 +6,7 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -15,6 +16,8 @@ use crate::store::BoxFuture;
 pub(super) struct SharedFuture<T> {
     state: Arc<Mutex<State<T>>>,
     wakers: Arc<Wakers>,
+    /// Whether somebody came while another caller polled, and was sent away.
+    missed: Arc<AtomicBool>,
 }
 
 enum State<T> {
@@ -25,13 +28,13 @@ enum State<T> {
 
 impl<T> Clone for SharedFuture<T> {
     fn clone(&self) -> Self {
-        Self { state: Arc::clone(&self.state), wakers: Arc::clone(&self.wakers) }
+        Self { state: Arc::clone(&self.state), wakers: Arc::clone(&self.wakers), missed: Arc::clone(&self.missed) }
     }
 }
 
 impl<T> SharedFuture<T> {
     pub(super) fn new(future: BoxFuture<'static, T>) -> Self {
-        Self { state: Arc::new(Mutex::new(State::Running(future))), wakers: Arc::default() }
+        Self { state: Arc::new(Mutex::new(State::Running(future))), wakers: Arc::default(), missed: Arc::default() }
     }
 
     /// Waits until the future is done. Dropping this wait changes nothing.
@@ -44,26 +47,40 @@ impl<T> SharedFuture<T> {
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         // Registered before the poll, so that no wake in between is lost.
         self.wakers.add(cx.waker());
-        let mut state = match self.state.try_lock() {
-            Ok(state) => state,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Another caller polls at this moment. Its poll may have used up the wake, and it may stop waiting.
-            Err(TryLockError::WouldBlock) => {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-        };
+        let mut locked = self.try_lock();
+        if locked.is_none() {
+            // Another caller polls at this moment. Its poll may have used up the wake, and it may stop waiting, so it
+            // wakes everybody after its poll. Tried again, because it may have looked before this was written.
+            self.missed.store(true, Ordering::SeqCst);
+            locked = self.try_lock();
+        }
+        let Some(mut state) = locked else { return Poll::Pending };
         let State::Running(future) = &mut *state else { return Poll::Ready(()) };
         let waker = Waker::from(Arc::clone(&self.wakers));
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
         *state = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Pending) => {
+                drop(state);
+                if self.missed.swap(false, Ordering::SeqCst) {
+                    self.wakers.wake_all();
+                }
+                return Poll::Pending;
+            }
             Ok(Poll::Ready(value)) => State::Done(Some(value)),
             Err(_panic) => State::Done(None),
         };
         drop(state);
         self.wakers.wake_all();
         Poll::Ready(())
+    }
+
+    /// `None` while another caller polls.
+    fn try_lock(&self) -> Option<MutexGuard<'_, State<T>>> {
+        match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// The value of a future that is done. `None` if it panicked, or if the value has been taken.
@@ -108,6 +125,7 @@ impl Wake for Wakers {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
+    use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::sync::oneshot;
@@ -164,6 +182,27 @@ mod tests {
         let shared = SharedFuture::<u32>::new(Box::pin(async { panic!("a bug of the store") }));
         assert!(pin!(shared.done()).poll(&mut Context::from_waker(Waker::noop())).is_ready());
         assert_eq!(shared.take(), None);
+    }
+
+    /// A future that blocks the thread that polls it, and is pending then, for ever.
+    #[test]
+    fn who_comes_while_another_caller_polls_waits_for_the_end_of_that_poll_and_comes_then() {
+        let (begun, blocked) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+        let (poll_begun, poll_blocked) = (Arc::clone(&begun), Arc::clone(&blocked));
+        let shared = SharedFuture::<u32>::new(Box::pin(poll_fn(move |_| {
+            poll_begun.wait();
+            poll_blocked.wait();
+            Poll::Pending
+        })));
+        let first = shared.clone();
+        let first = std::thread::spawn(move || first.poll(&mut Context::from_waker(Waker::noop())));
+        begun.wait();
+        let counted = Arc::new(Counted::default());
+        let polled = shared.poll(&mut Context::from_waker(&Waker::from(Arc::clone(&counted))));
+        assert_eq!((polled, counted.0.load(Ordering::SeqCst)), (Poll::Pending, 0), "it does not wait awake");
+        blocked.wait();
+        assert_eq!(first.join().expect("no panic"), Poll::Pending);
+        assert_eq!(counted.0.load(Ordering::SeqCst), 1, "the first one may stop waiting now");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
