@@ -44,7 +44,7 @@ async fn contest(test: &str, many: usize, each: usize, meanwhile: impl AsyncFnOn
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_to_eight_processes_each_answer_is_applied_exactly_once() {
-    let test = "many::of_two_to_eight_processes_each_answer_is_applied_exactly_once";
+    let test = "large::of_two_to_eight_processes_each_answer_is_applied_exactly_once";
     if let Some((name, many, argument)) = contestant() {
         return answers(&runtime(&argument, SHORT).await, &name, many).await;
     }
@@ -55,7 +55,7 @@ async fn of_two_to_eight_processes_each_answer_is_applied_exactly_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_four_processes_whose_server_is_killed_each_answer_is_applied_exactly_once() {
-    let test = "many::of_four_processes_whose_server_is_killed_each_answer_is_applied_exactly_once";
+    let test = "large::of_four_processes_whose_server_is_killed_each_answer_is_applied_exactly_once";
     if let Some((name, many, argument)) = contestant() {
         return answers(&runtime(&argument, SHORT).await, &name, many).await;
     }
@@ -82,7 +82,7 @@ async fn of_four_processes_whose_server_is_killed_each_answer_is_applied_exactly
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_was_stopped_between_reading_and_saving_writes_nothing_stale() {
-    let test = "many::a_process_that_was_stopped_between_reading_and_saving_writes_nothing_stale";
+    let test = "large::a_process_that_was_stopped_between_reading_and_saving_writes_nothing_stale";
     if let Some(argument) = role("stop") {
         return processes::stops(&runtime(&argument, SHORTEST).await).await;
     }
@@ -94,7 +94,7 @@ async fn a_process_that_was_stopped_between_reading_and_saving_writes_nothing_st
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_was_stopped_anywhere_writes_nothing_stale_and_the_others_go_on() {
-    let test = "many::a_process_that_was_stopped_anywhere_writes_nothing_stale_and_the_others_go_on";
+    let test = "large::a_process_that_was_stopped_anywhere_writes_nothing_stale_and_the_others_go_on";
     if let Some((name, many, argument)) = contestant() {
         return answers(&runtime(&argument, SHORTEST).await, &name, many).await;
     }

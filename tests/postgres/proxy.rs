@@ -78,8 +78,11 @@ impl Proxy {
     }
 }
 
-/// What the server says when it has changed a row.
-const CHANGED: &[u8] = b"UPDATE 1\0";
+/// Whether this is what the server says when it has changed a row: a row of one column, the id of what was changed. What
+/// is read has more of them.
+fn is_change(message: &[u8]) -> bool {
+    message.windows(7).any(|bytes| matches!(bytes, [b'D', 0, 0, 0, _, 0, 1]))
+}
 
 async fn pass(client: TcpStream, server: TcpStream, state: Arc<State>) {
     let (mut from_client, mut to_client) = client.into_split();
@@ -88,7 +91,7 @@ async fn pass(client: TcpStream, server: TcpStream, state: Arc<State>) {
     let mut buffer = vec![0; 64 << 10];
     let mut keeps = state.keeps.subscribe();
     while let Ok(read @ 1..) = from_server.read(&mut buffer).await {
-        if *keeps.borrow() && buffer[..read].windows(CHANGED.len()).any(|word| word == CHANGED) {
+        if *keeps.borrow() && is_change(&buffer[..read]) {
             state.kept.fetch_add(1, Ordering::SeqCst);
             // The proxy is there as long as the state is.
             let _ = keeps.wait_for(|keeps| !keeps).await;

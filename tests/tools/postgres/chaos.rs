@@ -112,9 +112,8 @@ async fn end_backends(client: &Client, many: u64) -> Result<u64, Error> {
 
 /// Holds one of the conversations that are answered.
 async fn hold(client: Client, which: u64, long: Duration) -> Result<(), Error> {
-    let sql = format!(
-        "BEGIN; SELECT FROM stube_conversation WHERE waits_for IS NOT NULL ORDER BY id LIMIT 1 OFFSET {which} FOR UPDATE"
-    );
+    let sql =
+        format!("BEGIN; SELECT FROM stube_conversation WHERE NOT ended ORDER BY id LIMIT 1 OFFSET {which} FOR UPDATE");
     client.batch_execute(&sql).await?;
     tokio::time::sleep(long).await;
     client.batch_execute("ROLLBACK").await
