@@ -164,9 +164,22 @@ impl Record {
         progress: impl Into<ProgressRef<'a>>,
         lineage: Lineage,
     ) -> Result<Self, EncodeError> {
-        match progress.into() {
-            ProgressRef::Waits(conversation) => encode::conversation(conversation, lineage, write_for),
-            ProgressRef::Ended(ended) => encode::ended(ended, lineage),
+        Self::encode_and_read_back(write_for, progress.into(), lineage).map(|(record, _)| record)
+    }
+
+    /// The same, with the conversation that was read back: what [`decode`](Self::decode) would give; `None` of one that
+    /// has ended.
+    pub(crate) fn encode_and_read_back(
+        write_for: WriteFor,
+        progress: ProgressRef<'_>,
+        lineage: Lineage,
+    ) -> Result<(Self, Option<Conversation>), EncodeError> {
+        match progress {
+            ProgressRef::Waits(conversation) => {
+                let (record, again) = encode::conversation(conversation, lineage, write_for)?;
+                Ok((record, Some(again)))
+            }
+            ProgressRef::Ended(ended) => Ok((encode::ended(ended, lineage)?, None)),
         }
     }
 

@@ -9,7 +9,6 @@
 //! answer.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -76,18 +75,17 @@ fn digest(sent: &dyn erased_serde::Serialize) -> String {
     HEXLOWER.encode(&Sha256::digest(json::canonical::sort_maps(&text).as_bytes())[..8])
 }
 
-impl fmt::Display for Receipt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.proof {
-            Proof::Digest(digest) => write!(f, "{}:{digest}", self.turn),
-            Proof::Key(key) => write!(f, "{}={}", self.turn, key.0),
-        }
-    }
-}
-
 impl Serialize for Receipt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let mut text = String::with_capacity(128);
+        self.turn.push_to(&mut text);
+        let (separator, proof) = match &self.proof {
+            Proof::Digest(digest) => (':', digest),
+            Proof::Key(AnswerKey(key)) => ('=', key),
+        };
+        text.push(separator);
+        text.push_str(proof);
+        serializer.serialize_str(&text)
     }
 }
 

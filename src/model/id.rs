@@ -40,10 +40,20 @@ impl ConversationId {
     }
 }
 
+impl ConversationId {
+    /// Hands over the text of the id, which is on the stack.
+    fn with_text<T>(&self, take: impl FnOnce(&str) -> T) -> T {
+        let mut text = [0; PREFIX.len() + DIGITS];
+        let (prefix, digits) = text.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX.as_bytes());
+        BASE32_DNSSEC.encode_mut(&self.0, digits);
+        take(std::str::from_utf8(&text).expect("BUG: base32 is ASCII"))
+    }
+}
+
 impl fmt::Display for ConversationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(PREFIX)?;
-        f.write_str(&BASE32_DNSSEC.encode(&self.0))
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -69,7 +79,7 @@ impl FromStr for ConversationId {
 
 impl Serialize for ConversationId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        self.with_text(|text| serializer.serialize_str(text))
     }
 }
 
@@ -91,11 +101,21 @@ impl InstanceId {
     pub(crate) const fn number(self) -> u64 {
         self.0
     }
+
+    /// Appends the text of the id. Records hold many ids, and this costs a third of a `Display`.
+    fn push_to(self, text: &mut String) {
+        text.push('i');
+        text.push_str(itoa::Buffer::new().format(self.0));
+    }
 }
+
+/// How many digits a `u64` has at most, and a character more.
+const LONGEST_NUMBER: usize = 21;
 
 impl fmt::Display for InstanceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "i{}", self.0)
+        f.write_str("i")?;
+        f.write_str(itoa::Buffer::new().format(self.0))
     }
 }
 
@@ -115,7 +135,9 @@ impl FromStr for InstanceId {
 
 impl Serialize for InstanceId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let mut text = String::with_capacity(LONGEST_NUMBER);
+        self.push_to(&mut text);
+        serializer.serialize_str(&text)
     }
 }
 
@@ -152,9 +174,20 @@ impl FromStr for Turn {
     }
 }
 
+impl Turn {
+    /// Appends the text of the turn.
+    pub(crate) fn push_to(self, text: &mut String) {
+        self.instance.push_to(text);
+        text.push('.');
+        text.push_str(itoa::Buffer::new().format(self.number));
+    }
+}
+
 impl Serialize for Turn {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let mut text = String::with_capacity(2 * LONGEST_NUMBER);
+        self.push_to(&mut text);
+        serializer.serialize_str(&text)
     }
 }
 

@@ -7,12 +7,12 @@ use crate::model::revision::Lineage;
 use crate::record::write_body::{EndedBody, ValueRef, WriteFor, Writing, encode_body};
 use crate::record::{EncodeError, Header, Record, verify};
 
-/// The record of a conversation that goes on.
+/// The record of a conversation that goes on, and the conversation as it was read back from it.
 pub(super) fn conversation(
     conversation: &Conversation,
     lineage: Lineage,
     write_for: WriteFor,
-) -> Result<Record, EncodeError> {
+) -> Result<(Record, Conversation), EncodeError> {
     debug_assert_eq!(conversation.check(), Ok(()));
     let told = TypeFingerprint::default();
     let writing = Writing { told: &told, write_for };
@@ -26,8 +26,8 @@ pub(super) fn conversation(
         ..Header::new(conversation.id, lineage, bottom.name(), conversation.created)
     };
     let record = Record::assemble(header, &body)?;
-    verify::round_trip(&record, conversation, writing)?;
-    Ok(record)
+    let again = verify::round_trip(&record, conversation, writing)?;
+    Ok((record, again))
 }
 
 /// The record of a conversation that has ended.

@@ -15,11 +15,12 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::Handle;
 
+use crate::kernel::conversation::Conversation;
 use crate::kernel::{self, Input};
 use crate::model::error::BoxError;
 use crate::model::id::ConversationId;
 use crate::model::timestamp::Timestamp;
-use crate::record::{Ancestry, Record};
+use crate::record::{Ancestry, Record, Revision};
 use crate::runtime::change::{After, Before, Change, FollowUp, InMemory, PendingChange};
 use crate::runtime::clock::Clock;
 use crate::runtime::entries::{AtCapacity, Entries, EntryGuard};
@@ -223,6 +224,11 @@ impl<'a> Access<'a> {
         if self.core.persistence.is_exclusive { None } else { self.entry.known().record.clone() }
     }
 
+    /// What the record of this revision decodes to, if this process has saved it and used it for nothing since.
+    pub(super) fn take_decoded(&mut self, revision: Revision) -> Option<Conversation> {
+        self.entry.take_decoded(revision).map(|conversation| *conversation)
+    }
+
     pub(super) fn forget_record(&mut self) {
         self.entry.known().record = None;
     }
@@ -308,7 +314,11 @@ impl<'a> Access<'a> {
             Resolution::Applied => {
                 self.note_durable(&write);
                 match after {
-                    After::Stored => {}
+                    After::Stored(decoded) => {
+                        if let (Write::Save { record, .. }, Some(decoded)) = (&write, decoded) {
+                            self.entry.keep_decoded(record.revision(), decoded);
+                        }
+                    }
                     After::InMemory(in_memory) => {
                         self.entry.known().is_awake = true;
                         self.entry.work().in_memory = Some(in_memory);

@@ -34,8 +34,8 @@ pub(super) enum Before {
 
 /// What is in memory of a conversation once the change is made.
 pub(super) enum After {
-    /// Nothing: the store has it.
-    Stored,
+    /// Nothing that matters: the store has it. This is what its record decodes to, if it goes on.
+    Stored(Option<Box<Conversation>>),
     /// It goes on in memory only.
     InMemory(Box<InMemory>),
     /// Nothing: it has ended without a result.
@@ -68,10 +68,10 @@ impl Undo {
 }
 
 impl Change {
-    /// A record in place of another one, or as the first one.
-    pub(super) fn save(record: Record, replaces: Option<Revision>) -> Self {
+    /// A record in place of another one, or as the first one, and what it decodes to.
+    pub(super) fn save((record, decoded): (Record, Option<Conversation>), replaces: Option<Revision>) -> Self {
         let write = Write::Save { record: Arc::new(record), replaces };
-        Self { write, before: Before::Stored, after: After::Stored }
+        Self { write, before: Before::Stored, after: After::Stored(decoded.map(Box::new)) }
     }
 
     /// A record that goes away, of a conversation that ends if it has not ended before.
@@ -91,7 +91,7 @@ impl Change {
             Before::InMemory(_) | Before::Stepped(_) => true,
         };
         let after = match self.after {
-            After::Stored | After::Gone => false,
+            After::Stored(_) | After::Gone => false,
             After::InMemory(_) => true,
         };
         before || after

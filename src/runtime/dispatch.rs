@@ -102,11 +102,14 @@ pub(super) async fn dispatch(access: &mut Access<'_>, input: Input) -> Result<Re
 /// What an event makes of the conversation that this record holds.
 pub(super) fn plan(access: &mut Access<'_>, record: &Record, input: &Input) -> Result<Plan, Error> {
     let id = access.id();
-    let conversation = match decode(access, record)? {
-        Stored::Conversation(conversation) => conversation,
-        Stored::Ended(ended) => {
-            return reply_to(id, kernel::apply_to_ended(&ended.receipts, input)).map(Plan::Reply);
-        }
+    let conversation = match access.take_decoded(record.revision()) {
+        Some(conversation) => conversation,
+        None => match decode(access, record)? {
+            Stored::Conversation(conversation) => conversation,
+            Stored::Ended(ended) => {
+                return reply_to(id, kernel::apply_to_ended(&ended.receipts, input)).map(Plan::Reply);
+            }
+        },
     };
     let now = access.now();
     let conversation = wake(access, conversation, now)?;
@@ -211,7 +214,7 @@ fn change(access: &mut Access<'_>, replaced: Replaced<'_>, progress: Progress) -
         }
     };
     match encoded {
-        Ok(record) => Ok(Change { before, ..Change::save(record, lineage.map(|lineage| lineage.revision())) }),
+        Ok(encoded) => Ok(Change { before, ..Change::save(encoded, lineage.map(|lineage| lineage.revision())) }),
         Err(kind) => {
             access.bring_back(before)?;
             Err(access.error(kind))
@@ -368,7 +371,7 @@ fn decode(access: &mut Access<'_>, record: &Record) -> Result<Stored, Error> {
                 Progress::Waits(conversation) => Ok(Stored::Conversation(conversation)),
                 ended @ Progress::Ended(_) => {
                     let ended = access.core.persistence.encode(&ended, Some(record.lineage()));
-                    Ok(decode_record(&ended.map_err(|kind| access.error(kind))?)?.0)
+                    Ok(decode_record(&ended.map_err(|kind| access.error(kind))?.0)?.0)
                 }
             }
         }

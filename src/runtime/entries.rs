@@ -1,8 +1,8 @@
 //! One table of conversations: for each id a lock, what this process knows of it, and what is in memory of it.
 //!
 //! Whoever works on a conversation holds its [`EntryGuard`]; others wait for it. What is known (the last revision seen,
-//! whether it is awake, its cached record) is lent to the guard and put back with it, so that the table is locked once to
-//! enter and once to leave. The rest of an entry, its [`Work`], exists as long as a caller holds it or waits for it, as
+//! whether it is awake, its cached record and what that decodes to) is lent to the guard and put back with it, so that the
+//! table is locked once to enter and once to leave. The rest of an entry, its [`Work`], exists as long as a caller holds it or waits for it, as
 //! long as the conversation is in memory only, and as long as a change of it is pending.
 //!
 //! Bounded by [`Limits`]: the entries of conversations that nobody works on and the bytes of cached records, of which the
@@ -10,11 +10,13 @@
 //! No code of an author and no store runs under the lock of the table.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard};
 
+use crate::kernel::conversation::Conversation;
 use crate::model::id::ConversationId;
 use crate::record::{Record, Revision};
 use crate::runtime::change::{FollowUp, InMemory, PendingChange};
@@ -42,6 +44,8 @@ struct Table {
     max_known: usize,
     entries: LruCache<ConversationId, Entry>,
     records: RecordBudget,
+    /// What is not needed any more and is not dropped yet: the drop of an author's value is code of the author's.
+    dropped: Vec<Decoded>,
     /// How many callers hold an entry or wait for one.
     inside: usize,
     /// The conversations with a pending change that no caller waits for.
@@ -54,6 +58,7 @@ struct Table {
 #[derive(Default)]
 struct Entry {
     known: Known,
+    decoded: Option<Decoded>,
     /// The record was invalidated while a caller was inside, who must not put it back.
     invalidated: bool,
     work: Option<Arc<AsyncMutex<Work>>>,
@@ -68,6 +73,12 @@ pub(super) struct Known {
     pub(super) is_awake: bool,
     /// The last record that it has read or saved. The store has called it durable.
     pub(super) record: Option<Arc<Record>>,
+}
+
+/// What the known record of this revision decodes to.
+struct Decoded {
+    revision: Revision,
+    conversation: Box<Conversation>,
 }
 
 /// What must not be lost.
@@ -94,6 +105,7 @@ pub(super) struct EntryGuard<'a> {
 
 struct Held {
     known: Known,
+    decoded: Option<Decoded>,
     work: OwnedMutexGuard<Work>,
 }
 
@@ -107,6 +119,7 @@ impl Entries {
             max_known: limits.known,
             entries: LruCache::unbounded(),
             records: RecordBudget { used: LruCache::unbounded(), bytes: 0, limit: limits.record_bytes },
+            dropped: Vec::new(),
             inside: 0,
             unsettled: BTreeSet::new(),
             without_task: LruCache::unbounded(),
@@ -162,7 +175,7 @@ impl Entries {
         let work = entry.work.get_or_insert_default();
         match Arc::clone(work).try_lock_owned() {
             Ok(work) => {
-                guard.held = Some(Held { known: entry.known.clone(), work });
+                guard.held = Some(Held { known: entry.known.clone(), decoded: entry.decoded.take(), work });
                 (None, guard)
             }
             Err(_) => (Some(Arc::clone(work)), guard),
@@ -175,8 +188,11 @@ impl Entries {
         if let Some(entry) = table.entries.peek_mut(&id) {
             entry.invalidated = entry.work.is_some();
             entry.known.record = None;
+            let decoded = entry.decoded.take();
+            table.dropped.extend(decoded);
             table.records.remove(id);
         }
+        drop_outside(table);
     }
 
     /// Waits until no caller is inside.
@@ -224,46 +240,76 @@ impl EntryGuard<'_> {
         &mut self.held().work
     }
 
+    /// Keeps what the record of this revision decodes to, for as long as that is the known record.
+    pub(super) fn keep_decoded(&mut self, revision: Revision, conversation: Box<Conversation>) {
+        self.held().decoded = Some(Decoded { revision, conversation });
+    }
+
+    /// Takes what the record of this revision decodes to, if it was kept.
+    pub(super) fn take_decoded(&mut self, revision: Revision) -> Option<Box<Conversation>> {
+        let decoded = self.held().decoded.take()?;
+        (decoded.revision == revision).then_some(decoded.conversation)
+    }
+
     fn held(&mut self) -> &mut Held {
         self.held.as_mut().expect("BUG: a guard is handed out once it holds the lock")
     }
 
     fn hold(&mut self, work: OwnedMutexGuard<Work>) {
-        let known = self.entries.table().entries.peek(&self.id).map(|entry| entry.known.clone()).unwrap_or_default();
-        self.held = Some(Held { known, work });
+        let mut table = self.entries.table();
+        let entry = table.entries.peek_mut(&self.id);
+        let (known, decoded) = entry.map(|entry| (entry.known.clone(), entry.decoded.take())).unwrap_or_default();
+        self.held = Some(Held { known, decoded, work });
     }
 }
 
 impl Drop for EntryGuard<'_> {
     fn drop(&mut self) {
         let mut table = self.entries.table();
-        if let Some(Held { known, work }) = self.held.take() {
-            table.put_back(self.id, known);
+        if let Some(Held { known, decoded, work }) = self.held.take() {
+            table.put_back(self.id, known, decoded);
             table.note_pending(self.id, work.pending.as_deref());
         }
         table.leave(self.id);
         if table.inside == 0 {
             self.entries.left.notify_waiters();
         }
+        drop_outside(table);
+    }
+}
+
+/// Releases the table and then drops what is not needed any more. A drop that panics is not the caller's.
+fn drop_outside(mut table: MutexGuard<'_, Table>) {
+    if table.dropped.is_empty() {
+        return;
+    }
+    let dropped = std::mem::take(&mut table.dropped);
+    drop(table);
+    for decoded in dropped {
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(decoded)));
     }
 }
 
 impl Table {
-    fn put_back(&mut self, id: ConversationId, mut known: Known) {
+    fn put_back(&mut self, id: ConversationId, mut known: Known, mut decoded: Option<Decoded>) {
         let Some(entry) = self.entries.get_mut(&id) else {
             unreachable!("BUG: an entry stays as long as it is in use")
         };
         if std::mem::take(&mut entry.invalidated) {
             known.record = None;
         }
+        let revision = known.record.as_ref().map(|record| record.revision());
+        self.dropped.extend(decoded.take_if(|decoded| Some(decoded.revision) != revision));
         match &known.record {
-            Some(record) => self.records.used(id, record.bytes().len()),
+            // What it decodes to takes about as much again.
+            Some(record) => self.records.used(id, record.bytes().len() * (1 + usize::from(decoded.is_some()))),
             None => self.records.remove(id),
         }
-        entry.known = known;
+        (entry.known, entry.decoded) = (known, decoded);
         while let Some(id) = self.records.take_excess() {
             if let Some(entry) = self.entries.peek_mut(&id) {
                 entry.known.record = None;
+                self.dropped.extend(entry.decoded.take());
             }
         }
     }
@@ -313,7 +359,8 @@ impl Table {
             if entry.work.is_some() {
                 self.entries.promote(&id);
             } else {
-                self.entries.pop(&id);
+                let entry = self.entries.pop(&id);
+                self.dropped.extend(entry.and_then(|entry| entry.decoded));
                 self.records.remove(id);
             }
         }
@@ -350,155 +397,4 @@ impl RecordBudget {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::future::Future;
-    use std::pin::Pin;
-    use std::task::{Context, Poll, Waker};
-
-    use super::*;
-    use crate::component::Component;
-    use crate::kernel;
-    use crate::record::Lineage;
-    use crate::{Info, Timestamp};
-
-    const KNOWN: usize = 1_000;
-
-    fn entries(in_flight: usize, record_bytes: usize) -> Entries {
-        Entries::new(Limits { in_flight, known: KNOWN, record_bytes })
-    }
-
-    fn poll<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
-        future.poll(&mut Context::from_waker(Waker::noop()))
-    }
-
-    fn id(number: u8) -> ConversationId {
-        ConversationId::from_bits([number; 16])
-    }
-
-    fn record(n: u8, root: impl Component) -> Arc<Record> {
-        let outcome = kernel::start(id(n), Box::new(root), None, Timestamp::EPOCH).expect("it waits");
-        Arc::new(Record::encode(&outcome.progress, Lineage::for_test(1)).expect("it can be saved"))
-    }
-
-    async fn keep(entries: &Entries, record: &Arc<Record>) {
-        entries.lock(record.id()).await.expect("there is room").known().record = Some(Arc::clone(record));
-    }
-
-    async fn look(entries: &Entries, record: &Record) -> bool {
-        entries.lock(record.id()).await.expect("there is room").known().record.is_some()
-    }
-
-    #[tokio::test]
-    async fn a_lock_is_gone_when_nobody_holds_it_or_waits_for_it() {
-        let entries = self::entries(2, 0);
-        let first = entries.lock(id(1)).await.expect("there is room");
-        let mut second = Box::pin(entries.lock(id(1)));
-        assert!(poll(second.as_mut()).is_pending(), "one at a time");
-        drop(first);
-        let second = second.await.expect("there was room");
-        assert_eq!(entries.table().entries.len(), 1);
-        drop(second);
-        assert!(entries.table().entries.is_empty());
-        entries.all_left().await;
-    }
-
-    #[tokio::test]
-    async fn a_caller_that_gives_up_leaves_no_lock_behind() {
-        let entries = self::entries(2, 0);
-        let first = entries.lock(id(1)).await.expect("there is room");
-        let mut second = Box::pin(entries.lock(id(1)));
-        assert!(poll(second.as_mut()).is_pending());
-        drop(first);
-        drop(second);
-        assert!(entries.table().entries.is_empty());
-        assert_eq!(entries.table().inside, 0);
-    }
-
-    #[tokio::test]
-    async fn those_who_wait_are_counted_too_and_nobody_else_is_let_in() {
-        let entries = self::entries(2, 0);
-        let first = entries.lock(id(1)).await.expect("there is room");
-        let mut second = Box::pin(entries.lock(id(1)));
-        assert!(poll(second.as_mut()).is_pending());
-        for other in [1, 2] {
-            assert!(matches!(entries.lock(id(other)).await, Err(AtCapacity)));
-        }
-        drop(second);
-        drop(entries.lock(id(2)).await.expect("there is room"));
-        drop(first);
-        assert_eq!(entries.table().inside, 0);
-    }
-
-    #[tokio::test]
-    async fn what_is_known_is_there_for_the_next_one() {
-        let entries = self::entries(2, 0);
-        let mut first = entries.lock(id(1)).await.expect("there is room");
-        let mut second = Box::pin(entries.lock(id(1)));
-        assert!(poll(second.as_mut()).is_pending());
-        first.known().seen = Some(Revision::for_test(1));
-        drop(first);
-        assert_eq!(second.await.expect("there was room").known().seen, Some(Revision::for_test(1)));
-        assert_eq!(entries.lock(id(1)).await.expect("there is room").known().seen, Some(Revision::for_test(1)));
-        assert!(entries.table().entries.peek(&id(1)).expect("it is known").work.is_none());
-    }
-
-    #[tokio::test]
-    async fn remembers_what_is_in_use_and_no_more_than_so_many() {
-        let entries = self::entries(2, 0);
-        let numbered = |number: u32| ConversationId::from_bits(u128::from(number).to_be_bytes());
-        let in_use = entries.lock(numbered(1)).await.expect("there is room");
-        for number in 2..2 * KNOWN as u32 {
-            for number in [0, number] {
-                let mut guard = entries.lock(numbered(number)).await.expect("there is room");
-                guard.known().is_awake = true;
-            }
-        }
-        for (number, is_known) in [(0, true), (1, true), (2, false), (KNOWN as u32 + 9, true)] {
-            assert_eq!(entries.table().entries.contains(&numbered(number)), is_known, "{number}");
-        }
-        assert_eq!(entries.table().entries.len(), KNOWN);
-        drop(in_use);
-    }
-
-    #[tokio::test]
-    async fn the_record_that_was_not_used_for_the_longest_time_goes_first() {
-        let all: Vec<_> = (0..3).map(|n| record(n, Info::new("text"))).collect();
-        let entries = self::entries(2, 2 * all[0].bytes().len());
-        keep(&entries, &all[0]).await;
-        keep(&entries, &all[1]).await;
-        assert!(look(&entries, &all[0]).await);
-        keep(&entries, &all[2]).await;
-        assert!(!look(&entries, &all[1]).await, "it was used before the first one");
-        assert!(look(&entries, &all[0]).await && look(&entries, &all[2]).await);
-    }
-
-    #[tokio::test]
-    async fn no_more_than_the_budget_is_kept() {
-        let small = record(1, Info::new("text"));
-        let large = record(2, Info::new("text".repeat(100)));
-        let entries = self::entries(2, small.bytes().len());
-        keep(&entries, &small).await;
-        keep(&entries, &large).await;
-        assert!(!look(&entries, &large).await);
-        for _ in 0..2 {
-            keep(&entries, &small).await;
-            assert_eq!(entries.table().records.bytes, small.bytes().len(), "one record is counted once");
-        }
-        entries.invalidate(small.id());
-        assert!(!look(&entries, &small).await);
-        assert_eq!(entries.table().records.bytes, 0);
-    }
-
-    #[tokio::test]
-    async fn a_record_that_is_invalidated_while_somebody_works_is_not_put_back() {
-        let record = record(1, Info::new("text"));
-        let entries = self::entries(2, 1 << 20);
-        let mut guard = entries.lock(record.id()).await.expect("there is room");
-        guard.known().record = Some(Arc::clone(&record));
-        entries.invalidate(record.id());
-        drop(guard);
-        assert!(!look(&entries, &record).await);
-        keep(&entries, &record).await;
-        assert!(look(&entries, &record).await);
-    }
-}
+mod tests;

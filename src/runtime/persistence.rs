@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kernel::Progress;
+use crate::kernel::conversation::Conversation;
 use crate::model::error::BoxError;
 use crate::model::id::ConversationId;
 use crate::record::{Ancestry, Lineage, Record, Revision, Stored, StoredResult, WriteFor};
@@ -53,11 +54,15 @@ pub(super) enum Resolution {
 }
 
 impl Persistence {
-    /// The record of a state, as the successor of `before`.
-    pub(super) fn encode(&self, progress: &Progress, before: Option<Lineage>) -> Result<Record, ErrorKind> {
+    /// The record of a state, as the successor of `before`, and the conversation that it decodes to.
+    pub(super) fn encode(
+        &self,
+        progress: &Progress,
+        before: Option<Lineage>,
+    ) -> Result<(Record, Option<Conversation>), ErrorKind> {
         let nonce = self.nonces.draw()?;
         let lineage = before.map_or_else(|| Lineage::first(nonce), |before| before.next(nonce));
-        Record::encode_for(self.write_for, progress, lineage).map_err(ErrorKind::NotSavable)
+        Record::encode_and_read_back(self.write_for, progress.into(), lineage).map_err(ErrorKind::NotSavable)
     }
 
     /// The same state as in this record, marked as superseded by what goes on in memory with `component`.
