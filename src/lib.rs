@@ -113,7 +113,7 @@ pub use store::{MemoryStore, Store};
 /// What the code that the macros write names. Not for anybody else; it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use stube_macros::embed_lock;
+    pub use stube_macros::{ConfiguredFlow, embed_lock, omitted};
     pub use {inventory, serde, serde_json, typetag};
 
     pub use crate::component::saved_state::{MigrationFn, SavedState, deserialize_state as earlier};

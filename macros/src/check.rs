@@ -1,15 +1,17 @@
 //! From an [`ExpandedFlow`] to a [`CheckedFlow`]: reports each `.await` at a place that a flow cannot wait in, such as a
-//! closure, and each `cfg` that would make the states depend on it. Never changes the flow.
+//! closure, each `cfg` that would make the states depend on it, and each `cfg` that is still there because it is in the
+//! arguments of a macro. Never changes the flow.
 
 use proc_macro2::Span;
+use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Block, Error, Macro};
+use syn::{Attribute, Block, Error, Expr, Item, Macro, Stmt};
 
 use crate::errors::{self, Errors};
 use crate::expand::ExpandedFlow;
 use crate::header::Header;
-use crate::syntax::{arguments, contains_await, tokens_await};
+use crate::syntax::{Node, arguments, contains_await, mentioned, tokens_await};
 
 /// A flow whose awaits are all at places that it can wait in, unless an error has been reported.
 pub(crate) struct CheckedFlow {
@@ -19,8 +21,139 @@ pub(crate) struct CheckedFlow {
 
 pub(crate) fn check(flow: ExpandedFlow, errors: &mut Errors) -> CheckedFlow {
     let ExpandedFlow { header, body } = flow;
+    let mut conditions = Conditions::default();
+    conditions.visit_block(&body);
+    conditions.on_awaits.into_iter().for_each(|cfg| errors.add(errors::body::cfg_on_await(cfg)));
+    conditions.in_macros.into_iter().for_each(|cfg| errors.add(errors::body::cfg_in_macro(cfg)));
     Checker { errors, inside: Vec::new() }.visit_block(&body);
     CheckedFlow { header, body }
+}
+
+/// Whether an await in an item is under a `cfg`.
+pub(crate) fn awaits_under_cfg(item: &Item) -> bool {
+    let mut conditions = Conditions::default();
+    match item {
+        Item::Fn(function) => conditions.visit_block(&function.block),
+        item => conditions.visit_item(item),
+    }
+    !conditions.on_awaits.is_empty()
+}
+
+/// Finds each `cfg` that rustc cannot evaluate before the flow is expanded, or must not.
+#[derive(Default)]
+struct Conditions {
+    on_awaits: Vec<Span>,
+    /// In the arguments of a macro, which rustc takes as they are.
+    in_macros: Vec<Span>,
+    in_macro: bool,
+}
+
+impl Conditions {
+    fn on(&mut self, attrs: &[Attribute], node: &impl Node) {
+        if contains_await(node) {
+            self.on_awaits.extend(attrs.iter().filter(|attr| is_cfg(attr)).map(|attr| attr.path().span()));
+        }
+    }
+
+    fn on_exprs<'ast>(&mut self, exprs: impl IntoIterator<Item = &'ast Expr>) {
+        exprs.into_iter().for_each(|expr| self.on(outer_attributes(expr), expr));
+    }
+}
+
+impl<'ast> Visit<'ast> for Conditions {
+    fn visit_stmt(&mut self, stmt: &'ast Stmt) {
+        match stmt {
+            Stmt::Local(local) => self.on(&local.attrs, stmt),
+            Stmt::Macro(mac) => self.on(&mac.attrs, stmt),
+            Stmt::Expr(expr, _) => self.on(outer_attributes(expr), expr),
+            Stmt::Item(_) => {}
+        }
+        visit::visit_stmt(self, stmt);
+    }
+
+    fn visit_arm(&mut self, arm: &'ast syn::Arm) {
+        self.on(&arm.attrs, &*arm.body);
+        visit::visit_arm(self, arm);
+    }
+
+    fn visit_field_value(&mut self, field: &'ast syn::FieldValue) {
+        self.on(&field.attrs, &field.expr);
+        visit::visit_field_value(self, field);
+    }
+
+    fn visit_expr_call(&mut self, expr: &'ast syn::ExprCall) {
+        self.on_exprs(&expr.args);
+        visit::visit_expr_call(self, expr);
+    }
+
+    fn visit_expr_method_call(&mut self, expr: &'ast syn::ExprMethodCall) {
+        self.on_exprs(&expr.args);
+        visit::visit_expr_method_call(self, expr);
+    }
+
+    fn visit_expr_array(&mut self, expr: &'ast syn::ExprArray) {
+        self.on_exprs(&expr.elems);
+        visit::visit_expr_array(self, expr);
+    }
+
+    fn visit_expr_tuple(&mut self, expr: &'ast syn::ExprTuple) {
+        self.on_exprs(&expr.elems);
+        visit::visit_expr_tuple(self, expr);
+    }
+
+    fn visit_attribute(&mut self, attr: &'ast Attribute) {
+        if self.in_macro && is_cfg(attr) {
+            self.in_macros.push(attr.path().span());
+        }
+    }
+
+    fn visit_macro(&mut self, mac: &'ast Macro) {
+        let Some(args) = arguments(mac) else { return };
+        // The arguments do not live as long as the body.
+        let mut inner = Conditions { in_macro: true, ..Conditions::default() };
+        args.exprs().for_each(|arg| inner.visit_expr(arg));
+        self.on_awaits.append(&mut inner.on_awaits);
+        self.in_macros.append(&mut inner.in_macros);
+    }
+}
+
+/// The attributes before an expression. syn puts those of `#[cfg(unix)] ask.await` on `ask`.
+fn outer_attributes(expr: &Expr) -> &[Attribute] {
+    let (own, first) = match expr {
+        Expr::Assign(expr) => (&expr.attrs, &expr.left),
+        Expr::Binary(expr) => (&expr.attrs, &expr.left),
+        Expr::Await(expr) => (&expr.attrs, &expr.base),
+        Expr::Try(expr) => (&expr.attrs, &expr.expr),
+        Expr::Cast(expr) => (&expr.attrs, &expr.expr),
+        Expr::MethodCall(expr) => (&expr.attrs, &expr.receiver),
+        Expr::Call(expr) => (&expr.attrs, &expr.func),
+        Expr::Field(expr) => (&expr.attrs, &expr.base),
+        Expr::Index(expr) => (&expr.attrs, &expr.expr),
+        Expr::Array(expr) => return &expr.attrs,
+        Expr::Block(expr) => return &expr.attrs,
+        Expr::Break(expr) => return &expr.attrs,
+        Expr::ForLoop(expr) => return &expr.attrs,
+        Expr::If(expr) => return &expr.attrs,
+        Expr::Loop(expr) => return &expr.attrs,
+        Expr::Macro(expr) => return &expr.attrs,
+        Expr::Match(expr) => return &expr.attrs,
+        Expr::Paren(expr) => return &expr.attrs,
+        Expr::Path(expr) => return &expr.attrs,
+        Expr::Reference(expr) => return &expr.attrs,
+        Expr::Return(expr) => return &expr.attrs,
+        Expr::Struct(expr) => return &expr.attrs,
+        Expr::Tuple(expr) => return &expr.attrs,
+        Expr::Unary(expr) => return &expr.attrs,
+        Expr::While(expr) => return &expr.attrs,
+        _ => return &[],
+    };
+    if own.is_empty() { outer_attributes(first) } else { own }
+}
+
+/// Whether an attribute may remove what it is on.
+fn is_cfg(attr: &Attribute) -> bool {
+    let may_be_cfg = |meta: &syn::Meta| mentioned(&meta.to_token_stream()).iter().skip(1).any(|name| name == "cfg");
+    attr.path().is_ident("cfg") || (attr.path().is_ident("cfg_attr") && may_be_cfg(&attr.meta))
 }
 
 struct Checker<'e> {
@@ -81,26 +214,6 @@ impl<'ast> Visit<'ast> for Checker<'_> {
     fn visit_expr_repeat(&mut self, expr: &'ast syn::ExprRepeat) {
         self.visit_expr(&expr.expr);
         self.inside(errors::body::await_in_const, |this| this.visit_expr(&expr.len));
-    }
-
-    fn visit_stmt(&mut self, stmt: &'ast syn::Stmt) {
-        let attrs = match stmt {
-            syn::Stmt::Local(local) => &local.attrs,
-            syn::Stmt::Macro(mac) => &mac.attrs,
-            syn::Stmt::Item(_) | syn::Stmt::Expr(..) => return visit::visit_stmt(self, stmt),
-        };
-        if let Some(attr) = attrs.iter().find(|attr| attr.path().is_ident("cfg")).filter(|_| contains_await(stmt)) {
-            self.errors.add(errors::body::cfg_on_await(attr.span()));
-        }
-        visit::visit_stmt(self, stmt);
-    }
-
-    fn visit_expr_match(&mut self, expr: &'ast syn::ExprMatch) {
-        if expr.arms.iter().any(|arm| contains_await(&*arm.body)) {
-            let cfgs = expr.arms.iter().flat_map(|arm| &arm.attrs).filter(|attr| attr.path().is_ident("cfg"));
-            cfgs.for_each(|cfg| self.errors.add(errors::body::cfg_on_await(cfg.span())));
-        }
-        visit::visit_expr_match(self, expr);
     }
 
     fn visit_macro(&mut self, mac: &'ast Macro) {

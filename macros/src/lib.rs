@@ -7,6 +7,9 @@ use proc_macro::TokenStream;
 
 mod pipeline;
 
+// Before the stages.
+mod configure;
+
 // The stages.
 mod parse;
 
@@ -187,6 +190,20 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn flow(args: TokenStream, item: TokenStream) -> TokenStream {
     pipeline::expand_item(args.into(), item.into()).into()
+}
+
+/// Takes a flow with a `#[cfg(..)]` inside from rustc, as the configuration makes it.
+#[doc(hidden)]
+#[proc_macro_derive(ConfiguredFlow, attributes(arguments))]
+pub fn configured_flow(carrier: TokenStream) -> TokenStream {
+    pipeline::expand_configured(carrier.into()).into()
+}
+
+/// Removes the enum that carried a flow.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn omitted(_: TokenStream, _: TokenStream) -> TokenStream {
+    TokenStream::new()
 }
 
 /// The text of a file in the folder of the crate. It is empty if the file does not exist.

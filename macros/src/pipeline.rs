@@ -5,12 +5,13 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::analysis::analyze;
-use crate::check::check;
+use crate::check::{awaits_under_cfg, check};
+use crate::configure;
 use crate::control_flow::build;
 use crate::dump::Dump;
 use crate::emit::{self, Output, emit};
 use crate::errors::Errors;
-use crate::expand::expand;
+use crate::expand::expand as expand_macros;
 use crate::lower::lower;
 use crate::methods;
 use crate::old_states::add_old_states;
@@ -21,8 +22,24 @@ use crate::validate::{validate_graph, validate_machine};
 #[cfg(test)]
 mod tests;
 
-/// Expands a function, or the methods of an `impl` block.
+/// Expands a function, or the methods of an `impl` block. If a part of it depends on the configuration, rustc evaluates
+/// that first.
 pub(crate) fn expand_item(args: TokenStream, item: TokenStream) -> TokenStream {
+    if let Some(carrier) = configure::carrier(&args, &item)
+        && syn::parse2::<syn::Item>(item.clone()).is_ok_and(|item| !awaits_under_cfg(&item))
+    {
+        return carrier;
+    }
+    expand(args, item)
+}
+
+/// Expands the function or the block in an enum of [`configure`].
+pub(crate) fn expand_configured(carrier: TokenStream) -> TokenStream {
+    let (args, item) = configure::item(carrier).expect("BUG: only `#[flow]` writes this derive");
+    if item.is_empty() { TokenStream::new() } else { expand(args, item) }
+}
+
+fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     if let Ok(block) = syn::parse2(item.clone()) {
         return expand_methods(block).unwrap_or_else(|error| emit::unparsed(item, &error));
     }
@@ -62,7 +79,7 @@ fn expand_flow(flow: ParsedFlow, mut errors: Errors) -> Output {
     let dump = Dump::from_env(&flow.header);
     dump.stage("parsed", &flow);
     let original = flow.clone();
-    let flow = expand(flow);
+    let flow = expand_macros(flow);
     dump.stage("expanded", &flow);
     let flow = check(flow, &mut errors);
     dump.stage("checked", &flow);

@@ -70,6 +70,12 @@ pub(crate) fn cfg_on_await(span: Span) -> Error {
     Error::new(span, message)
 }
 
+pub(crate) fn cfg_in_macro(span: Span) -> Error {
+    let message = "a `cfg` in the arguments of a macro is not supported; write `let value = ...;` before the macro, \
+                   with the `cfg` in there, and use `value`";
+    Error::new(span, message)
+}
+
 pub(crate) fn compound_order(span: Span) -> Error {
     let message = "the evaluation order of the two sides depends on their type, and both have side effects; write \
                    `let value = ...;` before it for the right side";
