@@ -17,6 +17,7 @@ use crate::methods;
 use crate::old_states::add_old_states;
 use crate::parse::{self, ParsedFlow};
 use crate::resolve::resolve;
+use crate::syntax::parenthesized;
 use crate::validate::{validate_graph, validate_machine};
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod tests;
 /// Expands a function, or the methods of an `impl` block. If a part of it depends on the configuration, rustc evaluates
 /// that first.
 pub(crate) fn expand_item(args: TokenStream, item: TokenStream) -> TokenStream {
+    let item = parenthesized(item);
     if let Some(carrier) = configure::carrier(&args, &item)
         && syn::parse2::<syn::Item>(item.clone()).is_ok_and(|item| !awaits_under_cfg(&item))
     {

@@ -301,16 +301,22 @@ mod beside {
 
 /// Through a macro, whose expressions come in groups of their own.
 macro_rules! made {
-    ($(#[$attr:meta])* $name:ident $step:expr, $local:ident) => {
+    ($(#[$attr:meta])* $name:ident $step:expr, $local:ident, $less:literal, $ty:ty, $block:block) => {
         $(#[$attr])*
-        pub(super) async fn $name() -> u32 {
-            let $local = 1 + 2 * $step;
+        pub(super) async fn $name() -> $ty {
+            let $local: $ty = 1 + 2 * $step;
             #[cfg(any())]
             let $local = 100;
             let n = ask("n").await;
-            $local * $step + n
+            let text = format!("{}", 2 * $step);
+            let shown = assert_eq!(stringify!($step), "1 + 1", "it is shown");
+            let signed = $less.abs() + 2;
+            if n > $step * 2 { return $step * 2 * ask("m").await }
+            if n == 1 $block
+            $local * $step + n + text.len() as $ty + signed as $ty + made!(double $step)
         }
     };
+    (double $n:expr) => { $n * 2 };
 }
 
 mod in_a_macro {
@@ -318,11 +324,41 @@ mod in_a_macro {
 
     mod plain {
         use crate::ask;
-        made!(#[allow(unused)] #[cfg(all())] made 1 + 1, x);
+        made!(#[allow(unused)] #[cfg(all())] made 1 + 1, x, -1_i32, u32, { return 9 });
     }
     mod flow {
         use crate::ask;
-        made!(#[stube::flow] #[cfg(all())] made 1 + 1, x);
+        made!(#[stube::flow] #[cfg(all())] made 1 + 1, x, -1_i32, u32, { return 9 });
+    }
+
+    #[test]
+    fn same_as_async() {
+        crate::check(plain::made, flow::made);
+    }
+}
+
+macro_rules! made_without_a_cfg {
+    ($(#[$attr:meta])* $name:ident $step:expr, $local:ident, $read:expr) => {
+        $(#[$attr])*
+        pub(super) async fn $name() -> u32 {
+            let $local = 1 + 2 * $step;
+            let n = ask("n").await;
+            let list = vec![2 * $step, $step];
+            let all = &list;
+            ask_unit("q").await;
+            $local * $step + n + list[0] + all[1] * $step + $read
+        }
+    };
+}
+
+mod in_another_macro {
+    mod plain {
+        use crate::{ask, ask_unit};
+        made_without_a_cfg!(#[allow(unused)] made 1 + 1, x, if 1 + 1 == 2 { 3 } else { 4 });
+    }
+    mod flow {
+        use crate::{ask, ask_unit};
+        made_without_a_cfg!(#[stube::flow(name = "made_again")] made 1 + 1, x, if 1 + 1 == 2 { 3 } else { 4 });
     }
 
     #[test]
