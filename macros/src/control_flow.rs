@@ -39,10 +39,11 @@ pub(crate) struct FlowGraph {
 }
 
 pub(crate) fn build(flow: ResolvedFlow, errors: &mut Errors) -> FlowGraph {
-    let ResolvedFlow { header, body, renamed } = flow;
+    let ResolvedFlow { header, body, renamed, shown } = flow;
     let mut builder = Builder::new(&body, &renamed, errors);
     builder.start(&header);
     builder.body(&header, &body);
-    let graph = builder.graph;
+    let mut graph = builder.graph;
+    graph.shown = shown;
     FlowGraph { header, graph }
 }

@@ -19,7 +19,7 @@ use syn::{Block, Expr, ExprMacro, Macro, Pat, Stmt, Token};
 
 use crate::header::Header;
 use crate::parse::ParsedFlow;
-use crate::syntax::tokens_await;
+use crate::syntax::{arguments, tokens_await};
 
 /// A flow whose conditional macros are expanded.
 pub(crate) struct ExpandedFlow {
@@ -54,6 +54,15 @@ impl VisitMut for Expander {
             *expr = expanded;
         }
         visit_mut::visit_expr_mut(self, expr);
+    }
+
+    fn visit_macro_mut(&mut self, mac: &mut Macro) {
+        if tokens_await(&mac.tokens).is_some()
+            && let Some(mut args) = arguments(mac)
+        {
+            args.exprs_mut().for_each(|arg| self.visit_expr_mut(arg));
+            mac.tokens = args.into_tokens();
+        }
     }
 
     // An await in one of these is an error, which `check` reports.
@@ -96,14 +105,38 @@ fn matches(mac: &Macro) -> Option<Expr> {
 }
 
 /// `assert!(cond, "{}", value)` with an await in the message. The condition is always evaluated, so an await in it alone
-/// needs no expansion.
+/// needs no expansion, but what it shows: its condition.
 fn assert(mac: &Macro) -> Option<Expr> {
     let args = list(&mac.tokens)?;
     let mut args = args.into_iter();
     let cond = args.next()?;
     let message: Vec<_> = args.collect();
+    if message.is_empty() {
+        let (shown, path) = (shown(&cond), &mac.path);
+        return syn::parse2(quote_spanned!(mac.path.span()=> #path!(#cond, "assertion failed: {}", #shown))).ok();
+    }
     message.iter().find_map(tokens_await)?;
     syn::parse2(quote_spanned!(mac.path.span()=> if !(#cond) { ::core::panic!(#(#message),*) })).ok()
+}
+
+/// An expression as rustc shows it: without a space after an operator with one side.
+fn shown(expr: &TokenStream) -> String {
+    const OPERATORS: [char; 4] = ['!', '-', '*', '&'];
+    let (mut shown, mut is_in_text, mut is_unary) = (String::new(), false, false);
+    for c in expr.to_string().chars() {
+        is_in_text ^= c == '"' && !shown.ends_with('\\');
+        if c == ' ' && is_unary && !is_in_text {
+            continue;
+        }
+        // The second `&` of `&&` is what the first one is.
+        if !OPERATORS.contains(&c) || !shown.ends_with(OPERATORS) {
+            let before = shown.trim_end().chars().last();
+            let is_first = before.is_none_or(|before| "([{,;=<>|&+-*/%^!".contains(before));
+            is_unary = c == '!' || OPERATORS.contains(&c) && is_first;
+        }
+        shown.push(c);
+    }
+    shown
 }
 
 /// `assert_eq!(one, other, "{}", value)` with an await in the message. Panics with the text of the standard library.
@@ -153,7 +186,7 @@ fn event(mac: &Macro, name: &str) -> Option<Expr> {
         let is_place = |value: Expr| matches!(value, Expr::Lit(_) | Expr::Path(_) | Expr::Field(_));
         // A place stays as it is: the macro only borrows it.
         if !syn::parse2(value.clone()).is_ok_and(is_place) {
-            let held = Ident::new(&format!("value_{index}"), Span::mixed_site().located_at(span));
+            let held = Ident::new(&format!("__value_{index}"), Span::mixed_site().located_at(span));
             lets.extend(quote!(let #held = #value;));
             args[index] = quote!(#before #held);
         }

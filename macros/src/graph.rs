@@ -15,6 +15,8 @@
 //!
 //! [`control_flow`]: crate::control_flow
 
+use std::collections::BTreeMap;
+
 use proc_macro2::Span;
 use syn::{Expr, Ident, Item, Lifetime, Pat, Stmt, Type};
 
@@ -37,6 +39,8 @@ pub(crate) struct Graph {
     pub(crate) items: Vec<Item>,
     /// The labels by which statements jump to blocks.
     pub(crate) labels: BlockLabels,
+    /// From the name of a renamed local to the one that it is written with: `x_2`, `x`.
+    pub(crate) shown: BTreeMap<String, String>,
 }
 
 /// `let mut tries: u32`.

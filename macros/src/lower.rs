@@ -46,6 +46,7 @@ pub(crate) fn lower(flow: AnalyzedFlow) -> Machine {
         items: graph.items,
         blocks,
         labels: graph.labels,
+        shown: graph.shown,
         label_targets: entries.joins,
         known_names,
         old_states: None,

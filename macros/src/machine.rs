@@ -7,7 +7,7 @@
 //! Loop { guest, dates, tries } -> await Room, save Room { guest, dates, tries }
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Span, TokenStream};
 use syn::{Expr, Ident, Item, Member, Pat, Stmt, Type};
@@ -39,6 +39,8 @@ pub(crate) struct Machine {
     pub(crate) blocks: Vec<Block>,
     /// The labels of jumps in the author's code.
     pub(crate) labels: BlockLabels,
+    /// From the name of a renamed local to the one that it is written with: `x_2`, `x`.
+    pub(crate) shown: BTreeMap<String, String>,
     /// By block: the join that its label names.
     pub(crate) label_targets: Vec<Option<JoinId>>,
     /// The names of the awaits' states, now and in earlier versions.

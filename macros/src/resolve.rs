@@ -2,7 +2,8 @@
 //! live at one await. Never changes what a name means.
 //!
 //! `let x = 1; { let x = Ask.await; show(x) } show(x)` saves the outer `x` while it asks for the inner one. Generated
-//! code has both in one scope, so the inner one becomes `x_2`; on disk its name is still `x`. If no await, jump or end of
+//! code has both in one scope, so the inner one becomes `x_2`; on disk its name is still `x`, and so it is in the code
+//! that is emitted, with another span. If no await, jump or end of
 //! a branch leaves the scope of the inner one, both are never live in one state, and nothing is renamed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +12,7 @@ use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit::Visit;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Block, Expr, FieldPat, FieldValue, Ident, Lit, Macro, Member, Pat, PatIdent};
+use syn::{Block, Expr, FieldPat, FieldValue, Ident, Macro, Member, Pat, PatIdent};
 
 use crate::check::CheckedFlow;
 use crate::errors::{self, Errors};
@@ -23,11 +24,16 @@ use crate::syntax::{
 /// From the new name of each renamed local to its original name.
 pub(crate) type Renamed = BTreeMap<String, String>;
 
+/// The renamed locals that are written under their original name in the end, with a span that tells them from the local
+/// that they hide: macros show the names of their arguments.
+pub(crate) type Shown = BTreeMap<String, String>;
+
 /// A flow in which each name means one local at each await.
 pub(crate) struct ResolvedFlow {
     pub(crate) header: Header,
     pub(crate) body: Block,
     pub(crate) renamed: Renamed,
+    pub(crate) shown: Shown,
 }
 
 pub(crate) fn resolve(flow: CheckedFlow, errors: &mut Errors) -> ResolvedFlow {
@@ -35,6 +41,7 @@ pub(crate) fn resolve(flow: CheckedFlow, errors: &mut Errors) -> ResolvedFlow {
     let mut resolver = Resolver {
         scopes: Vec::new(),
         renamed: Renamed::new(),
+        shown: Shown::new(),
         taken: mentioned(&body.to_token_stream()).into_iter().collect(),
         borrowed: BTreeSet::new(),
         errors,
@@ -46,13 +53,14 @@ pub(crate) fn resolve(flow: CheckedFlow, errors: &mut Errors) -> ResolvedFlow {
     }
     // The block of a function is the scope of its arguments too.
     body.stmts.iter_mut().for_each(|stmt| resolver.visit_stmt_mut(stmt));
-    let renamed = resolver.renamed;
-    ResolvedFlow { header, body, renamed }
+    let Resolver { renamed, shown, .. } = resolver;
+    ResolvedFlow { header, body, renamed, shown }
 }
 
 struct Resolver<'e> {
     scopes: Vec<Scope>,
     renamed: Renamed,
+    shown: Shown,
     /// Every identifier of the body.
     taken: BTreeSet<String>,
     /// The current names of locals that a borrow may refer to. A reborrow may use them where they are shadowed.
@@ -111,6 +119,11 @@ impl Resolver<'_> {
         let new = new.expect("there are more numbers than names");
         self.taken.insert(new.clone());
         self.renamed.insert(new.clone(), name.to_owned());
+        // There are two spans for one name, and a third local in scope has none.
+        let mut in_scope = self.scopes.iter().flat_map(|scope| &scope.names);
+        if !in_scope.any(|(old, new)| old == name && self.shown.contains_key(new)) {
+            self.shown.insert(new.clone(), name.to_owned());
+        }
         new
     }
 
@@ -144,15 +157,7 @@ impl Resolver<'_> {
 
     /// A capture in a format string cannot be renamed, so it becomes a named argument: `"{x}", x = x_2`.
     fn name_captures(&self, args: &mut Arguments) {
-        let Some(text) = args.args.iter().find_map(|arg| match arg {
-            Expr::Lit(lit) => match &lit.lit {
-                Lit::Str(text) => Some(text.clone()),
-                _ => None,
-            },
-            _ => None,
-        }) else {
-            return;
-        };
+        let Some(text) = args.format().cloned() else { return };
         // `x` of `"{x}", x = 1` is an argument.
         let mut named: BTreeSet<_> = args.names().map(unraw).collect();
         for name in captured(&text.token().to_string()) {

@@ -96,3 +96,9 @@ same! { [()] async fn macros_that_leave() -> Result<u32, String> {
     my_ensure!(k > 0, "no {k}");
     Ok(n + m + k)
 } }
+
+same! { [()] async fn macros_inside_of_macros() -> String {
+    let text = format!("{}", matches!(ask_maybe("q").await, Some(z) if z > 0));
+    let list = vec![matches!(ask_bool("r").await, true), false];
+    format!("{text} {:?} {}", list, matches!(ask_result("s").await, Err(_)))
+} }

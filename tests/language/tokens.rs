@@ -20,3 +20,4 @@ use harness::*;
 mod same;
 
 mod cfgs;
+mod shown_names;

@@ -72,6 +72,7 @@ impl<'a> Builder<'a> {
             order: Vec::new(),
             items: Vec::new(),
             labels: BlockLabels::unlike(&written),
+            shown: BTreeMap::new(),
         };
         Self {
             graph,

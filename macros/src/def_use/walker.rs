@@ -494,15 +494,12 @@ impl<'ast, 'a> Visit<'ast> for Visitor<'_, 'a> {
                         arg if args.formats => self.0.borrowed(arg),
                         arg => self.0.walk_expr(arg),
                     }
-                    if let Expr::Lit(lit) = arg
-                        && let syn::Lit::Str(text) = &lit.lit
-                        && args.formats
-                    {
-                        let captured = captured(&text.token().to_string());
-                        // `x` of `"{x}", x = 1` is an argument.
-                        let captured = captured.iter().filter(|name| !args.names().any(|other| unraw(other) == **name));
-                        captured.for_each(|name| self.0.uses(name));
-                    }
+                }
+                if let Some(text) = args.format() {
+                    let captured = captured(&text.token().to_string());
+                    // `x` of `"{x}", x = 1` is an argument.
+                    let captured = captured.iter().filter(|name| !args.names().any(|other| unraw(other) == **name));
+                    captured.for_each(|name| self.0.uses(name));
                 }
             }
             None => {

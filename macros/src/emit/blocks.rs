@@ -148,7 +148,7 @@ fn await_(machine: &Machine, id: StateId, callee_value: TokenStream) -> TokenStr
     let state = machine.state(id);
     let (states, name, returns) = (&machine.header.states, &state.name, returns(&machine.header));
     let point = point_ident(state.point.expect("the state of an await"), Span::call_site());
-    let callee = hygienic("callee");
+    let callee = hygienic("__callee");
     let fields = state.fields.iter().map(|field| match field.is_checked {
         true => checked(machine, field),
         false => moved(machine, field),

@@ -1,6 +1,6 @@
 //! The implementation of `Flow`: the description of the states, and the closure that runs the blocks.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::Path;
 
@@ -13,7 +13,7 @@ use crate::graph::{answer_ident, point_ident};
 use crate::header::Header;
 use crate::ids::AwaitId;
 use crate::machine::{Field, Machine, State};
-use crate::syntax::unraw;
+use crate::syntax::{Dots, unraw};
 
 pub(super) fn flow(machine: &Machine) -> TokenStream {
     let Header { args, value, attrs, .. } = &machine.header;
@@ -32,7 +32,7 @@ pub(super) fn flow(machine: &Machine) -> TokenStream {
     });
     let sites = machine.states.iter().map(|state| site(machine, state));
     let functions = functions(&machine.header);
-    let (enter, run) = (hygienic("enter"), run(machine));
+    let (enter, run) = (hygienic("__enter"), shown(machine, run(machine)));
     quote! {
         #(#cfgs)*
         impl ::stube::__private::Flow for #value {
@@ -65,11 +65,39 @@ pub(super) fn flow(machine: &Machine) -> TokenStream {
     }
 }
 
+/// The code with renamed locals under their original names. Their span tells them from the locals that they hide.
+fn shown(machine: &Machine, code: TokenStream) -> TokenStream {
+    if machine.shown.is_empty() {
+        return code;
+    }
+    let mut dots = Dots::default();
+    let shown = code.into_iter().map(|token| {
+        let is_member = dots.then(&token);
+        match token {
+            TokenTree::Group(group) => {
+                let mut new = Group::new(group.delimiter(), shown(machine, group.stream()));
+                new.set_span(group.span());
+                TokenTree::Group(new)
+            }
+            TokenTree::Ident(ident) if !is_member => match machine.shown.get(&unraw(&ident)) {
+                Some(name) => TokenTree::Ident(raw(name, Span::mixed_site().located_at(ident.span()))),
+                None => TokenTree::Ident(ident),
+            },
+            other => other,
+        }
+    });
+    shown.collect()
+}
+
+fn raw(name: &str, span: Span) -> Ident {
+    syn::parse_str::<Ident>(name).map_or_else(|_| Ident::new_raw(name, span), |_| Ident::new(name, span))
+}
+
 /// Enters the machine, and runs blocks until one of them returns.
 fn run(machine: &Machine) -> TokenStream {
     let returns = returns(&machine.header);
-    let (answer, state, next) = (answer_ident(Span::call_site()), hygienic("state"), hygienic("next"));
-    let (enter, old) = (hygienic("enter"), hygienic("earlier"));
+    let (answer, state, next) = (answer_ident(Span::call_site()), hygienic("__state"), hygienic("__next"));
+    let (enter, old) = (hygienic("__enter"), hygienic("__earlier"));
     let begin = begin(machine);
     let blocks = machine.blocks.iter().map(|one| block(machine, one));
     let described = described(machine);

@@ -12,7 +12,7 @@ use crate::machine::Machine;
 
 /// Tries the closures one after the other.
 pub(super) fn migrate(machine: &Machine) -> TokenStream {
-    let (returns, earlier) = (returns(&machine.header), hygienic("earlier"));
+    let (returns, earlier) = (returns(&machine.header), hygienic("__earlier"));
     let closures = machine.header.migrations.iter().filter_map(|migration| match migration {
         Migration::Closure(closure) => Some(closure),
         Migration::Function(_) => None,
@@ -26,7 +26,7 @@ pub(super) fn migrate(machine: &Machine) -> TokenStream {
 
 /// Calls a closure, if the state is one that its argument type can be read from.
 fn attempt(machine: &Machine, closure: &ExprClosure) -> TokenStream {
-    let (returns, earlier, before) = (returns(&machine.header), hygienic("earlier"), hygienic("before"));
+    let (returns, earlier, before) = (returns(&machine.header), hygienic("__earlier"), hygienic("before"));
     let Some(Pat::Type(taken)) = closure.inputs.first() else {
         unreachable!("BUG: a closure without a type was parsed")
     };

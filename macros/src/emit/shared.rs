@@ -16,7 +16,7 @@ pub(crate) struct Output {
     pub(crate) items: TokenStream,
 }
 
-/// A local name that no author can write.
+/// A local name that no author can write. It begins with `__`, because a renamed local of the author's has such a span too.
 pub(super) fn hygienic(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }

@@ -32,7 +32,7 @@ pub(super) fn states(machine: &Machine) -> TokenStream {
     });
     let written = machine.states.iter().enumerate().map(|(index, state)| written(index, state));
     let read = machine.states.iter().enumerate().map(|(index, state)| read(machine, index, state));
-    let (to, state, read_locals) = (hygienic("to"), hygienic("state"), hygienic("locals"));
+    let (to, state, read_locals) = (hygienic("to"), hygienic("__state"), hygienic("locals"));
     let locals = machine.states.iter().map(local_types);
     let settled = machine.states.iter().map(settled);
     let partial_types = machine.partial_types.iter().map(|ty| partial_type(machine, ty));

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{Expr, Ident, Macro, Token};
+use syn::{Expr, Ident, Lit, LitStr, Macro, Token};
 
 /// The arguments of a macro that evaluates each of them once, in order.
 pub(crate) struct Arguments {
@@ -12,6 +12,8 @@ pub(crate) struct Arguments {
     repeat: Option<Expr>,
     /// Whether the arguments belong to a format string, which borrows them.
     pub(crate) formats: bool,
+    /// The index of the format string: 2 for `assert_eq!(one, other, "{x}")`.
+    format: usize,
 }
 
 impl Arguments {
@@ -29,6 +31,18 @@ impl Arguments {
             },
             _ => None,
         })
+    }
+
+    /// The format string, if it is a literal.
+    pub(crate) fn format(&self) -> Option<&LitStr> {
+        fn text(expr: &Expr) -> Option<&LitStr> {
+            match expr {
+                Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => Some(text),
+                Expr::Group(expr) => text(&expr.expr),
+                _ => None,
+            }
+        }
+        self.args.iter().nth(self.format).filter(|_| self.formats).and_then(text)
     }
 
     pub(crate) fn exprs_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
@@ -74,9 +88,14 @@ pub(crate) fn arguments(mac: &Macro) -> Option<Arguments> {
     if !FORMATTING.contains(&name.as_str()) {
         return None;
     }
+    let format = match name.as_str() {
+        "write" | "writeln" | "assert" | "debug_assert" => 1,
+        "assert_eq" | "assert_ne" | "debug_assert_eq" | "debug_assert_ne" => 2,
+        _ => 0,
+    };
     let list = Punctuated::<Expr, Token![,]>::parse_terminated;
     if let Ok(args) = list.parse2(mac.tokens.clone()) {
-        return Some(Arguments { args, repeat: None, formats: name != "vec" && name != "dbg" });
+        return Some(Arguments { args, repeat: None, formats: name != "vec" && name != "dbg", format });
     }
     let repeat = |input: syn::parse::ParseStream<'_>| {
         let value: Expr = input.parse()?;
@@ -84,7 +103,7 @@ pub(crate) fn arguments(mac: &Macro) -> Option<Arguments> {
         Ok((value, input.parse::<Expr>()?))
     };
     let (value, n) = repeat.parse2(mac.tokens.clone()).ok().filter(|_| name == "vec")?;
-    Some(Arguments { args: Punctuated::from_iter([value]), repeat: Some(n), formats: false })
+    Some(Arguments { args: Punctuated::from_iter([value]), repeat: Some(n), formats: false, format })
 }
 
 /// The number of arguments, from the first one, that a macro always evaluates: 1 for `assert!(ok, "{}", text)`.
