@@ -169,6 +169,15 @@ impl Resolver<'_> {
     }
 }
 
+/// Whether a macro may show the names in its arguments.
+fn shows_names(mac: &Macro) -> bool {
+    match mac.path.segments.last().map(|last| last.ident.to_string()).as_deref() {
+        Some("assert" | "debug_assert") => arguments(mac).is_none_or(|args| args.args.len() < 2),
+        Some("dbg") => true,
+        _ => arguments(mac).is_none(),
+    }
+}
+
 /// Whether generated code may leave this scope from inside: at an await or at a jump.
 fn leaves(node: &impl Node) -> bool {
     struct Jumps(bool);
@@ -327,6 +336,12 @@ impl VisitMut for Resolver<'_> {
 
     fn visit_macro_mut(&mut self, mac: &mut Macro) {
         let renamed = mentioned(&mac.tokens).into_iter().find(|name| self.new_name(name).is_some());
+        if shows_names(mac) {
+            let is_misnamed = |name: &String| self.new_name(name).is_some_and(|new| !self.shown.contains_key(new));
+            if let Some(name) = mentioned(&mac.tokens).into_iter().find(is_misnamed) {
+                self.errors.add(errors::body::shown_shadow(mac, &name));
+            }
+        }
         if let Some(mut args) = arguments(mac) {
             // Without a rename the author's tokens are kept, for their spans.
             if renamed.is_none() && !args.exprs().any(leaves) {

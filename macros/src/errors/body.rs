@@ -60,6 +60,14 @@ pub(crate) fn captured_shadow(mac: &Macro, name: &str) -> Error {
     Error::new(mac.path.span(), message)
 }
 
+pub(crate) fn shown_shadow(mac: &Macro, name: &str) -> Error {
+    let message = format!(
+        "`{name}` shadows two others here, and this macro may show its name, which generated code has to change; give \
+         one of them another name"
+    );
+    Error::new(mac.path.span(), message)
+}
+
 pub(crate) fn unknown_label(span: Span) -> Error {
     Error::new(span, "no loop or block around this has that label")
 }
