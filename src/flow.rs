@@ -22,8 +22,8 @@ use crate::component::{
 pub use awaitables::{AwaitPoint, Awaited, Boxed, Undescribed};
 pub use closure::{Description, Enter, Inner, Plain, Returns, Step};
 pub use locals::{
-    Await, CopiedOut, DefaultOf, Gone, Keeps, Lends, Method, Number, Out, Refilled, Savable, TakenOut, borrowed, kept,
-    number,
+    Await, CopiedOut, DefaultOf, Gone, Keeps, Lends, Method, Number, Out, Refilled, Savable, TakenOut, borrowed,
+    constant, kept, number,
 };
 pub use machine::{Machine, Stepped, broken, machine};
 pub use states::{Layout, Local, ReadLocal, ReadLocals, Saved, State, States};

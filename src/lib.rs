@@ -127,8 +127,8 @@ pub mod __private {
     pub use crate::component::{AwaitSite, Migrated, StateDescriptor};
     pub use crate::flow::{
         AwaitPoint, CopiedOut, DefaultOf, Description, Enter, Flow, Gone, Layout, Local, Machine, Out, Plain,
-        ReadLocals, Returns, Savable, Saved, State, States, Step, TakenOut, Undescribed, borrowed, broken, describe,
-        hand_to, kept, machine, migrate, number, probe_states, retire, step,
+        ReadLocals, Returns, Savable, Saved, State, States, Step, TakenOut, Undescribed, borrowed, broken, constant,
+        describe, hand_to, kept, machine, migrate, number, probe_states, retire, step,
     };
     use crate::model::error::Failure;
 

@@ -26,6 +26,7 @@ mod expressions;
 mod iteration;
 mod loops;
 mod operands;
+mod own_macros;
 mod reborrow;
 mod splitting;
 mod state_names;

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Span, TokenStream};
-use syn::{Expr, Ident, Item, Member, Pat, Stmt, Type};
+use syn::{Expr, ExprPath, Ident, Item, Member, Pat, Stmt, Type};
 
 use crate::graph::BlockLabels;
 use crate::header::Header;
@@ -193,6 +193,8 @@ pub(crate) enum Op {
         ty: Option<Box<Type>>,
         expr: Box<Expr>,
         is_refutable: bool,
+        /// The constants that it reads, of which rustc checks that they are the same whenever they are written.
+        constants: Vec<ExprPath>,
     },
     /// A statement of the author's.
     Stmt {

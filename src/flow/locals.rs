@@ -168,6 +168,21 @@ where
     borrow
 }
 
+/// A constant that is the same wherever it is written. That a value is shared says most of it, and that a borrow of the
+/// constant is `'static` the rest: such a constant has no inside that changes, and nothing to drop.
+#[diagnostic::on_unimplemented(
+    message = "this constant may change inside, and is written again after the `.await`",
+    label = "a `{Self}` is a new value wherever the constant is written",
+    note = "write `let value = {{ CONSTANT }};` and the value is saved, or end its use before the `.await`"
+)]
+pub trait Constant {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Sync + ?Sized> Constant for T {}
+
+/// Checks a constant that is written again.
+pub const fn constant<T: Constant + ?Sized>(_: &'static T) {}
+
 /// Ties the value of a `#[default]` to the type of its local.
 pub struct DefaultOf<T>(PhantomData<fn(T)>);
 

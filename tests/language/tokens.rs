@@ -20,4 +20,6 @@ use harness::*;
 mod same;
 
 mod cfgs;
+mod constants;
+mod own_macros;
 mod shown_names;

@@ -119,6 +119,7 @@ impl<'a> Builder<'a> {
     pub(super) fn body(&mut self, header: &Header, body: &SynBlock) {
         // An item is visible in the whole function, also before it.
         self.graph.items = items(&body.stmts).cloned().collect();
+        self.check_own_macros(&body.stmts);
         self.block_stmts(&body.stmts, Dest::Return, &header.output);
     }
 

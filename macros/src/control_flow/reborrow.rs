@@ -16,7 +16,7 @@
 //! While such a borrow is live, the borrow checker lets nothing change what it borrows from, so the repeated borrow is
 //! equal to the first one.
 
-use syn::{Expr, Ident, Pat, Type};
+use syn::{Expr, Ident, Pat, Type, parse_quote};
 
 use crate::control_flow::builder::Builder;
 use crate::def_use::{self, DefUse};
@@ -62,6 +62,13 @@ impl Builder<'_> {
                     expr.elems.push_punct(Default::default());
                 }
                 Expr::Tuple(expr)
+            }
+            // What it changes is a value of its own.
+            Expr::Reference(mut expr) if expr.mutability.is_some() && self.is_of_constant(&expr.expr) => {
+                // In braces, because a constant itself would be written again.
+                let value = *expr.expr;
+                expr.expr = Box::new(self.spill("operand", parse_quote!({ #value }), true));
+                Expr::Reference(expr)
             }
             Expr::Reference(mut expr) if !is_constant(&expr.expr) => {
                 expr.expr = Box::new(self.repeatable_place(*expr.expr));
@@ -148,6 +155,21 @@ impl Builder<'_> {
                 None => is_constant(expr),
             },
             _ => false,
+        }
+    }
+
+    /// Whether a place is in a constant, which is a new value wherever it is written.
+    fn is_of_constant(&self, place: &Expr) -> bool {
+        match place {
+            Expr::Path(path) => {
+                let name = path.path.get_ident().map(unraw);
+                is_constant(place) && !self.env.iter().any(|(local, _)| Some(local) == name.as_ref())
+            }
+            Expr::Field(place) => self.is_of_constant(&place.base),
+            Expr::Index(place) => self.is_of_constant(&place.expr),
+            Expr::Paren(place) => self.is_of_constant(&place.expr),
+            Expr::Group(place) => self.is_of_constant(&place.expr),
+            place => is_constant(place),
         }
     }
 

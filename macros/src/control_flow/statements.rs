@@ -21,6 +21,7 @@ impl Builder<'_> {
     /// The statements of an inner block. The value of the block goes to `dest`.
     pub(super) fn stmts(&mut self, stmts: &[Stmt], dest: Dest, output: &Type) {
         self.inner_items(stmts);
+        self.check_own_macros(stmts);
         self.block_stmts(stmts, dest, output);
     }
 
@@ -73,7 +74,7 @@ impl Builder<'_> {
             return self.with_evolution(&stmt, evolution);
         }
         match stmt {
-            Stmt::Item(_) => {}
+            Stmt::Item(item) => self.check_own_macro(item),
             Stmt::Local(local) if local.init.is_none() => self.declare_later(local),
             Stmt::Local(local) if contains_await(stmt) => self.local(local),
             Stmt::Expr(expr, _) if contains_await(stmt) || is_jump(expr) => self.effect(expr.clone()),

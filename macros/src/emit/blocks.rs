@@ -1,10 +1,10 @@
 //! The code of the blocks.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Expr, Pat, Stmt, Type};
+use syn::{Expr, Item, Pat, Stmt, Type};
 
 use crate::emit::shared::{default_ident, hygienic, next_label, returns};
 use crate::emit::states::partial_value;
@@ -55,7 +55,14 @@ fn op(machine: &Machine, op: &Op) -> TokenStream {
             let mutable = mutable.then(|| quote!(mut));
             quote!(let #mutable #ident = #ident;)
         }
-        Op::Reborrow { pat, ty, expr, is_refutable } => reborrow(pat, ty.as_deref(), expr, *is_refutable),
+        Op::Reborrow { pat, ty, expr, is_refutable, constants } => {
+            let checks = constants.iter().map(|path| {
+                let span = path.path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
+                quote_spanned!(span=> ::stube::__private::constant(&#path);)
+            });
+            let reborrow = reborrow(pat, ty.as_deref(), expr, *is_refutable);
+            quote!(#(#checks)* #reborrow)
+        }
         Op::Stmt { stmt, jumps: true } => {
             let mut stmt: Stmt = stmt.clone();
             Jumps(machine).visit_stmt_mut(&mut stmt);
@@ -64,6 +71,7 @@ fn op(machine: &Machine, op: &Op) -> TokenStream {
         Op::Stmt { stmt, jumps: false } => stmt.to_token_stream(),
         Op::Items(items) => {
             let items = items.iter().map(|item| {
+                let item = own_macro(machine, item);
                 quote!(#[allow(dead_code, unused_imports, unused_macros, reason = "another block uses it")] #item)
             });
             items.collect()
@@ -202,6 +210,54 @@ fn checked(machine: &Machine, field: &Field) -> TokenStream {
         FieldType::Partial(id) => partial_value(machine, *id, ident, &kept),
     };
     quote!(#name: #value)
+}
+
+/// An item. Where a macro says `return`, the code in its place leaves the flow.
+pub(super) fn own_macro(machine: &Machine, item: &Item) -> Item {
+    let mut item = item.clone();
+    if let Item::Macro(rules) = &mut item
+        && rules.mac.path.is_ident("macro_rules")
+    {
+        let (mut is_rule, mut written) = (false, TokenStream::new());
+        for token in std::mem::take(&mut rules.mac.tokens) {
+            match token {
+                TokenTree::Group(group) if std::mem::take(&mut is_rule) => {
+                    let mut new = Group::new(group.delimiter(), with_returns(machine, group.stream()));
+                    new.set_span(group.span());
+                    written.extend([TokenTree::Group(new)]);
+                }
+                token => {
+                    is_rule = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '>');
+                    written.extend([token]);
+                }
+            }
+        }
+        rules.mac.tokens = written;
+    }
+    item
+}
+
+/// The tokens with `return value` as a return from the flow. Its value ends with the group, or at a comma or a semicolon.
+fn with_returns(machine: &Machine, tokens: TokenStream) -> TokenStream {
+    let mut tokens = tokens.into_iter().peekable();
+    let mut written = TokenStream::new();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Group(group) => {
+                let mut new = Group::new(group.delimiter(), with_returns(machine, group.stream()));
+                new.set_span(group.span());
+                written.extend([TokenTree::Group(new)]);
+            }
+            TokenTree::Ident(ident) if ident == "return" => {
+                let is_end = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if matches!(punct.as_char(), ',' | ';'));
+                let value: TokenStream = std::iter::from_fn(|| tokens.next_if(|token| !is_end(token))).collect();
+                let value = if value.is_empty() { quote!(()) } else { with_returns(machine, value) };
+                written.extend(done(machine, value));
+            }
+            token => written.extend([token]),
+        }
+    }
+    written
 }
 
 fn done(machine: &Machine, value: TokenStream) -> TokenStream {

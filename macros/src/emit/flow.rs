@@ -4,7 +4,7 @@ use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::Path;
 
-use crate::emit::blocks::block;
+use crate::emit::blocks::{block, own_macro};
 use crate::emit::migrations::migrate;
 use crate::emit::shared::{default_ident, hygienic, is_cfg, is_lint, kind, next_label, returns};
 use crate::emit::states::typed_fields;
@@ -21,7 +21,8 @@ pub(super) fn flow(machine: &Machine) -> TokenStream {
     let lints = attrs.iter().filter(|attr| is_lint(attr));
     let types: Vec<_> = args.iter().map(|arg| &arg.ty).collect();
     let (kind, returns) = (kind(&machine.header), returns(&machine.header));
-    let (items, next_enum) = (&machine.items, next_enum(machine));
+    let items = machine.items.iter().map(|item| own_macro(machine, item));
+    let next_enum = next_enum(machine);
     let points = points(machine).map(|id| {
         let point = point_ident(id, Span::call_site());
         quote!(let #point = ::stube::__private::AwaitPoint::<_, _>::new();)

@@ -2,7 +2,7 @@
 
 use proc_macro2::Span;
 use syn::spanned::Spanned;
-use syn::{Error, Macro};
+use syn::{Error, Ident, Macro};
 
 pub(crate) fn await_in_closure(span: Span) -> Error {
     let message = "this `.await` is inside a closure, which cannot be saved while it waits; await before it, or \
@@ -66,6 +66,22 @@ pub(crate) fn shown_shadow(mac: &Macro, name: &str) -> Error {
          one of them another name"
     );
     Error::new(mac.path.span(), message)
+}
+
+pub(crate) fn macro_names_local(name: &Ident, local: &str) -> Error {
+    let message = format!(
+        "this macro names `{local}`, a local of the flow, and its definition is repeated where the local may be another \
+         one; give the macro a parameter for it: `{name}!({local})`"
+    );
+    Error::new(name.span(), message)
+}
+
+pub(crate) fn macro_with_two_meanings(name: &Ident) -> Error {
+    let message = format!(
+        "another `{name}!` is used before this one, and a macro of a flow is visible in the whole block; give one of \
+         them another name"
+    );
+    Error::new(name.span(), message)
 }
 
 pub(crate) fn unknown_label(span: Span) -> Error {

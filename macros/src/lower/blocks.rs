@@ -3,14 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use syn::{Expr, Pat};
+use syn::{Expr, ExprPath, Pat};
 
 use crate::analysis::liveness::{Liveness, mentioned};
 use crate::graph::{self, Entry as BlockEntry, Graph, Node, Reborrow};
 use crate::ids::{BlockId, LocalId, Place, ScopeId, SeqId};
 use crate::lower::entries::Entries;
 use crate::machine::{Arm, Binding, Block, Code, Entry, Field, Join, Op, State, StateId};
-use crate::syntax::only;
+use crate::syntax::borrows::constants;
+use crate::syntax::{only, unraw};
 
 /// The blocks in the order of their code. Moves the code out of the graph.
 pub(super) fn blocks(
@@ -147,7 +148,16 @@ impl Lowering<'_> {
             ty: reborrow.ty.clone().map(Box::new),
             expr: Box::new(reborrow.expr.clone()),
             is_refutable,
+            constants: self.constants(reborrow),
         }
+    }
+
+    /// The constants that a borrow is built from. A local may have a name in capitals too.
+    fn constants(&self, reborrow: &Reborrow) -> Vec<ExprPath> {
+        let locals: BTreeSet<_> =
+            reborrow.def_use.mentions.iter().map(|local| unraw(&self.graph.local(*local).ident)).collect();
+        let is_local = |path: &ExprPath| path.path.get_ident().is_some_and(|ident| locals.contains(&unraw(ident)));
+        constants(&reborrow.expr).into_iter().filter(|path| !is_local(path)).collect()
     }
 
     fn seq(&mut self, locals: &Locals, seq: SeqId, ops: &mut Vec<Op>) {

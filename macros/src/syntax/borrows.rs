@@ -1,6 +1,7 @@
 //! Expressions that borrow and can be repeated with the same result: `&order.name`, `list.first()`, `rooms.get(&key)`.
 
-use syn::{Expr, parse_quote};
+use syn::visit::Visit;
+use syn::{Expr, ExprPath, parse_quote};
 
 use crate::syntax::names::unraw;
 
@@ -109,6 +110,27 @@ pub(crate) fn is_constant(expr: &Expr) -> bool {
         Expr::Index(expr) => is_constant(&expr.expr) && is_constant(&expr.index),
         _ => false,
     }
+}
+
+/// The constants among the places of an expression.
+pub(crate) fn constants(expr: &Expr) -> Vec<ExprPath> {
+    struct Finder(Vec<ExprPath>);
+    impl<'ast> Visit<'ast> for Finder {
+        fn visit_expr_path(&mut self, path: &'ast ExprPath) {
+            if is_constant(&Expr::Path(path.clone())) {
+                self.0.push(path.clone());
+            }
+        }
+
+        fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
+            call.args.iter().for_each(|arg| self.visit_expr(arg));
+        }
+
+        fn visit_expr_closure(&mut self, _: &'ast syn::ExprClosure) {}
+    }
+    let mut finder = Finder(Vec::new());
+    finder.visit_expr(expr);
+    finder.0
 }
 
 /// A string literal, or a list of constants with string literals in it: borrowed from the program itself.
