@@ -1,10 +1,8 @@
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use stube::{Info, flow};
 
 const ZERO: Cell<u32> = Cell::new(0);
-const COUNT: AtomicU32 = AtomicU32::new(0);
 
 #[flow]
 async fn counted() -> u32 {
@@ -22,6 +20,4 @@ async fn borrowed() -> u32 {
     t.get()
 }
 
-fn main() {
-    let _ = COUNT.load(Ordering::Relaxed);
-}
+fn main() {}

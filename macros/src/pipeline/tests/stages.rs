@@ -50,8 +50,8 @@ fn macros_that_decide_whether_an_await_runs_are_expanded() {
         r#"async fn flow() { if matches!(Ask.await, Some(n) if n > 2) { debug_assert!(Sure.await); } assert!(Ok.await); }"#,
         &expect![[r#"
             flow() -> ()
-                if match Ask.await { Some(n) if n > 2 => true, _ => false } { if ::core::cfg!(debug_assertions) { ::core::assert!(Sure.await); }; }
-                assert!(Ok.await);
+                if match Ask.await { Some(n) if n > 2 => true, _ => false } { if ::core::cfg!(debug_assertions) { ::core::assert!(Sure.await, "assertion failed: {}", "Sure . await"); }; }
+                assert!(Ok.await, "assertion failed: {}", "Ok . await");
         "#]],
     );
 }
