@@ -153,7 +153,12 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 ///   expression changes after an `.await`: the evaluation order would depend on types. Write a `let` for one of the two.
 /// - A flow with generics or lifetimes, a borrowed argument, an `impl Trait` as argument or result, an `unsafe` flow: a flow
 ///   is found on disk by its one name.
-/// - A `cfg` on a single statement with an `.await`, and a `break` or `continue` out of a loop with an `.await` in the
+/// - A `cfg` on a single statement, arm or argument with an `.await`, or in the arguments of one of the macros above. On
+///   anything else in a flow, a `cfg` means what it means in a function.
+/// - A `macro_rules!` in the body that names a local of the flow, or that has the name of a macro that is used before it.
+/// - A constant that changes inside, such as a `Cell`, in a local that is used on both sides of an `.await`. Write
+///   `let value = { CONSTANT };`, and the value is saved.
+/// - A name that three locals in scope share, in a macro that may show it. A `break` or `continue` out of a loop with an `.await` in the
 ///   tokens of a macro that is not named above.
 ///
 /// # Methods
