@@ -21,7 +21,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde::de;
 
-use crate::schema::{Content, Definition, Definitions, Field, Primitive, Type, Variant};
+use crate::schema::types::{Content, Definition, Definitions, Field, Primitive, Type, Variant};
 
 use deserializer::Probe;
 use placeholder::Choices;
