@@ -15,7 +15,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, Error as _, Visitor};
 use serde_json::Error;
 use serde_json::value::RawValue;
 
-use crate::json::{FLOAT, FLOATS, MARKER, RAW_VALUE, SOME};
+use crate::json::marker::{FLOAT, FLOATS, MARKER, RAW_VALUE, SOME};
 
 use map_key::MapKey;
 

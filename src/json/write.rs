@@ -15,7 +15,7 @@ use std::cell::Cell;
 use serde::ser::{self, SerializeMap};
 use serde::{Serialize, Serializer};
 
-use crate::json::{FLOAT, FLOATS, MARKER, RAW_VALUE, RESERVED, SOME};
+use crate::json::marker::{FLOAT, FLOATS, MARKER, RAW_VALUE, RESERVED, SOME};
 
 use map_key::MapKey;
 
