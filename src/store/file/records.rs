@@ -35,7 +35,7 @@ use rustix::io::Errno;
 
 use crate::model::id::ConversationId;
 use crate::record::{MAX_BYTES, Reason, Record, Revision, Unreadable};
-use crate::store::file::FileError;
+use crate::store::file::error::FileError;
 use crate::store::file::fs::{Fs, Identity, Stat};
 use crate::store::{LoadError, WriteOutcome};
 
