@@ -8,7 +8,7 @@
 //! enum Flow { #[arguments(name = "order")] Item = { async fn order() { #[cfg(unix)] let limit = 3; .. } } }
 //! ```
 //!
-//! The tokens keep their spans. An item without a `cfg` is not changed, and a `cfg` on the item itself is not evaluated.
+//! The tokens keep their spans. An item whose only `cfg` is on itself takes no such way.
 
 use proc_macro2::{Delimiter, Group, Punct, Spacing, TokenStream, TokenTree};
 use quote::quote;

@@ -55,6 +55,8 @@ pub(super) struct Builder<'a> {
     pub(super) added: BTreeSet<String>,
     /// The items of each scope that are visible in that scope only.
     pub(super) items: BTreeMap<ScopeId, Vec<Item>>,
+    /// The macros of the body that declare locals.
+    pub(super) declaring: BTreeSet<String>,
     pub(super) renamed: &'a Renamed,
     pub(super) errors: &'a mut Errors,
 }
@@ -88,6 +90,7 @@ impl<'a> Builder<'a> {
             written,
             added: BTreeSet::new(),
             items: BTreeMap::new(),
+            declaring: BTreeSet::new(),
             renamed,
             errors,
         }

@@ -10,7 +10,7 @@ use syn::{Item, ItemMacro, Stmt};
 
 use crate::control_flow::builder::Builder;
 use crate::errors;
-use crate::syntax::{Dots, captured, unraw};
+use crate::syntax::{Dots, captured, mentioned, unraw};
 
 impl Builder<'_> {
     /// Reports each macro among these statements that has the name of another one which they use before it.
@@ -26,9 +26,25 @@ impl Builder<'_> {
         }
     }
 
+    /// Reports a macro that declares a local in the place of another one, which generated code would go on with.
+    pub(super) fn check_declaring_macro(&mut self, stmt: &Stmt) {
+        let Stmt::Macro(syn::StmtMacro { mac, .. }) = stmt else { return };
+        if !mac.path.get_ident().is_some_and(|name| self.declaring.contains(&unraw(name))) {
+            return;
+        }
+        let names = mentioned(&mac.tokens);
+        if let Some((local, _)) = self.env.iter().rev().find(|(local, _)| names.contains(local)) {
+            let local = self.renamed.get(local).unwrap_or(local);
+            self.errors.add(errors::body::macro_declares_local(mac, local));
+        }
+    }
+
     /// Reports a macro that names a local.
     pub(super) fn check_own_macro(&mut self, item: &Item) {
         let Item::Macro(ItemMacro { ident: Some(macro_name), mac, .. }) = item else { return };
+        if declares(mac.tokens.clone(), 0) {
+            self.declaring.insert(unraw(macro_name));
+        }
         let mut known = BTreeSet::new();
         let named = free_names(mac.tokens.clone(), &mut known);
         if let Some((local, _)) = self.env.iter().rev().find(|(local, _)| named.contains(local)) {
@@ -36,6 +52,38 @@ impl Builder<'_> {
             self.errors.add(errors::body::macro_names_local(macro_name, local));
         }
     }
+}
+
+/// Whether the code of a macro declares a local that its user names, outside of any block: `let $name = 1;`
+fn declares(tokens: TokenStream, depth: usize) -> bool {
+    let (mut is_let, mut is_variable) = (false, false);
+    for token in tokens {
+        match token {
+            // The code of a rule, or a repetition in it.
+            TokenTree::Group(group) if depth == 0 || is_variable => {
+                if declares(group.stream(), depth + 1) {
+                    return true;
+                }
+                (is_let, is_variable) = (false, false);
+            }
+            TokenTree::Ident(name) if name == "let" => is_let = true,
+            TokenTree::Ident(name) if is_let && name == "mut" => {}
+            TokenTree::Punct(punct) if punct.as_char() == '$' => {
+                if is_let {
+                    return true;
+                }
+                is_variable = true;
+            }
+            // `let ($one, $other) = ..`
+            TokenTree::Group(group) if is_let && declares_in_pattern(group.stream()) => return true,
+            _ => (is_let, is_variable) = (is_let && depth == 0, false),
+        }
+    }
+    false
+}
+
+fn declares_in_pattern(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == '$'))
 }
 
 /// The macros that tokens use and do not declare before.

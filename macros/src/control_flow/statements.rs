@@ -134,6 +134,7 @@ impl Builder<'_> {
 
     /// A statement without an await: it stays one statement.
     pub(super) fn plain(&mut self, stmt: &Stmt) {
+        self.check_declaring_macro(stmt);
         let (mut stmt, mut borrows) = (stmt.clone(), Vec::new());
         if let Stmt::Local(SynLocal { pat, init: Some(init), .. }) = &mut stmt {
             *init.expr = self.make_repeatable((*init.expr).clone());

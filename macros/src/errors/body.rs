@@ -76,6 +76,14 @@ pub(crate) fn macro_names_local(name: &Ident, local: &str) -> Error {
     Error::new(name.span(), message)
 }
 
+pub(crate) fn macro_declares_local(mac: &Macro, local: &str) -> Error {
+    let message = format!(
+        "this macro declares a `{local}` that would not be seen after an `.await`; write `let {local} = ...;` here, and \
+         the macro in its value"
+    );
+    Error::new(mac.path.span(), message)
+}
+
 pub(crate) fn macro_with_two_meanings(name: &Ident) -> Error {
     let message = format!(
         "another `{name}!` is used before this one, and a macro of a flow is visible in the whole block; give one of \

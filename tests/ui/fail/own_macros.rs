@@ -52,4 +52,23 @@ async fn two_meanings() {
     println!("{}", twice!(n));
 }
 
+#[flow]
+async fn declared() -> u32 {
+    macro_rules! set {
+        ($x:ident, $value:expr) => {
+            let mut $x = $value;
+        };
+    }
+    macro_rules! add {
+        ($x:ident, $value:expr) => {{
+            let $x = $x + $value;
+            $x
+        }};
+    }
+    let x = 1;
+    set!(x, 2);
+    Info::new("wait").await;
+    add!(x, 3)
+}
+
 fn main() {}
