@@ -6,11 +6,11 @@ use quote::quote;
 
 use crate::analysis::analyze;
 use crate::check::check;
-use crate::control_flow::build;
 use crate::dump::Dump;
 use crate::emit::{self, Output, emit};
 use crate::errors::Errors;
 use crate::expand::expand;
+use crate::held::build;
 use crate::lower::lower;
 use crate::methods;
 use crate::old_states::add_old_states;

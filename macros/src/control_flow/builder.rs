@@ -55,18 +55,26 @@ pub(super) struct Builder<'a> {
     pub(super) added: BTreeSet<String>,
     /// The items of each scope that are visible in that scope only.
     pub(super) items: BTreeMap<ScopeId, Vec<Item>>,
+    /// The names of locals that change while a borrow is used whose key they are: such a key is copied.
+    pub(super) copied: &'a BTreeSet<String>,
     pub(super) renamed: &'a Renamed,
     pub(super) errors: &'a mut Errors,
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(body: &SynBlock, renamed: &'a Renamed, errors: &'a mut Errors) -> Self {
+    pub(super) fn new(
+        body: &SynBlock,
+        renamed: &'a Renamed,
+        copied: &'a BTreeSet<String>,
+        errors: &'a mut Errors,
+    ) -> Self {
         let written = mentioned(&body.to_token_stream());
         let graph = Graph {
             locals: Vec::new(),
             args: Vec::new(),
             awaits: Vec::new(),
             reborrows: Vec::new(),
+            sources: BTreeMap::new(),
             blocks: Vec::new(),
             seqs: Vec::new(),
             order: Vec::new(),
@@ -87,6 +95,7 @@ impl<'a> Builder<'a> {
             written,
             added: BTreeSet::new(),
             items: BTreeMap::new(),
+            copied,
             renamed,
             errors,
         }

@@ -1,0 +1,555 @@
+//! Borrows whose path changes after they are taken, patterns whose place is written before they match again, and
+//! operands that a later operand changes.
+
+use std::collections::BTreeMap;
+
+/// Two rooms by number.
+pub(crate) fn rooms() -> BTreeMap<i64, String> {
+    BTreeMap::from([(0, "hall".to_owned()), (1, "attic".to_owned()), (2, "cellar".to_owned())])
+}
+
+/// The same by name.
+pub(crate) fn floors() -> BTreeMap<String, i64> {
+    BTreeMap::from([("hall".to_owned(), 0), ("attic".to_owned(), 7), ("attics".to_owned(), 9)])
+}
+
+pub(crate) fn glue(room: &str, n: i64) -> String {
+    format!("{room} {n}")
+}
+
+pub(crate) fn pair_of(a: i64, b: i64) -> String {
+    format!("{a} and {b}")
+}
+
+/// A place on a way.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Step {
+    pub(crate) name: String,
+    pub(crate) next: i64,
+}
+
+pub(crate) fn steps() -> BTreeMap<i64, Step> {
+    let step = |name: &str, next| Step { name: name.to_owned(), next };
+    BTreeMap::from([(0, step("door", 2)), (2, step("stair", 1)), (1, step("roof", 9))])
+}
+
+// ---- Keys that change ----------------------------------------------------------------------------------------------
+
+same! { [()] async fn a_key_that_is_assigned_after_get() -> String {
+    let map = rooms();
+    let mut key = 0;
+    let floor = map.get(&key).unwrap();
+    key = 1;
+    let n = signed("n").await;
+    format!("{floor} {key} {n}")
+} }
+
+same! { [()] async fn a_key_of_an_index_that_is_assigned() -> String {
+    let map = rooms();
+    let mut key = 0;
+    let floor = &map[&key];
+    key += 1;
+    let n = signed("n").await;
+    format!("{floor} {key} {n}")
+} }
+
+same! { [()] async fn a_key_of_get_mut_that_is_assigned() -> String {
+    let mut map = rooms();
+    let mut key = 0;
+    if let Some(floor) = map.get_mut(&key) {
+        key = 1;
+        let n = signed("n").await;
+        floor.push_str(&format!("{n}"));
+    }
+    format!("{map:?} {key}")
+} }
+
+same! { [()] async fn a_key_that_the_loop_moves_on() -> String {
+    let steps = steps();
+    let mut current = 0;
+    let mut way = String::new();
+    while let Some(step) = steps.get(&current) {
+        current = step.next;
+        ask_unit("go").await;
+        way += &step.name;
+    }
+    way
+} }
+
+same! { [()] async fn a_key_in_a_later_operand_of_a_condition() -> String {
+    let steps = steps();
+    let mut current = 0;
+    let mut way = String::new();
+    while way.len() < 12 && let Some(step) = steps.get(&current) && step.next < 5 {
+        current = step.next;
+        ask_unit("go").await;
+        way += &step.name;
+    }
+    way
+} }
+
+same! { [()] async fn a_text_as_key_that_grows() -> String {
+    let map = floors();
+    let mut name = "attic".to_owned();
+    let floor = map.get(&name).unwrap();
+    name.push('s');
+    let n = signed("n").await;
+    format!("{floor} {name} {n}")
+} }
+
+same! { [()] async fn a_part_of_a_text_as_key() -> String {
+    let map = floors();
+    let mut name = "attics".to_owned();
+    let (whole, part) = (&map[&*name], map.get(&name[..5]).unwrap());
+    name.clear();
+    name.push_str("hall");
+    let n = signed("n").await;
+    format!("{whole} {part} {name} {n}")
+} }
+
+same! { [()] async fn a_field_as_key() -> String {
+    let map = floors();
+    let mut order = Order { name: "hall".to_owned(), items: vec![1], total: 1 };
+    let floor = map.get(&order.name).unwrap();
+    order.name = "attic".to_owned();
+    order.total = signed("n").await;
+    format!("{floor} {order:?}")
+} }
+
+same! { [()] async fn a_key_behind_a_borrow() -> String {
+    let map = rooms();
+    let mut number = 0;
+    let key = &mut number;
+    let floor = map.get(&*key).unwrap();
+    *key = 2;
+    let n = signed("n").await;
+    format!("{floor} {n} {number}")
+} }
+
+same! { [()] async fn a_key_that_is_borrowed_to_be_changed() -> String {
+    let map = rooms();
+    let mut key = 0;
+    let floor = map.get(&key).unwrap();
+    std::mem::swap(&mut key, &mut 2);
+    let n = signed("n").await;
+    format!("{floor} {key} {n}")
+} }
+
+same! { [()] async fn a_key_that_a_pattern_assigns() -> String {
+    let map = rooms();
+    let (mut key, mut other) = (0, 1);
+    let floor = map.get(&key).unwrap();
+    (key, other) = (other, key);
+    let n = signed("n").await;
+    format!("{floor} {key} {other} {n}")
+} }
+
+same! { [()] async fn a_key_that_a_closure_changes() -> String {
+    let map = rooms();
+    let mut key = 0;
+    let floor = map.get(&key).unwrap();
+    let mut next = || key += 1;
+    next();
+    next();
+    let n = signed("n").await;
+    format!("{floor} {key} {n}")
+} }
+
+same! { [()] async fn a_key_that_only_one_branch_changes() -> String {
+    let map = rooms();
+    let mut key = 0;
+    let floor = &map[&key];
+    if ask_bool("change").await {
+        key = 1;
+    }
+    ask_unit("so").await;
+    format!("{floor} {key}")
+} }
+
+same! { [()] async fn a_key_that_changes_after_a_branch_without_an_await() -> String {
+    let map = rooms();
+    let mut key = 0;
+    let floor = &map[&key];
+    let more = if key == 0 { key = 2; 1 } else { signed("n").await };
+    format!("{floor} {key} {more}")
+} }
+
+same! { [()] async fn an_entry_that_is_matched() -> String {
+    let map = rooms();
+    let mut key = signed("key").await.abs() % 3;
+    match map.get(&key) {
+        Some(floor) if floor.len() > 4 => {
+            key = 9;
+            ask_unit("long").await;
+            format!("{floor} {key}")
+        }
+        Some(floor) => {
+            key += 1;
+            ask_unit("short").await;
+            format!("{floor} {key} {:?}", map.get(&key))
+        }
+        None => format!("none {}", signed("n").await),
+    }
+} }
+
+same! { [()] async fn an_entry_or_else() -> String {
+    let map = rooms();
+    let mut key = 1;
+    let Some(floor) = map.get(&key) else { return format!("none {}", signed("n").await) };
+    key = 7;
+    ask_unit("so").await;
+    let Some(other) = map.get(&key) else { return format!("{floor} {key} {}", signed("n").await) };
+    other.clone()
+} }
+
+same! { [()] async fn a_borrow_of_a_part_of_an_entry() -> String {
+    let steps = steps();
+    let mut key = 0;
+    let step = &steps[&key];
+    let name = step.name.as_str();
+    key = 2;
+    ask_unit("so").await;
+    let next = &steps[&key].next;
+    key = 1;
+    ask_unit("again").await;
+    format!("{name} {next} {key}")
+} }
+
+same! { [()] async fn keys_in_a_row() -> String {
+    let houses = BTreeMap::from([(1, rooms()), (2, BTreeMap::from([(0, "shed".to_owned())]))]);
+    let (mut house, mut room) = (1, 2);
+    let name = houses[&house].get(&room).unwrap().as_str();
+    house = 2;
+    room = 0;
+    let other = houses.get(&house).unwrap().get(&room).unwrap();
+    house = 1;
+    let n = signed("n").await;
+    format!("{name} {other} {house} {room} {n}")
+} }
+
+same! { [()] async fn a_key_in_one_expression() -> String {
+    let map = rooms();
+    let mut key = 0;
+    let text = glue(map.get(&key).unwrap(), { key = 1; signed("n").await });
+    format!("{text} {key}")
+} }
+
+same! { [()] async fn an_index_in_one_expression() -> String {
+    let map = rooms();
+    let mut key = 0;
+    let text = glue(&map[&key], { key = 1; signed("n").await });
+    format!("{text} {key} {}", glue(map[&key].as_str(), { key = 2; signed("m").await }))
+} }
+
+same! { [()] async fn a_receiver_in_one_expression() -> bool {
+    let map = rooms();
+    let mut key = 0;
+    map[&key].starts_with({ key = 1; if ask_bool("q").await { "hall" } else { "attic" } }) == (key == 1)
+} }
+
+same! { [()] async fn a_range_that_moves_on() -> String {
+    let items = vec![1, 2, 3, 4];
+    let mut from = 1;
+    let some = items.get(from..from + 2).unwrap();
+    from = 0;
+    let rest = &items[from..=1];
+    from = 3;
+    let n = signed("n").await;
+    format!("{some:?} {rest:?} {from} {n}")
+} }
+
+same! { [()] async fn an_index_beside_an_effect() -> String {
+    let items = vec![10, 20, 30];
+    let mut i = 0;
+    let (a, item) = ({ i = 2; log("first") }, &items[i]);
+    i = 1;
+    let n = signed("n").await;
+    format!("{a} {item} {i} {n}")
+} }
+
+same! { [()] async fn a_key_beside_an_effect() -> String {
+    let map = rooms();
+    let mut key = 0;
+    let (floor, n, other) = (map.get(&key).unwrap(), { key = 1; log(5) }, map.get(&key).unwrap());
+    key = 2;
+    let m = signed("m").await;
+    format!("{floor} {n} {other} {key} {m}")
+} }
+
+same! { [()] async fn a_key_that_a_later_round_changes() -> String {
+    let map = rooms();
+    let mut key = 0;
+    let mut all = String::new();
+    loop {
+        let Some(floor) = map.get(&key) else { break };
+        key += 1;
+        if ask_bool("skip").await { continue; }
+        all += floor;
+        if all.len() > 12 { break; }
+    }
+    all
+} }
+
+// ---- Loops over what changes ---------------------------------------------------------------------------------------
+
+same! { [()] async fn a_loop_over_an_entry_whose_key_changes() -> i64 {
+    let m = BTreeMap::from([(1, vec![1, 2, 3]), (2, vec![10, 20, 30])]);
+    let mut at = 1;
+    let mut sum = 0;
+    for n in &m[&at] {
+        if *n == 1 { at = 2; }
+        ask_unit("tick").await;
+        sum += n * at;
+    }
+    sum
+} }
+
+same! { [()] async fn a_loop_over_an_entry_by_a_method() -> i64 {
+    let m = BTreeMap::from([(1, vec![1, 2, 3]), (2, vec![10, 20, 30])]);
+    let mut at = 1;
+    let mut sum = 0;
+    for (i, n) in m[&at].iter().enumerate() {
+        at += 1;
+        sum += signed("n").await + n * i as i64;
+    }
+    for n in m.get(&2).unwrap().iter().skip(1).take(at as usize) {
+        at = 0;
+        sum += signed("m").await + n;
+    }
+    sum
+} }
+
+same! { [()] async fn a_loop_over_slices_whose_size_changes() -> i64 {
+    let items = vec![1, 2, 3, 4, 5];
+    let mut size = 2;
+    let mut sum = 0;
+    for part in items.chunks(size) {
+        size += 1;
+        sum += signed("n").await + part.iter().sum::<i64>() * part.len() as i64;
+    }
+    sum
+} }
+
+same! { [()] async fn a_loop_over_a_list_that_it_leaves_changed() -> String {
+    let mut items = vec![1, 2, 3];
+    let mut sum = 0;
+    for item in &items {
+        sum += item * signed("n").await;
+        if sum > 6 {
+            items = vec![7];
+            break;
+        }
+    }
+    format!("{sum} {items:?}")
+} }
+
+// ---- What is not changed while the borrow is used ------------------------------------------------------------------
+
+same! { [()] async fn a_text_that_changes_after_its_borrow() -> String {
+    let mut t = "  abc ".to_owned();
+    let p = t.trim();
+    ask_unit("tick").await;
+    let n = p.len();
+    t = "zzz".to_owned();
+    ask_unit("tock").await;
+    format!("{n} {t}")
+} }
+
+same! { [()] async fn a_literal_that_changes_after_its_borrow() -> String {
+    let mut t = "  abc ";
+    let p = t.trim();
+    ask_unit("tick").await;
+    let n = p.len();
+    t = "zzz";
+    ask_unit("tock").await;
+    format!("{n} {t}")
+} }
+
+same! { [()] async fn a_literal_that_changes_beside_a_copy() -> String {
+    let mut t = "  abc ";
+    let before = t;
+    let p = before.trim();
+    t = "zzz";
+    ask_unit("tock").await;
+    format!("{p} {t}")
+} }
+
+same! { [()] async fn other_fields_change() -> String {
+    let mut order = Order { name: " a ".to_owned(), items: vec![1], total: 1 };
+    let name = order.name.trim();
+    order.total = 2;
+    order.items.push(5);
+    let n = signed("n").await;
+    format!("{name} {n} {} {:?}", order.total, order.items)
+} }
+
+// ---- Patterns that match again -------------------------------------------------------------------------------------
+
+same! { [()] async fn a_range_that_is_left() -> Option<i64> {
+    let mut maybe = Some(2);
+    if let Some(n @ 1..=3) = &mut maybe {
+        *n = 100;
+        *n += signed("n").await;
+    }
+    maybe
+} }
+
+same! { [()] async fn a_range_that_ends_a_loop() -> Vec<i64> {
+    let mut v = vec![3, 5];
+    while let Some(x @ 0..=9) = v.last_mut() {
+        *x += 5;
+        *x += signed("n").await;
+        *x += 1;
+    }
+    v
+} }
+
+same! { [()] async fn alternatives_that_are_left() -> Option<i64> {
+    let mut maybe = signed_maybe("maybe").await;
+    match &mut maybe {
+        Some(n @ (0 | 9)) => { *n = 4; *n += signed("n").await; }
+        Some(n @ ..=6) => { *n *= 1000; ask_unit("so").await; *n += 1; }
+        Some(n) => { *n += signed("m").await; *n += 1; }
+        None => maybe = Some(1),
+    }
+    maybe
+} }
+
+same! { [()] async fn literals_and_constants_beside_what_is_written() -> (i64, i64, bool) {
+    const LIMIT: i64 = 7;
+    let mut all = (LIMIT, 2, true);
+    match all {
+        (LIMIT, ref mut n, true) => {
+            all.0 = 1;
+            all.2 = false;
+            *n += signed("n").await;
+            *n += 1;
+        }
+        (_, ref mut n, _) => *n = 0,
+    }
+    all
+} }
+
+same! { [()] async fn a_form_beside_what_is_written() -> (i64, Option<i64>) {
+    let mut pair = (1, Some(2));
+    if let (ref mut n, Some(ref mut m)) = pair {
+        *m += 1;
+        pair.1 = None;
+        *n += signed("n").await;
+        *n *= 2;
+    }
+    pair
+} }
+
+same! { [()] async fn a_whole_with_a_form_that_is_left() -> (i64, Option<i64>) {
+    let mut pair = (1, Some(2));
+    if let (n, m @ Some(_)) = &mut pair {
+        *m = None;
+        *n += signed("n").await;
+        *m = m.map_or(Some(*n), Some);
+    }
+    pair
+} }
+
+same! { [()] async fn elements_of_a_slice() -> Vec<i64> {
+    let mut list = vec![1, 2, 3, 4];
+    if let [first @ 1..=2, 2, .., last] = &mut list[..] {
+        std::mem::swap(first, last);
+        *first += signed("n").await;
+        *last += 1;
+    }
+    if let [a, rest @ ..] = list.as_mut_slice() {
+        *a += signed("m").await;
+        rest[0] += *a;
+    }
+    list
+} }
+
+same! { [()] async fn forms_inside_forms() -> Vec<Shape> {
+    let mut shapes = vec![Shape::Box(2, 3), Shape::Circle { radius: 5 }];
+    for shape in &mut shapes {
+        match shape {
+            Shape::Box(a @ 2, b) | Shape::Box(b, a @ 3) => { *a = 8; *b += 10; *b += 1; log("box"); }
+            Shape::Circle { radius: r @ 1..9 } => { *r = 50; ask_unit("tick").await; *r += 1; }
+            _ => {}
+        }
+    }
+    if let Some(Shape::Circle { radius: 51 }) | Some(Shape::Point) = shapes.last_mut() {
+        ask_unit("tock").await;
+    }
+    shapes
+} }
+
+same! { [()] async fn alternatives_of_several_forms() -> Shape {
+    let mut shape = ask_shape("shape").await;
+    match &mut shape {
+        Shape::Circle { radius: n @ 1.. } | Shape::Box(n, 3) => {
+            *n = -1;
+            *n += signed("n").await;
+        }
+        Shape::Named(text) => {
+            text.clear();
+            text.push_str(&ask_text("text").await);
+        }
+        _ => ask_unit("other").await,
+    }
+    shape
+} }
+
+same! { [()] async fn a_text_that_is_matched() -> (String, i64) {
+    let mut pair = ("a", 1);
+    let text = if let ("a", n) = &mut pair { *n += signed("n").await; *n += 1; "first" } else { "other" };
+    (text.to_owned(), pair.1)
+} }
+
+same! { [()] async fn a_pattern_of_an_else() -> (i64, i64) {
+    let mut pair = (1, 2);
+    let (1, n) = &mut pair else { return (0, 0) };
+    *n += signed("n").await;
+    *n += 1;
+    let (ref mut m, 1..) = pair else { return (1, 1) };
+    *m += signed("m").await;
+    pair
+} }
+
+// ---- The order of operands -----------------------------------------------------------------------------------------
+
+same! { [()] async fn an_operand_that_a_pattern_assigns() -> String {
+    let mut x = 1;
+    let text = pair_of(x, { (x, _) = (5, ()); signed("n").await });
+    format!("{text} {x}")
+} }
+
+same! { [()] async fn an_operand_that_patterns_of_all_kinds_assign() -> String {
+    let mut order = Order { name: "a".to_owned(), items: vec![], total: 1 };
+    let (mut x, mut list) = (1, [1, 2]);
+    let a = pair_of(x, { [x, _] = [5, 6]; signed("n").await });
+    let b = pair_of(x, { Order { total: x, .. } = order.clone(); signed("n").await });
+    let c = pair_of(x, { ((x), _) = (7, 1); signed("n").await });
+    let d = pair_of(order.total, { (_, (order.total, ..)) = (1, (9, 2)); signed("n").await });
+    let e = pair_of(list[0], { (list[0], _) = (9, 2); signed("n").await });
+    format!("{a} {b} {c} {d} {e} {x} {list:?}")
+} }
+
+same! { [()] async fn an_operand_of_a_sum_that_is_assigned() -> i64 {
+    let mut x = 1;
+    let sum = x + { x = 2; signed("n").await };
+    sum * 100 + x
+} }
+
+same! { [()] async fn an_operand_that_is_borrowed_by_name() -> String {
+    let mut x = 1;
+    let a = pair_of(x, { let ref mut y = x; *y += 1; signed("n").await });
+    let b = pair_of(x, { match x { ref mut y => *y += 1 } signed("n").await });
+    let c = pair_of(x, { if let ref mut y @ 1.. = x { *y += 1; } signed("n").await });
+    let d = x - { let (ref mut y, _) = (x, ()); *y += 1; signed("n").await };
+    format!("{a} {b} {c} {d} {x}")
+} }
+
+same! { [()] async fn an_element_that_is_borrowed_by_name() -> String {
+    let mut pair = (1, 2);
+    let a = pair_of(pair.0, { let (ref mut y, _) = pair; *y += 1; signed("n").await });
+    let b = (pair.0, { match pair { (ref mut y, 2) => *y += 1, _ => {} } signed("n").await });
+    let c = [pair.0, { for y in [&mut pair.0] { *y += 1; } signed("n").await }];
+    format!("{a} {b:?} {c:?} {pair:?}")
+} }
