@@ -96,7 +96,7 @@ fn conflicts(graph: &Graph) -> Vec<Conflict> {
     while std::mem::take(&mut changed) {
         for &id in graph.order.iter().rev() {
             let mut before = walk.seq(graph.block(id).code, Locals::new());
-            before.extend(walk.live.borrows(id));
+            before.extend(walk.live.reborrows(id));
             if before != walk.pending[id.0] {
                 walk.pending[id.0] = before;
                 changed = true;

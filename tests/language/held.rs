@@ -1,6 +1,8 @@
 //! Borrows whose path changes after they are taken, patterns whose place is written before they match again, and
 //! operands that a later operand changes.
 
+#![allow(unused_assignments, reason = "keys change after their borrow, whether or not they are read again")]
+
 use std::collections::BTreeMap;
 
 /// Two rooms by number.
@@ -552,4 +554,286 @@ same! { [()] async fn an_element_that_is_borrowed_by_name() -> String {
     let b = (pair.0, { match pair { (ref mut y, 2) => *y += 1, _ => {} } signed("n").await });
     let c = [pair.0, { for y in [&mut pair.0] { *y += 1; } signed("n").await }];
     format!("{a} {b:?} {c:?} {pair:?}")
+} }
+
+// ---- Further keys --------------------------------------------------------------------------------------------------
+
+same! { [()] async fn a_key_inside_a_key() -> String {
+    let names = BTreeMap::from([(0, "hall".to_owned()), (1, "attic".to_owned())]);
+    let floors = floors();
+    let mut key = 0;
+    let floor = &floors[&names[&key]];
+    let other = floors.get(&names[&key]).unwrap();
+    key = 1;
+    let n = signed("n").await;
+    format!("{floor} {other} {key} {n}")
+} }
+
+same! { [()] async fn an_index_inside_a_key() -> String {
+    let mut names = vec!["hall".to_owned(), "attic".to_owned()];
+    let floors = floors();
+    let mut i = 0;
+    let floor = &floors[&names[i]];
+    let n = signed("n").await;
+    i = 1;
+    names[0].push('s');
+    let other = floors.get(&names[i]).unwrap();
+    names.swap(0, 1);
+    let m = signed("m").await;
+    format!("{floor} {other} {names:?} {n} {m}")
+} }
+
+same! { [()] async fn a_pair_as_key() -> String {
+    let map = BTreeMap::from([((0, 1), "a"), ((1, 1), "b")]);
+    let mut at = (0, 1);
+    let place = map.get(&at).unwrap();
+    at.0 += 1;
+    let n = signed("n").await;
+    let other = &map[&(at.0, 1)];
+    at = (0, 0);
+    let m = signed("m").await;
+    format!("{place} {other} {at:?} {n} {m}")
+} }
+
+same! { [()] async fn a_key_of_mut_that_moves_on_in_a_loop() -> String {
+    let mut map = rooms();
+    let mut key = 0;
+    while let Some(room) = map.get_mut(&key) {
+        key += 1;
+        if ask_bool("write").await {
+            room.push('!');
+            ask_unit("so").await;
+            room.push('?');
+        }
+    }
+    format!("{map:?}")
+} }
+
+same! { [()] async fn a_key_that_is_shown_in_a_macro() -> String {
+    let map = rooms();
+    let mut key = 0;
+    let room = map.get(&key).unwrap();
+    let text = format!("{} {}", { key += 1; key }, signed("n").await);
+    format!("{text} {room} {key}")
+} }
+
+same! { [()] async fn a_key_that_the_last_use_outlives() -> String {
+    let map = rooms();
+    let mut key = 0;
+    let mut all = String::new();
+    for _ in 0..3 {
+        let room = map.get(&key).map_or("none", |room| room.as_str()).to_owned();
+        let again = &map[&key];
+        ask_unit("tick").await;
+        all += &format!("{room} {again} ");
+        key += 1;
+        if key > 2 { key = 0; }
+    }
+    all
+} }
+
+same! { [()] async fn a_borrow_of_a_borrow_by_a_key() -> String {
+    let steps = steps();
+    let mut key = 0;
+    let step = steps.get(&key).unwrap();
+    let next = steps.get(&step.next).unwrap();
+    key = 1;
+    let (a, b) = (&step.name, &next.name);
+    let n = signed("n").await;
+    format!("{a} {b} {key} {n}")
+} }
+
+same! { [()] async fn a_key_that_is_a_loop_name() -> String {
+    let map = rooms();
+    let mut all = String::new();
+    for mut key in 0..3 {
+        let room = &map[&key];
+        key = 2 - key;
+        let other = map.get(&key).unwrap();
+        key = 0;
+        ask_unit("tick").await;
+        all += &format!("{room} {other} {key} ");
+    }
+    all
+} }
+
+same! { [(7)] async fn a_key_that_is_an_argument(mut key: i64) -> String {
+    let map = BTreeMap::from([(7, "seven"), (8, "eight")]);
+    let name = map.get(&key).unwrap();
+    key += 1;
+    let n = signed("n").await;
+    format!("{name} {key} {n}")
+} }
+
+same! { [()] async fn a_key_that_is_set_later() -> String {
+    let map = rooms();
+    let mut key;
+    key = 2;
+    let room = map.get(&key).unwrap();
+    key = 0;
+    let n = signed("n").await;
+    format!("{room} {key} {n}")
+} }
+
+same! { [()] async fn an_optional_key() -> String {
+    let map = rooms();
+    let mut key = Some(1);
+    if let Some(at) = &key && let Some(room) = map.get(&*at) {
+        let other = &map[&*at];
+        key = Some(2);
+        ask_unit("so").await;
+        return format!("{room} {other} {}", log(signed("n").await));
+    }
+    key.take().map_or_else(String::new, |key| key.to_string())
+} }
+
+same! { [()] async fn a_part_of_a_list_by_a_range() -> String {
+    let list = vec![1, 2, 3, 4, 5];
+    let mut range = 1..3;
+    let part = &list[range.clone()];
+    range.start = 2;
+    let other = list.get(range.clone()).unwrap();
+    range = 0..1;
+    let n = signed("n").await;
+    format!("{part:?} {other:?} {range:?} {n}")
+} }
+
+same! { [()] async fn a_part_of_a_text_by_what_moves() -> String {
+    let text = "one two three".to_owned();
+    let mut at = 4;
+    let part = &text[at..];
+    at = text.len() - 5;
+    let (head, rest) = (part.trim(), &text[..at]);
+    at = 0;
+    let n = signed("n").await;
+    format!("{head}|{rest}|{at} {n}")
+} }
+
+same! { [()] async fn two_loops_by_one_key() -> i64 {
+    let m = BTreeMap::from([(1, vec![1, 2]), (2, vec![10, 20])]);
+    let mut at = 1;
+    let mut sum = 0;
+    for a in &m[&at] {
+        at = 2;
+        for b in m[&at].iter().rev() {
+            at = 1;
+            sum += a * b * signed("n").await;
+        }
+    }
+    sum
+} }
+
+same! { [()] async fn a_loop_zipped_by_a_key() -> i64 {
+    let m = BTreeMap::from([(1, vec![1, 2]), (2, vec![10, 20])]);
+    let mut at = 1;
+    let mut sum = 0;
+    for (a, b) in m[&1].iter().zip(&m[&at]) {
+        at = 2;
+        sum += a * b + signed("n").await;
+    }
+    sum
+} }
+
+same! { [()] async fn a_loop_that_writes_behind_a_key() -> String {
+    let mut m = BTreeMap::from([(1, vec![1, 2]), (2, vec![10, 20])]);
+    let mut at = 1;
+    for n in m.get_mut(&at).unwrap().iter_mut() {
+        at = 2;
+        *n += signed("n").await;
+        *n *= 2;
+    }
+    format!("{m:?} {at}")
+} }
+
+// ---- Further patterns ----------------------------------------------------------------------------------------------
+
+same! { [()] async fn a_character_and_a_text_in_a_pattern() -> (char, String, i64) {
+    let mut all = ('a', "x".to_owned(), 1);
+    if let (c @ 'a'..='f', text, n @ (1 | 2)) = &mut all {
+        *c = 'z';
+        *n = 9;
+        text.push(*c);
+        *n += signed("n").await;
+        text.push(*c);
+    }
+    all
+} }
+
+same! { [()] async fn a_pattern_in_a_loop_over_what_it_writes() -> Vec<(i64, bool)> {
+    let mut list = vec![(1, true), (2, false), (3, true)];
+    for pair in &mut list {
+        let (n @ 1..=2, is_first) = pair else { continue };
+        *is_first = !*is_first;
+        *n += 10;
+        *n += signed("n").await;
+        *is_first = *n > 10;
+    }
+    list
+} }
+
+same! { [()] async fn a_chain_of_patterns() -> Vec<Option<i64>> {
+    let mut list = vec![Some(1), Some(2)];
+    if let Some(last @ Some(_)) = list.last_mut() && let Some(n @ 0..5) = last {
+        *n = 50;
+        *n += signed("n").await;
+        *n += 1;
+    }
+    while let Some(Some(n @ 51..)) = list.last_mut() {
+        *n -= 40;
+        ask_unit("down").await;
+        *n -= 1;
+    }
+    list
+} }
+
+same! { [()] async fn nested_alternatives() -> (Option<i64>, Shape) {
+    let mut all = (signed_maybe("maybe").await, ask_shape("shape").await);
+    match &mut all {
+        (Some(n @ (0 | 5)), Shape::Circle { radius: r @ 5 } | Shape::Box(r @ 2, _)) => {
+            *r = 0;
+            *n = 1;
+            *r += signed("r").await;
+            *n += *r;
+        }
+        (Some(n), shape @ (Shape::Point | Shape::Named(_))) => {
+            *shape = Shape::Box(1, 1);
+            *n += signed("n").await;
+            *shape = Shape::Circle { radius: *n };
+        }
+        (one, Shape::Box(a, b)) => {
+            *one = None;
+            *a += signed("a").await;
+            *b += *a;
+        }
+        _ => ask_unit("else").await,
+    }
+    all
+} }
+
+// ---- Further operands ----------------------------------------------------------------------------------------------
+
+same! { [()] async fn operands_that_a_loop_or_a_closure_changes() -> String {
+    let mut x = 1;
+    let a = pair_of(x, { for _ in 0..2 { x += 1; } signed("n").await });
+    let b = pair_of(x, { let mut more = |n| x += n; more(5); signed("n").await });
+    let c = pair_of(x, { if ask_bool("b").await { (x, _) = (0, 1); } signed("n").await });
+    let d = (x, { std::mem::replace(&mut x, 9); signed("n").await }, x);
+    format!("{a} {b} {c} {d:?}")
+} }
+
+same! { [()] async fn parts_that_are_assigned_as_operands() -> String {
+    let mut order = Order { name: "a".to_owned(), items: vec![], total: 1 };
+    let a = pair_of(order.total, { order = Order { total: 5, ..order.clone() }; signed("n").await });
+    let b = pair_of(order.total, { Order { total: order.total, .. } = Order::default(); signed("n").await });
+    let c = order.total * 10 + { order.total += 3; signed("n").await };
+    let d = [order.total, { let Order { ref mut total, .. } = order; *total += 3; signed("n").await }];
+    format!("{a} {b} {c} {d:?}")
+} }
+
+same! { [()] async fn a_comparison_with_what_changes() -> String {
+    let mut x = 1;
+    let a = x == { (x, ()) = (3, ()); signed("n").await };
+    let b = x < { match x { ref mut y => *y = -5 } signed("n").await };
+    let c = x.max(2) + { x = 50; signed("n").await };
+    format!("{a} {b} {c} {x}")
 } }

@@ -89,6 +89,13 @@ impl Builder<'_> {
         false
     }
 
+    /// Whether a borrow may have a key that is copied and that an earlier operand of the same condition binds.
+    pub(super) fn has_key_to_come(&self, expr: &Expr) -> bool {
+        let is_visible = |base: &Expr| part(base).is_none_or(|(name, _)| self.visible(&name).is_some());
+        let is_to_come = |key: &Expr| !through(key).bases.into_iter().all(is_visible);
+        !self.copied.is_empty() && through(expr).keys.into_iter().any(is_to_come)
+    }
+
     /// Whether an expression is a local that is a borrow.
     pub(super) fn is_whole_borrow(&self, expr: &Expr) -> bool {
         let local = part(expr).filter(|(_, path)| path.is_empty()).and_then(|(name, _)| self.visible(&name));
