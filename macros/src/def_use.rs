@@ -6,6 +6,7 @@ use syn::{Expr, Stmt};
 
 use crate::def_use::walker::Walker;
 
+mod changes;
 mod places;
 mod types;
 mod walker;

@@ -28,6 +28,7 @@ mod fuzz_regressions;
 mod held;
 mod iterators;
 mod locals;
+mod matched;
 mod names;
 mod parts;
 mod peers;

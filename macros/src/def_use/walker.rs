@@ -9,9 +9,7 @@ use crate::def_use::places::{borrows_receiver, moved_by};
 use crate::def_use::types::{Changes, DefUse, Env, SplitLoop, target};
 use crate::ids::{BlockId, LocalId, Place};
 use crate::syntax::effects::{is_compound, is_mutating, is_reading};
-use crate::syntax::{
-    arguments, below, bindings, borrowed_by, captured, is_diverging, is_ref_mut, mentioned, part, unraw,
-};
+use crate::syntax::{arguments, below, bindings, captured, is_diverging, mentioned, part, unraw};
 
 /// The locals that are certainly assigned at a jump. In unreachable code, all are.
 fn reached_with(env: &Env, dead: bool, set: &BTreeSet<LocalId>) -> BTreeSet<LocalId> {
@@ -27,11 +25,11 @@ type Alternative<'w, 'a> = Box<dyn FnOnce(&mut Walker<'a>) + 'w>;
 pub(super) struct Walker<'a> {
     env: &'a Env,
     loops: &'a [SplitLoop],
-    def_use: DefUse,
+    pub(super) def_use: DefUse,
     /// The locals that are certainly assigned here.
     set: BTreeSet<LocalId>,
     /// Whether the code here is unreachable.
-    dead: bool,
+    pub(super) dead: bool,
     /// The names that the code itself declares, a list for each scope.
     pub(super) hidden: Vec<Vec<String>>,
     /// The loops and labelled blocks inside the code.
@@ -93,7 +91,7 @@ impl<'a> Walker<'a> {
         Visitor(self).visit_stmt(stmt);
     }
 
-    fn local(&self, name: &str) -> Option<LocalId> {
+    pub(super) fn local(&self, name: &str) -> Option<LocalId> {
         if self.hidden.iter().flatten().any(|hidden| hidden == name) {
             return None;
         }
@@ -154,44 +152,6 @@ impl<'a> Walker<'a> {
                 self.def_use.moves.extend(parts.into_iter().map(|path| Place { local, path }));
             }
         }
-    }
-
-    /// A place that gets another value, or may get one.
-    fn changed(&mut self, place: &Expr, surely: bool) {
-        if let Some((name, path)) = part(place) {
-            return self.changed_part(&name, path, surely);
-        }
-        match place {
-            Expr::Paren(place) => self.changed(&place.expr, surely),
-            Expr::Group(place) => self.changed(&place.expr, surely),
-            Expr::Field(place) => self.changed(&place.base, surely),
-            Expr::Index(place) => self.changed(&place.expr, surely),
-            // What is behind a borrow, and not the borrow itself.
-            Expr::Unary(place) => self.changed(&place.expr, false),
-            Expr::Reference(place) => self.changed(&place.expr, false),
-            Expr::MethodCall(call) => self.changed(&call.receiver, false),
-            _ => {}
-        }
-    }
-
-    fn changed_part(&mut self, name: &str, path: String, surely: bool) {
-        let Some(local) = self.local(name).filter(|_| !self.dead) else { return };
-        let changes = &mut self.def_use.changes;
-        let kind = if surely { &mut changes.surely } else { &mut changes.perhaps };
-        kind.insert(Place { local, path });
-    }
-
-    /// The parts of an expression that a pattern borrows to change them.
-    fn changed_by(&mut self, pat: &Pat, expr: &Expr) {
-        let Some((name, path)) = part(expr) else {
-            if bindings(pat).into_iter().any(is_ref_mut) {
-                self.changed(expr, true);
-            }
-            return;
-        };
-        let mut parts = Vec::new();
-        borrowed_by(pat, &path, &mut parts, &is_ref_mut);
-        parts.into_iter().for_each(|path| self.changed_part(&name, path, true));
     }
 
     fn hide(&mut self, pat: &Pat) {
