@@ -2,7 +2,7 @@
 //!
 //! [`write`] wraps serde_json's serializer; [`read`] reads the text of one value. A value that JSON can express is
 //! written byte for byte as serde_json writes it, and a text without a marker is read by serde_json alone. Values that
-//! JSON cannot express are written as an object or a map key that begins with [`MARKER`]:
+//! JSON cannot express are written as an object or a map key that begins with [`MARKER`](marker::MARKER):
 //!
 //! | Value | Plain serde_json | Here |
 //! |---|---|---|
@@ -24,6 +24,7 @@
 //! Pure, except for the process-wide intern table in [`static_str`].
 
 pub(crate) mod canonical;
+mod marker;
 pub(crate) mod ordered_map;
 mod read;
 pub(crate) mod static_str;
@@ -34,27 +35,10 @@ use std::marker::PhantomData;
 use serde::Deserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _};
 
+use crate::json::marker::RESERVED;
+
 pub(crate) use read::{read, read_owned};
 pub(crate) use write::{TypeFingerprint, write};
-
-/// The prefix of every marker.
-const MARKER: &str = "$stube:";
-/// The only key of an object that encodes `Some(x)` where `x` is written as `null` or as another such object.
-const SOME: &str = "$stube:some";
-/// The only key of an object that encodes a float that is NaN or infinite.
-const FLOAT: &str = "$stube:float";
-/// The prefix of a map key whose remainder is the JSON of the key.
-const KEY: &str = "$stube:key ";
-
-/// The floats that JSON numbers cannot express.
-const FLOATS: [(&str, f64); 3] = [("NaN", f64::NAN), ("inf", f64::INFINITY), ("-inf", f64::NEG_INFINITY)];
-
-/// The name of serde_json's `RawValue`, a struct whose only field is JSON text that is copied unchanged.
-const RAW_VALUE: &str = "$serde_json::private::RawValue";
-
-/// The error for a name or raw JSON that contains the marker. It repeats no value, so it may be logged.
-pub(crate) const RESERVED: &str =
-    "a field name, a variant name or raw JSON contains `$stube:`, which is reserved for encoded values";
 
 /// The error as text, without the values that serde_json quotes in its own message.
 pub(crate) fn describe(error: &serde_json::Error) -> String {

@@ -26,123 +26,32 @@
 
 mod body;
 mod checkpoint;
+mod contents;
 mod decode;
 mod encode;
+mod envelope;
 mod header;
+mod limits;
 mod reason;
 mod verify;
 mod write_body;
-
-use std::fmt;
 
 use crate::component::Answer;
 use crate::json;
 use crate::kernel::ProgressRef;
 use crate::kernel::conversation::Conversation;
-use crate::kernel::receipt::Receipts;
-use crate::model::id::ConversationId;
 
 pub(crate) use checkpoint::Checkpoint;
+pub use contents::{RecordStatus, Stored, StoredResult};
+pub use envelope::Record;
 pub use header::Header;
+pub use limits::{FORMAT, MAX_BYTES, MAX_DEPTH};
 pub use reason::{EncodeError, Reason, Unreadable};
 pub use write_body::WriteFor;
 
 pub use crate::model::revision::{Ancestry, Lineage, Revision, RevisionNonce};
 
-/// The format that this version writes. It reads this one and all before it.
-pub const FORMAT: u32 = 1;
-
-/// The largest record, in bytes. A larger one is neither saved nor read.
-pub const MAX_BYTES: usize = 1 << 20;
-
-/// The deepest nesting of lists and maps in a record that is saved. Reading stops at 127, so there is room for a
-/// store that wraps records in something of its own.
-pub const MAX_DEPTH: usize = 64;
-
-/// What a store keeps of one conversation. Its bytes are immutable and carry their own checksum.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Record {
-    header: Header,
-    bytes: Vec<u8>,
-    /// Where the body lies in `bytes`.
-    body: std::ops::Range<usize>,
-}
-
-/// The header without the body, which holds the author's values.
-impl fmt::Debug for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record").field("header", &self.header).field("bytes", &self.bytes.len()).finish()
-    }
-}
-
-/// What a record that can be read is to this program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RecordStatus {
-    /// It is as this program would write it.
-    Current,
-    /// An earlier release wrote it, and it goes on.
-    Upgradable,
-    /// An earlier release wrote it, and it ends, or another flow begins in its place.
-    Ending,
-}
-
-/// What a record holds.
-#[derive(Debug)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "nearly all are conversations that go on, and a box would cost each of them"
-)]
-pub enum Stored {
-    /// A conversation that goes on.
-    Conversation(Conversation),
-    /// One that has ended.
-    Ended(StoredResult),
-}
-
-/// What a record holds of a conversation that has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredResult {
-    /// The result as JSON; `null` if it ended without one. [`result`] reads it as a value.
-    pub json: String,
-    pub(crate) receipts: Receipts,
-}
-
 impl Record {
-    /// What can be read without knowing the components.
-    pub fn header(&self) -> &Header {
-        &self.header
-    }
-
-    /// The conversation.
-    pub fn id(&self) -> ConversationId {
-        self.header.id
-    }
-
-    /// Which committed state it is.
-    pub fn revision(&self) -> Revision {
-        self.header.lineage().revision()
-    }
-
-    /// Which committed state it is, and which came before it.
-    pub fn lineage(&self) -> Lineage {
-        self.header.lineage()
-    }
-
-    /// The whole record: what a store keeps, and [`parse`](Self::parse) takes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The body, as JSON.
-    pub fn body(&self) -> &str {
-        std::str::from_utf8(&self.bytes[self.body.clone()]).expect("BUG: a record is made of JSON")
-    }
-
-    /// Whether the conversation has ended.
-    pub fn has_ended(&self) -> bool {
-        self.header.has_ended()
-    }
-
     /// The record of the state that a step led to.
     ///
     /// The bytes have been decoded again, and what came out encodes to the same state.
@@ -189,7 +98,7 @@ impl Record {
     ///
     /// The mark makes the record larger than the limit.
     pub fn superseded_in_memory(&self, component: &str, nonce: RevisionNonce) -> Result<Self, EncodeError> {
-        let mut header = self.header.clone();
+        let mut header = self.header().clone();
         header.set_lineage(self.lineage().next(nonce));
         header.superseded_by = Some(component.to_owned());
         Self::assemble(header, self.body())
@@ -201,7 +110,7 @@ impl Record {
     ///
     /// A component is not in this program, a state does not fit its code, or the conversation went on in memory.
     pub fn decode(&self) -> Result<Stored, Reason> {
-        decode::decode(&self.header, self.body()).map(|(stored, _)| stored)
+        decode::decode(self.header(), self.body()).map(|(stored, _)| stored)
     }
 
     /// What the record is to this program.
@@ -210,12 +119,12 @@ impl Record {
     ///
     /// As [`decode`](Self::decode): this program leaves the record alone.
     pub fn status(&self) -> Result<RecordStatus, Reason> {
-        decode::decode(&self.header, self.body()).map(|(_, status)| status)
+        decode::decode(self.header(), self.body()).map(|(_, status)| status)
     }
 
     /// [`decode`](Self::decode) and [`status`](Self::status) in one.
     pub(crate) fn decode_with_status(&self) -> Result<(Stored, RecordStatus), Reason> {
-        decode::decode(&self.header, self.body())
+        decode::decode(self.header(), self.body())
     }
 }
 

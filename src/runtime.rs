@@ -14,6 +14,7 @@
 //!
 //! | Module | Holds |
 //! |---|---|
+//! | `handle` | the type [`Runtime`] |
 //! | `entries` | the table of conversations: lock, what is known, what is in memory |
 //! | `access` | exclusive access to one conversation: load, commit, finish what was left |
 //! | `dispatch` | what a call makes of a conversation: plan, then commit |
@@ -33,6 +34,7 @@ mod clock;
 mod dispatch;
 mod entries;
 pub mod error;
+mod handle;
 mod nonces;
 mod notify;
 mod persistence;
@@ -43,8 +45,6 @@ mod shared_future;
 mod timeout;
 mod transaction;
 
-use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -58,46 +58,11 @@ use crate::store::{Count, MemoryStore, Page, Query, Store, Summary, count_all};
 
 pub use crate::kernel::{Input, OpenAwait, RenderedInstance};
 pub use builder::Builder;
+pub use handle::Runtime;
 pub use notify::Subscription;
 pub use reply::{Question, Rendered, Reply, Scan, Started};
 pub use retention::Retention;
 pub use transaction::{PendingCommit, Prepared};
-
-use access::Core;
-
-/// Holds conversations over a store. A cheap handle: clones are the same runtime.
-///
-/// If the executor is tokio's, its time must be enabled, because every wait has a timeout. On another executor there are no
-/// timeouts, and what a dropped call has left is finished by later calls or by [`shutdown`](Self::shutdown).
-///
-/// ```standalone_crate
-/// use stube::{Confirm, Event, MemoryStore, flow, runtime::{Reply, Runtime}};
-///
-/// #[flow]
-/// async fn order_it() -> String {
-///     if Confirm::new("Order it?").await { "ordered".into() } else { "not ordered".into() }
-/// }
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), stube::Error> {
-/// let runtime = Runtime::open(MemoryStore::new())?;
-/// let id = runtime.start(order_it()).await?.id;
-/// let questions = runtime.render(id).await?.waiting().expect("it waits for an answer");
-/// let reply = runtime.dispatch(id, questions[0].turn, Event::new("yes")).await?;
-/// assert_eq!(reply, Reply::Ended { result: "\"ordered\"".into() });
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone)]
-pub struct Runtime {
-    core: Arc<Core>,
-}
-
-impl fmt::Debug for Runtime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime").field("store", &self.core.persistence.store).finish_non_exhaustive()
-    }
-}
 
 impl Runtime {
     /// Opens a store with the system's clock and [`Retention::AtOnce`].

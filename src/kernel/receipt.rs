@@ -136,10 +136,17 @@ impl Receipts {
         self.0.push(receipt);
     }
 
-    /// Takes over the receipts of slots that go away, in the order of their turns.
-    pub(crate) fn take_over(&mut self, mut others: Vec<Receipt>) {
+    /// Takes over the receipts of slots that go away, in the order of their turns. That of the turn that is answered at
+    /// this moment becomes the latest, so that it is the last one to be forgotten.
+    pub(crate) fn take_over(&mut self, mut others: Vec<Receipt>, answered: Option<Turn>) {
         others.sort_by_key(|receipt| receipt.turn);
-        others.into_iter().for_each(|receipt| self.push(receipt));
+        self.0.extend(others);
+        if let Some(at) = self.0.iter().position(|receipt| Some(receipt.turn) == answered) {
+            let latest = self.0.remove(at);
+            self.0.push(latest);
+        }
+        let excess = self.0.len().saturating_sub(Self::LIMIT);
+        self.0.drain(..excess);
     }
 
     pub(crate) fn into_vec(self) -> Vec<Receipt> {

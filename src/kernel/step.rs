@@ -19,6 +19,8 @@ pub(super) struct Step {
     now: Timestamp,
     /// What was open before.
     open: Vec<(Turn, &'static str)>,
+    /// What this step answers.
+    answered: Option<Turn>,
     ended: Option<Ended>,
 }
 
@@ -36,7 +38,7 @@ impl Step {
         // A clock that was set back must not make a conversation older than it is.
         let now = now.max(conversation.touched);
         let open = conversation.in_front().into_iter().map(|instance| (instance.turn(), instance.name())).collect();
-        Self { conversation, flow, now, open, ended: None }
+        Self { conversation, flow, now, open, answered: None, ended: None }
     }
 
     pub(super) fn finish(mut self, result: Result<(), Cause>) -> Result<Outcome, Rejected> {
@@ -92,6 +94,7 @@ impl Step {
         let slot = self.conversation.slot_mut(&path);
         slot.stack[path.index].turn += 1;
         slot.receipts.push(receipt);
+        self.answered = Some(turn);
         Ok(path)
     }
 
@@ -200,14 +203,14 @@ impl Step {
         let slot = self.conversation.slot_mut(path);
         debug_assert_eq!(path.index + 1, slot.stack.len(), "only what is in front may go");
         let mut instance = slot.stack.pop().expect("BUG: the path leads to it");
-        slot.receipts.take_over(receipts_below(&mut instance));
+        slot.receipts.take_over(receipts_below(&mut instance), self.answered);
         stop(&mut instance, self.conversation.id, self.now);
         instance
     }
 
     pub(super) fn end(&mut self, result: Option<AnyAnswer>) {
         while let Some(mut instance) = self.conversation.root.stack.pop() {
-            self.conversation.root.receipts.take_over(receipts_below(&mut instance));
+            self.conversation.root.receipts.take_over(receipts_below(&mut instance), self.answered);
             stop(&mut instance, self.conversation.id, self.now);
             self.conversation.removed.push(instance);
         }

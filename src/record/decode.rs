@@ -24,7 +24,9 @@ use crate::kernel::receipt::Receipts;
 use crate::model::id::{ConversationId, InstanceId, Owner};
 use crate::model::timestamp::Timestamp;
 use crate::record::body::{ParsedBody, ParsedEnd, ParsedInstance, ParsedSlot, parse};
-use crate::record::{Header, Reason, RecordStatus, Stored, StoredResult};
+use crate::record::contents::{RecordStatus, Stored, StoredResult};
+use crate::record::header::Header;
+use crate::record::reason::Reason;
 
 /// The components that cannot be saved, by the instances that they belong to.
 pub(super) type Transient = BTreeMap<InstanceId, Box<dyn AnyComponent>>;

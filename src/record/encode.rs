@@ -4,8 +4,11 @@ use crate::json::{TypeFingerprint, describe};
 use crate::kernel::Ended;
 use crate::kernel::conversation::Conversation;
 use crate::model::revision::Lineage;
+use crate::record::envelope::Record;
+use crate::record::header::Header;
+use crate::record::reason::EncodeError;
+use crate::record::verify;
 use crate::record::write_body::{EndedBody, ValueRef, WriteFor, Writing, encode_body};
-use crate::record::{EncodeError, Header, Record, verify};
 
 /// The record of a conversation that goes on, and the conversation as it was read back from it.
 pub(super) fn conversation(

@@ -2,7 +2,7 @@
 
 use crate::evolution::compat::Incompatible;
 use crate::model::id::ConversationId;
-use crate::record::{FORMAT, MAX_BYTES, MAX_DEPTH};
+use crate::record::limits::{FORMAT, MAX_BYTES, MAX_DEPTH};
 
 /// Why a conversation cannot be saved. It is as it was.
 #[derive(Debug, thiserror::Error)]

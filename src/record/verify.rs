@@ -10,8 +10,11 @@ use crate::json::{self, TypeFingerprint, describe};
 use crate::kernel::conversation::{Conversation, Instance};
 use crate::kernel::receipt::Receipts;
 use crate::record::body::{ParsedEnd, parse};
+use crate::record::contents::Stored;
+use crate::record::decode;
+use crate::record::envelope::Record;
+use crate::record::reason::EncodeError;
 use crate::record::write_body::{EndedBody, ValueRef, Writing, encode_body, encode_state};
-use crate::record::{EncodeError, Record, Stored, decode};
 
 /// Verifies the record of a conversation that is about to be saved. Gives the conversation that was read back.
 ///

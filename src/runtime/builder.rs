@@ -8,11 +8,11 @@ use std::time::Duration;
 use crate::component::registry;
 use crate::model::timestamp::Timestamp;
 use crate::record::WriteFor;
-use crate::runtime::Runtime;
 use crate::runtime::access::Core;
 use crate::runtime::clock::Clock;
 use crate::runtime::entries::{Entries, Limits};
 use crate::runtime::error::{Error, ErrorKind};
+use crate::runtime::handle::Runtime;
 use crate::runtime::nonces::Nonces;
 use crate::runtime::notify::Notifier;
 use crate::runtime::persistence::Persistence;
@@ -81,7 +81,8 @@ impl Builder {
         self
     }
 
-    /// The size of the record cache in bytes; the records that were used last are in it. If the store is not
+    /// The size of the record cache in bytes; the records that were used last are in it. A record that this process has
+    /// saved counts twice: with it is kept what it decodes to, so that the next event decodes nothing. If the store is not
     /// [exclusive](Store::is_exclusive), an event is tried on the cached record and the save finds out whether another
     /// process has changed it; what is shown is always read. 16 MiB unless set.
     #[must_use]

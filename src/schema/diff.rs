@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{Content, Definition, Definitions, Field, Primitive, Type, Variant};
+use crate::schema::types::{Content, Definition, Definitions, Field, Primitive, Type, Variant};
 
 /// What a difference means for data that was saved under the old schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,7 +11,7 @@ use serde::de::Error as _;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Content, Definition, Field, Primitive, Type, Variant};
+use crate::schema::types::{Content, Definition, Field, Primitive, Type, Variant};
 
 const PRIMITIVES: [(&str, Primitive); 17] = [
     ("()", Primitive::Unit),
@@ -153,7 +153,7 @@ pub(super) mod fields {
     use serde::{Deserialize, Deserializer, Serializer};
 
     use crate::json::ordered_map::OrderedMap;
-    use crate::schema::{Field, Type};
+    use crate::schema::types::{Field, Type};
 
     pub(in crate::schema) fn serialize<S: Serializer>(fields: &[Field], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(fields.iter().map(|field| (&field.name, &field.ty)))

@@ -11,20 +11,21 @@
 //! ```
 
 mod deserializer;
+mod error;
 mod placeholder;
+mod request;
 
 use std::cell::RefCell;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use serde::Deserialize;
-use serde::de;
 
-use crate::schema::{Content, Definition, Definitions, Field, Primitive, Type, Variant};
+use crate::schema::types::{Content, Definition, Definitions, Field, Primitive, Type, Variant};
 
 use deserializer::Probe;
 use placeholder::Choices;
+use request::{MAX_DEPTH, PathStep, Request};
 
 /// A function that deserializes a value of some type and drops it.
 pub type Probed = fn(&mut dyn erased_serde::Deserializer<'static>) -> Result<(), erased_serde::Error>;
@@ -35,49 +36,6 @@ pub fn probed<T: Deserialize<'static>>(
 ) -> Result<(), erased_serde::Error> {
     erased_serde::deserialize::<T>(from).map(drop)
 }
-
-/// What a type requests from the deserializer at one place.
-#[derive(Debug, Clone, PartialEq)]
-enum Request {
-    Any,
-    Primitive(Primitive),
-    Nullable,
-    List,
-    Map,
-    Tuple(usize),
-    Struct(&'static str, &'static [&'static str]),
-    Enum(&'static str, &'static [&'static str]),
-    /// The variant `Cash`, in contrast to the content of `Cash(())`.
-    UnitVariant,
-    /// The fields of a variant: `Card { number }`.
-    Fields(&'static [&'static str]),
-    /// The answer to [`PathStep::Without`]: whether the field may be missing.
-    Optional(bool),
-    /// The answer to [`PathStep::Both`]: the two names belong to one field, which is written under this name.
-    OneField(&'static str),
-    /// The answer to [`PathStep::Both`]: the two names belong to two fields.
-    TwoFields,
-}
-
-/// One step of a path into a type.
-#[derive(Debug, Clone)]
-enum PathStep {
-    /// Into an `Option` or a list.
-    Inside,
-    /// To an element of a tuple.
-    Element(usize),
-    Key,
-    Value,
-    Field(&'static str),
-    Variant(&'static str),
-    /// Supplies all fields except this one, to see whether it may be missing.
-    Without(&'static str, Rc<[&'static str]>),
-    /// Supplies two fields, to see whether they are two names of one field.
-    Both(&'static str, &'static str),
-}
-
-/// How deep a type is examined. Deeper types are `_`.
-const MAX_DEPTH: usize = 32;
 
 /// The schema of a type. New definitions are added to `types`, each under its name, with a number appended if another
 /// definition has that name.
@@ -214,38 +172,5 @@ impl Prober<'_> {
                 None => return Request::Any,
             }
         }
-    }
-}
-
-/// Why a run ended. A run that recorded a request ends with an error too, because the request is not answered.
-#[derive(Debug)]
-enum ProbeError {
-    /// The end of the path was reached, or the type refused a value.
-    Stopped,
-    /// This field is missing.
-    MissingField(&'static str),
-    /// This field was supplied twice.
-    DuplicateField(&'static str),
-}
-
-impl fmt::Display for ProbeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the schema probe stopped")
-    }
-}
-
-impl std::error::Error for ProbeError {}
-
-impl de::Error for ProbeError {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Self::Stopped
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self::MissingField(field)
-    }
-
-    fn duplicate_field(field: &'static str) -> Self {
-        Self::DuplicateField(field)
     }
 }

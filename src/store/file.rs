@@ -21,20 +21,20 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the store that keeps files")]
 
+mod error;
 mod fs;
 mod open;
 mod records;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-use std::{fmt, io};
 
-use rustix::io::Errno;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinHandle};
 
@@ -44,6 +44,7 @@ use crate::record::{Record, Revision};
 use crate::store::inline::{Caller, Gate};
 use crate::store::{BoxFuture, Inline, LoadError, Page, Query, Store, Summary, Visitor, WriteOutcome};
 
+pub use error::FileError;
 pub use open::OpenError;
 
 use fs::Directory;
@@ -210,24 +211,6 @@ impl FileStore {
             outcome
         });
         made.await.await.unwrap_or_else(unfinished)
-    }
-}
-
-/// A failed system call, and the operation that it belongs to.
-#[derive(Debug, thiserror::Error)]
-#[error("{doing}: {source}")]
-pub struct FileError {
-    doing: &'static str,
-    source: io::Error,
-}
-
-impl FileError {
-    fn new(doing: &'static str, errno: Errno) -> Self {
-        Self { doing, source: errno.into() }
-    }
-
-    fn is(&self, errno: Errno) -> bool {
-        self.source.raw_os_error() == Some(errno.raw_os_error())
     }
 }
 

@@ -87,19 +87,18 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the store that talks to a server")]
 
 mod connect;
+mod error;
 mod notify;
 mod open_awaits;
+mod options;
 mod rows;
 mod schema;
 mod writer;
 
-use std::error::Error;
 use std::fmt;
-use std::iter::successors;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::PoolError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Config, NoTls, Socket, Transaction};
@@ -109,6 +108,8 @@ use crate::model::id::ConversationId;
 use crate::record::{Record, Revision};
 use crate::store::{BoxFuture, Count, Listener, LoadError, Page, Query, Store, Visitor, WriteOutcome};
 
+pub use error::{OpenError, PostgresError, SaveInError};
+pub use options::Options;
 /// The crate of the configuration, the TLS connectors and the transactions in this interface.
 pub use tokio_postgres;
 
@@ -140,21 +141,6 @@ impl fmt::Debug for PostgresStore {
     }
 }
 
-/// Options for opening a [`PostgresStore`].
-#[derive(Debug, Clone)]
-pub struct Options {
-    connections: usize,
-    timeout: Duration,
-    queue: usize,
-    notifications: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { connections: 8, timeout: Duration::from_secs(10), queue: 4_096, notifications: true }
-    }
-}
-
 /// The number of writer tasks: while one waits for the server, the other collects new changes.
 const WRITERS: usize = 2;
 
@@ -162,38 +148,6 @@ const WRITERS: usize = 2;
 const PAGE: usize = 256;
 
 impl Options {
-    /// Sets the maximal number of connections, without the one for [notifications](Self::notifications); 8 by default, at
-    /// least 4.
-    #[must_use]
-    pub fn connections(mut self, connections: usize) -> Self {
-        self.connections = connections.max(4);
-        self
-    }
-
-    /// Sets the time limit for one statement, one lock, and one new connection; 10 seconds by default, at least 100 ms.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout.max(Duration::from_millis(100));
-        self
-    }
-
-    /// Sets how many changes may be queued; 4,096 by default, at least 1. A further change waits for the time limit, and then
-    /// its outcome is [`WriteOutcome::NotApplied`].
-    #[must_use]
-    pub fn queue(mut self, changes: usize) -> Self {
-        self.queue = changes.max(1);
-        self
-    }
-
-    /// Sets whether the store exchanges change notifications with other processes, by `NOTIFY` and `LISTEN` on a connection
-    /// of its own; true by default. Notifications are sent after the commit, several in one message, so that no change waits
-    /// for them. They are best-effort: see [`Store::subscribe`].
-    #[must_use]
-    pub fn notifications(mut self, notifications: bool) -> Self {
-        self.notifications = notifications;
-        self
-    }
-
     /// Opens the store without TLS, for a Unix socket or a trusted network.
     ///
     /// # Errors
@@ -392,91 +346,4 @@ impl Store for PostgresStore {
             notifier.notify(id);
         }
     }
-}
-
-/// An error of the server or of the connection, and the operation that failed. Never quotes stored data.
-#[derive(Debug, thiserror::Error)]
-#[error("{doing}: {reason}")]
-pub struct PostgresError {
-    doing: &'static str,
-    reason: String,
-    code: Option<String>,
-}
-
-impl PostgresError {
-    fn new(doing: &'static str, error: &tokio_postgres::Error) -> Self {
-        // Only the message of a server error, because its details quote rows. A client error explains itself in its sources.
-        let reason = match error.as_db_error() {
-            Some(error) => format!("{} ({})", error.message(), error.code().code()),
-            None => {
-                let whole: Vec<_> = successors(Some(error as &dyn Error), |&error| error.source()).collect();
-                whole.iter().map(ToString::to_string).collect::<Vec<_>>().join(": ")
-            }
-        };
-        Self { doing, reason, code: error.code().map(|code| code.code().to_owned()) }
-    }
-
-    fn message(doing: &'static str, reason: impl fmt::Display) -> Self {
-        Self { doing, reason: reason.to_string(), code: None }
-    }
-
-    fn of_pool(error: &PoolError) -> Self {
-        match error {
-            PoolError::Backend(error) => Self::new("connecting", error),
-            other => Self::message("connecting", other),
-        }
-    }
-
-    /// A copy, for another caller that waits for the same statement.
-    fn again(&self) -> Self {
-        Self { doing: self.doing, reason: self.reason.clone(), code: self.code.clone() }
-    }
-
-    /// The `SQLSTATE` code, if the server returned one.
-    pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
-    }
-}
-
-/// Why a [`PostgresStore`] was not opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The server cannot be reached, or a statement failed.
-    #[error(transparent)]
-    Server(PostgresError),
-    /// With this setting, the server acknowledges commits that a crash may lose.
-    #[error("the server has `{setting}` set to `{value}`, so a crash may lose acknowledged commits")]
-    Unsafe {
-        /// The name of the setting.
-        setting: &'static str,
-        /// Its value.
-        value: String,
-    },
-    /// The server is a replica.
-    #[error("the server is a replica, which cannot be written to and may be behind")]
-    Replica,
-    /// The tables have a newer version than this program knows.
-    #[error("the tables have version {found}, and this program knows versions up to {known}")]
-    Newer {
-        /// The version of the tables.
-        found: i32,
-        /// The newest version that this program knows.
-        known: i32,
-    },
-}
-
-/// Why a record was not saved in the host's transaction. Roll it back.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SaveInError {
-    /// The stored revision is not the one that the save replaces.
-    #[error("the conversation was changed concurrently")]
-    Conflict {
-        /// The stored revision; `None` if there is no record.
-        stored: Option<Revision>,
-    },
-    /// The statement failed.
-    #[error(transparent)]
-    Postgres(PostgresError),
 }

@@ -5,9 +5,10 @@
 //! use one file. A business row of the host and a conversation can be committed together: see
 //! [`SqliteStore::save_in`].
 //!
-//! This file is the way in from asynchronous code. `open` gets hold of the file, `schema` knows its tables, `rows` the
-//! statements, and `parsed` the last records. `writer` makes changes, on its thread or on a caller's; `reader` has the
-//! threads that read, and `queue` leads to the threads.
+//! This file is the asynchronous interface. `open` opens connections and checks their settings, `schema` has the tables,
+//! `rows` the statements, and `parsed` a cache of parsed records. `start` starts the threads: `writer` makes changes, on
+//! its thread or on a caller's, and `reader` reads. `queue` hands them `job`s, and `shared` is what they share with the
+//! handles.
 //!
 //! ```
 //! # let scratch = tempfile::tempdir()?;
@@ -74,21 +75,25 @@
     reason = "the store that keeps an SQLite file, with threads of its own"
 )]
 
+mod error;
+mod job;
 mod open;
 mod open_awaits;
+mod options;
 mod parsed;
 mod queue;
 mod reader;
 mod rows;
 mod schema;
+mod shared;
+mod start;
 mod writer;
 
-use std::ffi::c_int;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction};
@@ -97,17 +102,18 @@ use tokio::sync::oneshot;
 use crate::model::error::BoxError;
 use crate::model::id::ConversationId;
 use crate::record::{Reason, Record, Revision, Unreadable};
-use crate::store::inline::{Caller, Gate};
-use crate::store::{BoxFuture, Count, Inline, LoadError, Page, Query, Store, Visitor, WriteOutcome};
+use crate::store::inline::Caller;
+use crate::store::{BoxFuture, Count, LoadError, Page, Query, Store, Visitor, WriteOutcome};
 
+pub use error::{SaveInError, SqliteError};
 pub use open::OpenError;
+pub use options::Options;
 /// The crate whose transactions [`SqliteStore::save_in`] takes.
 pub use rusqlite;
 
-use parsed::Parsed;
-use queue::Queue;
-use reader::{Read, Reader};
-use writer::{Discarded, Inlined, Job, WriteRequest, Writer};
+use job::{Inlined, Job, Read, WriteRequest};
+use shared::{Reader, Shared, try_lock};
+use start::Handle;
 
 /// Keeps records in one SQLite file, durably. A cheap handle: clones are the same store.
 ///
@@ -129,7 +135,7 @@ use writer::{Discarded, Inlined, Job, WriteRequest, Writer};
 ///   program to say. `REINDEX stube_conversation` makes the index anew. Where a byte of the log has changed, the log ends
 ///   for the engine: the changes after it are gone, and nobody can tell.
 /// - A change or a load is made on the caller's thread while that is quick and the caller is alone, else by threads of the
-///   store: [`Inline`] says when. Neither needs a particular executor. A change that was queued for the thread is carried
+///   store: [`Inline`](crate::store::Inline) says when. Neither needs a particular executor. A change that was queued for the thread is carried
 ///   out to its end, even if its future is dropped.
 /// - If the disk or another process keeps the threads waiting, no more than [`Options::queue`] says waits for them, and a
 ///   change that has waited for longer than [`Options::timeout`] is not begun.
@@ -139,163 +145,13 @@ pub struct SqliteStore {
     handle: Arc<Handle>,
 }
 
-/// The threads end when this is gone.
-struct Handle {
-    shared: Arc<Shared>,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.shared.changes.close();
-        self.shared.reads.close();
-    }
-}
-
-/// What the threads and the handles share.
-struct Shared {
-    /// With all links followed.
-    file: PathBuf,
-    settings: Settings,
-    changes: Queue<Job>,
-    reads: Queue<Read>,
-    /// Held by the thread that writes, or by a caller that makes a change inline.
-    writer: Mutex<Writer>,
-    /// One for each thread that reads.
-    readers: Vec<Reader>,
-    /// A commit failed so that its outcome is not certain.
-    in_doubt: AtomicBool,
-    /// Whether a change may be made inline, and whether a load may.
-    writes: Arc<Gate>,
-    loads: Arc<Gate>,
-    discarded: Discarded,
-    parsed: Parsed,
-    /// How long the log is after the last commit of this store, in pages, since it was last copied into the file.
-    log_pages: Arc<AtomicU32>,
-}
-
-impl Shared {
-    fn connect(&self) -> Result<Connection, SqliteError> {
-        open::connect(&self.file, &self.settings).map_err(|error| match error {
-            OpenError::Sqlite { source, .. } => source,
-            other => SqliteError { doing: "opening the file again", source: other.into() },
-        })
-    }
-
-    /// Has the engine count the log after each commit of this connection, and no longer copy it by itself.
-    fn count_log_pages(&self, connection: &mut Connection) -> Result<(), SqliteError> {
-        let log_pages = Arc::clone(&self.log_pages);
-        let count = move |_: &mut rusqlite::hooks::Wal, pages: c_int| {
-            log_pages.store(pages.unsigned_abs(), Ordering::Relaxed);
-            Ok(())
-        };
-        connection.wal_hook(Some(count)).map_err(|error| SqliteError::new("counting the log", error))
-    }
-
-    fn is_checkpoint_due(&self) -> bool {
-        self.log_pages.load(Ordering::Relaxed) >= self.settings.checkpoint_pages
-    }
-
-    /// Whoever panicked with it has given up its connection.
-    fn writer(&self) -> MutexGuard<'_, Writer> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What a lock guards, if nobody holds it.
-fn try_lock<T>(lock: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    match lock.try_lock() {
-        Ok(guard) => Some(guard),
-        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
-    }
-}
-
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore").field("file", &self.handle.shared.file).finish_non_exhaustive()
     }
 }
 
-#[derive(Debug, Clone)]
-struct Settings {
-    timeout: Duration,
-    readers: usize,
-    queue: usize,
-    /// The length of the log, in pages of 4 KiB, at which it is copied into the file.
-    checkpoint_pages: u32,
-    network: bool,
-    share: bool,
-    inline: Inline,
-}
-
-/// How a [`SqliteStore`] is opened.
-#[derive(Debug, Clone)]
-pub struct Options {
-    settings: Settings,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        let settings = Settings {
-            timeout: Duration::from_secs(5),
-            readers: 2,
-            queue: 1024,
-            checkpoint_pages: 1000,
-            network: false,
-            share: false,
-            inline: Inline::default(),
-        };
-        Self { settings }
-    }
-}
-
 impl Options {
-    /// How long a change waits for another process that writes, or for its turn; then it is [`WriteOutcome::NotApplied`]. 5
-    /// seconds unless set.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = timeout;
-        self
-    }
-
-    /// How many threads read. 2 unless set, and never less than 1.
-    #[must_use]
-    pub fn readers(mut self, readers: usize) -> Self {
-        self.settings.readers = readers.max(1);
-        self
-    }
-
-    /// How many changes, and how many reads, may wait for a thread. Whoever brings another one waits for room. 1024
-    /// unless set, and never less than 1.
-    #[must_use]
-    pub fn queue(mut self, changes: usize) -> Self {
-        self.settings.queue = changes.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
-        self
-    }
-
-    /// Which calls are made by their callers. [`Inline::WhenIdle`] unless set.
-    #[must_use]
-    pub fn inline(mut self, inline: Inline) -> Self {
-        self.settings.inline = inline;
-        self
-    }
-
-    /// Uses the file even if it is on NFS, SMB, FUSE or the like. Whether locks lock there, whether the log can be
-    /// shared and whether a save is durable is then for whoever runs that file system to say.
-    #[must_use]
-    pub fn allow_network(mut self, allow: bool) -> Self {
-        self.settings.network = allow;
-        self
-    }
-
-    /// Makes the tables in a file that has others already, so that the host can commit its rows and a conversation
-    /// together. A file that this store has made may get other tables at any time.
-    #[must_use]
-    pub fn share(mut self, share: bool) -> Self {
-        self.settings.share = share;
-        self
-    }
-
     /// Opens the store in this file. It is made if it is missing, for nobody but this user; its directory must exist.
     ///
     /// This call blocks; it is for the start of a program.
@@ -305,39 +161,7 @@ impl Options {
     /// The file is another application's, of a newer version, not to be written to, or on a network file system; the
     /// engine is of a version that can damage it; or the system refuses.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
-        let settings = self.settings.clone();
-        let (file, connection) = open::open(path.as_ref(), &settings)?;
-        let mut readers = Vec::new();
-        for _ in 0..settings.readers {
-            readers.push(Mutex::new(Some(open::connect(&file, &settings)?)));
-        }
-        let shared = Arc::new(Shared {
-            file: file.clone(),
-            changes: Queue::new(settings.queue),
-            reads: Queue::new(settings.queue),
-            writer: Mutex::new(Writer::none()),
-            readers,
-            in_doubt: AtomicBool::new(false),
-            writes: Gate::new(settings.inline),
-            loads: Gate::new(settings.inline),
-            discarded: Discarded::default(),
-            parsed: Parsed::new(),
-            log_pages: Arc::default(),
-            settings,
-        });
-        shared
-            .writer()
-            .adopt(&shared, connection)
-            .map_err(|source| OpenError::Sqlite { path: file.clone(), source })?;
-        // From here on an early return closes the queues, and with them the threads.
-        let store = SqliteStore { handle: Arc::new(Handle { shared: Arc::clone(&shared) }) };
-        let unspawned = |source| OpenError::System { path: file.clone(), doing: "beginning a thread", source };
-        for number in 0..shared.readers.len() {
-            reader::spawn(&shared, number).map_err(unspawned)?;
-        }
-        let builder = std::thread::Builder::new().name("stube-sqlite-write".to_owned());
-        builder.spawn(move || writer::run(&shared)).map_err(unspawned)?;
-        Ok(store)
+        Ok(SqliteStore { handle: Arc::new(start::start(path.as_ref(), self.settings.clone())?) })
     }
 }
 
@@ -523,57 +347,6 @@ impl SqliteStore {
         });
         self.shared().reads.push(read).await.map_err(|_| SqliteError::gone())?;
         Ok(answered.await.map_err(|_| SqliteError::panicked())?)
-    }
-}
-
-/// Why a transaction of the host's cannot carry a save. It is to be rolled back.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SaveInError {
-    /// Somebody else has changed the conversation. Preparing the change again may succeed.
-    #[error("somebody else changed the conversation at the same time")]
-    Conflict {
-        /// The stored revision; `None` if there is no record, or one that cannot be read.
-        stored: Option<Revision>,
-    },
-    /// The connection is not to the file of this store.
-    #[error("the transaction is of another file than the store's")]
-    OtherFile,
-    /// The connection does not wait until its commits are on the disk.
-    #[error("the connection's `synchronous` is below `FULL`, so its commits are not durable")]
-    NotDurable,
-    /// The engine said no.
-    #[error(transparent)]
-    Sqlite(SqliteError),
-}
-
-/// What the engine refused, and while doing what.
-#[derive(Debug, thiserror::Error)]
-#[error("{doing}: {source}")]
-pub struct SqliteError {
-    doing: &'static str,
-    source: BoxError,
-}
-
-impl SqliteError {
-    fn new(doing: &'static str, error: rusqlite::Error) -> Self {
-        Self { doing, source: error.into() }
-    }
-
-    fn message(doing: &'static str, message: &'static str) -> Self {
-        Self { doing, source: message.into() }
-    }
-
-    fn gone() -> Self {
-        Self::message("handing over work", "the threads of the store have ended")
-    }
-
-    fn panicked() -> Self {
-        Self::message("working", "BUG: it panicked")
-    }
-
-    fn is_busy(&self) -> bool {
-        self.source.downcast_ref().is_some_and(open::is_busy)
     }
 }
 

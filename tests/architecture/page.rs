@@ -24,8 +24,6 @@ pub(crate) struct Page {
     pub(crate) crates: BTreeSet<String>,
     /// What a pure module names all the same, with its path: (`model`, `std::time::SystemTime`).
     pub(crate) exceptions: BTreeSet<(String, String)>,
-    /// Modules whose own file and parts use each other.
-    pub(crate) entwined: BTreeSet<Whose>,
 }
 
 /// The rows in their order.
@@ -74,12 +72,6 @@ impl Page {
         }
         page.pure = paragraph(text, "Pure modules");
         page.crates = paragraph(text, "Of other crates, pure modules name");
-        for (package, beginning) in [
-            (Package::Library, "Modules whose own file and parts use each other"),
-            (Package::Macros, "Modules of the macro whose own file and parts use each other"),
-        ] {
-            page.entwined.extend(paragraph(text, beginning).into_iter().map(|module| (package, module)));
-        }
         page
     }
 

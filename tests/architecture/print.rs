@@ -29,7 +29,6 @@ pub(crate) fn print(package: Package, of: &Crate, page: &Page) {
     }
     println!("\n{} distinct edges between modules two levels deep in `{}`", two_levels_deep(of).len(), of.name);
     rules::circles(&edges).iter().for_each(|circle| println!("{circle}"));
-    rules::entwined(&edges).iter().for_each(|(module, circle)| println!("own file and parts of `{module}`: {circle}"));
 }
 
 fn heading(package: Package, inside: &str) -> String {

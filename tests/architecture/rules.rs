@@ -152,16 +152,6 @@ pub(crate) fn broken(of: &Crate, package: Package, page: &Page) -> BTreeSet<Find
     });
     let edges: BTreeSet<_> = edges(of).into_keys().collect();
     findings.extend(circles(&edges).into_iter().map(Finding::Circle));
-    let is_known = |module: &String| page.entwined.contains(&(package, module.clone()));
-    let (known, new): (Vec<_>, Vec<_>) = entwined(&edges).into_iter().partition(|(module, _)| is_known(module));
-    findings.extend(new.into_iter().map(|(_, circle)| Finding::Circle(circle)));
-    for (of, module) in &page.entwined {
-        if *of == package && !known.iter().any(|(known, _)| known == module) {
-            let what =
-                format!("the page says that the parts of `{module}` and its own file use each other, and they do not");
-            findings.insert(Finding::Page(what));
-        }
-    }
     findings.extend(differences(of, package, page, &edges).into_iter().map(Finding::Page));
     findings
 }
@@ -246,15 +236,12 @@ fn edges_of(of: &Crate, at: Id, mention: &Mention) -> BTreeSet<Edge> {
     edges
 }
 
-/// The circles among the parts of each module, the module's own file left out, each as one path.
+/// The circles among the parts of each module, the module's own file among them, each as one path.
 pub(crate) fn circles(edges: &BTreeSet<Edge>) -> Vec<String> {
     let mut circles = Vec::new();
     for (inside, uses) in levels(edges) {
-        let own = own_file(inside);
-        let uses = uses.iter().filter(|(from, _)| **from != own);
-        let uses = uses.map(|(from, to)| (*from, to.iter().copied().filter(|to| *to != own).collect())).collect();
         let mut seen = BTreeSet::new();
-        for start in levels(edges)[inside].keys() {
+        for start in uses.keys() {
             if let Some(circle) = way_back(&uses, start)
                 && seen.insert(circle.iter().copied().collect::<BTreeSet<_>>())
             {
@@ -265,15 +252,6 @@ pub(crate) fn circles(edges: &BTreeSet<Edge>) -> Vec<String> {
     circles
 }
 
-/// The modules whose own file uses their parts and is used by them, each with one such circle.
-pub(crate) fn entwined(edges: &BTreeSet<Edge>) -> Vec<(String, String)> {
-    let of_level = |(inside, uses): (&str, Uses<'_>)| {
-        let circle = way_back(&uses, own_file(inside))?;
-        Some((inside.to_owned(), told(inside, &circle)))
-    };
-    levels(edges).into_iter().filter_map(of_level).collect()
-}
-
 type Uses<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
 fn levels(edges: &BTreeSet<Edge>) -> BTreeMap<&str, Uses<'_>> {
@@ -282,11 +260,6 @@ fn levels(edges: &BTreeSet<Edge>) -> BTreeMap<&str, Uses<'_>> {
         levels.entry(inside).or_default().entry(from).or_default().insert(to);
     }
     levels
-}
-
-/// How an edge calls the own file of the module whose parts it is between.
-fn own_file(inside: &str) -> &str {
-    inside.rsplit("::").next().unwrap_or_default()
 }
 
 fn told(inside: &str, circle: &[&str]) -> String {

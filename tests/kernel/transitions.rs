@@ -317,6 +317,31 @@ fn an_answer_is_recognised_when_its_question_is_gone() {
     assert!(matches!(rejected(kernel::apply(saved, Input::event(confirm, Event::new("yes")), NOW)), Cause::Repeated));
 }
 
+/// What goes away brings more receipts along than a slot keeps.
+#[test]
+fn the_latest_answer_is_recognised_whatever_it_takes_away() {
+    let mut conversation = start();
+    let turn_of = |conversation: &Conversation, n: usize| {
+        let front = conversation.in_front();
+        front[n % front.len()].turn()
+    };
+    for action in ["call", "refuse", "refuse", "call", "call", "answer", "call", "ask"] {
+        let turn = turn_of(&conversation, 1);
+        let saved = encode(&conversation);
+        conversation = match kernel::apply(conversation, Input::event(turn, Event::new(action)), NOW) {
+            Ok(outcome) => match outcome.progress {
+                Progress::Waits(next) => next,
+                Progress::Ended(_) => panic!("it goes on"),
+            },
+            Err(_) => decode(&saved),
+        };
+    }
+    let turn = turn_of(&conversation, 2);
+    let replaced = waits(kernel::apply(conversation, Input::event(turn, Event::new("replace")), NOW));
+    let again = kernel::apply(decode(&encode(&replaced)), Input::event(turn, Event::new("replace")), NOW);
+    assert!(matches!(rejected(again), Cause::Repeated));
+}
+
 #[test]
 fn a_key_of_the_host_decides_what_is_the_same_answer() {
     let turn = start().in_front()[1].turn();

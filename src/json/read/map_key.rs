@@ -10,8 +10,8 @@ use serde::de::{self, Deserializer, Error as _, Unexpected, Visitor};
 use serde_json::Error;
 use serde_json::value::RawValue;
 
-use crate::json::read::{Reader, expected, visit_f32, visit_i128, visit_number, visit_u128};
-use crate::json::{KEY, MARKER};
+use crate::json::marker::{KEY, MARKER};
+use crate::json::read::reader::{Reader, expected, visit_f32, visit_i128, visit_number, visit_u128};
 
 /// A map key, without its quotes.
 pub(super) struct MapKey<'t> {

@@ -6,8 +6,9 @@
 use serde::ser::{self, Error, Impossible};
 use serde::{Serialize, Serializer};
 
-use crate::json::write::{Kind, TypeFingerprint, write};
-use crate::json::{KEY, MARKER};
+use crate::json::marker::{KEY, MARKER};
+use crate::json::write::fingerprint::{Kind, TypeFingerprint};
+use crate::json::write::writer::write;
 
 /// A map key. serde_json writes numbers, characters, booleans and unit variants as strings; every other key that is not
 /// a string is written as the marker and its JSON.

@@ -7,9 +7,10 @@ use std::cell::RefCell;
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
-use crate::schema::Primitive;
+use crate::schema::probe::error::ProbeError;
 use crate::schema::probe::placeholder::{Choices, Placeholder, PlaceholderFields, field_name};
-use crate::schema::probe::{PathStep, ProbeError, Request};
+use crate::schema::probe::request::{PathStep, Request};
+use crate::schema::types::Primitive;
 
 #[derive(Clone, Copy)]
 pub(super) struct Probe<'p> {

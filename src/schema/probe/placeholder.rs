@@ -10,7 +10,8 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use crate::schema::probe::{MAX_DEPTH, ProbeError};
+use crate::schema::probe::error::ProbeError;
+use crate::schema::probe::request::MAX_DEPTH;
 
 /// The chosen value for each place that requests a string or a number, in the order of the requests.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
 
-use crate::store::file::FileError;
+use crate::store::file::error::FileError;
 use crate::store::file::fs::Directory;
 #[cfg(target_os = "linux")]
 use crate::store::file_system;

@@ -28,19 +28,19 @@ mod name;
 use std::collections::HashMap;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::model::id::ConversationId;
 use crate::record::{MAX_BYTES, Reason, Record, Revision, Unreadable};
-use crate::store::file::FileError;
+use crate::store::file::error::FileError;
 use crate::store::file::fs::{Fs, Identity, Stat};
 use crate::store::{LoadError, WriteOutcome};
 
 pub(super) use directory_sync::DirectorySync;
-use in_use::InUse;
+use in_use::{InUse, unpoisoned};
 use name::{Name, file_name, printable, temporary_name};
 
 /// The records of one directory.
@@ -582,9 +582,4 @@ fn doing(what: &'static str) -> impl FnOnce(Errno) -> FileError {
 /// Repeats a call while a signal interrupts it. Not for `fsync`, whose interrupted call may have dropped data.
 fn patiently<T>(call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
     rustix::io::retry_on_intr(call)
-}
-
-/// No code that can panic runs under these locks.
-fn unpoisoned<T>(locked: Result<T, PoisonError<T>>) -> T {
-    locked.unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,7 +9,8 @@ use deadpool_postgres::{
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, Config, SimpleQueryMessage, Socket};
 
-use crate::store::postgres::{OpenError, Options, PostgresError};
+use crate::store::postgres::error::{OpenError, PostgresError};
+use crate::store::postgres::options::Options;
 
 /// A connection with the backend that serves it.
 pub(super) struct Connection {

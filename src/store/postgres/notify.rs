@@ -17,7 +17,7 @@ use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{AsyncMessage, Client, Config, Error, Socket};
 
 use crate::model::id::ConversationId;
-use crate::store::postgres::{OpenError, PostgresError};
+use crate::store::postgres::error::{OpenError, PostgresError};
 use crate::store::{BoxFuture, Invalidation, Listener};
 
 /// The maximal number of conversations in one notification, whose payload must have less than 8,000 bytes.

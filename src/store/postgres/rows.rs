@@ -11,7 +11,7 @@ use tokio_postgres::{Error, GenericClient, Row, Statement};
 use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
 use crate::record::{Header, Reason, Record, Revision, RevisionNonce, Unreadable};
-use crate::store::postgres::PostgresError;
+use crate::store::postgres::error::PostgresError;
 use crate::store::postgres::open_awaits::{self, replace_open_awaits};
 use crate::store::{Count, Page, Query, Summary, WriteOutcome};
 

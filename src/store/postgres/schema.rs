@@ -2,7 +2,7 @@
 
 use tokio_postgres::Client;
 
-use crate::store::postgres::{OpenError, PostgresError};
+use crate::store::postgres::error::{OpenError, PostgresError};
 
 /// The version of the tables that this program reads and writes.
 const VERSION: i32 = 1;

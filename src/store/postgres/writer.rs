@@ -15,8 +15,8 @@ use crate::model::id::ConversationId;
 use crate::record::{Record, Unreadable};
 use crate::store::WriteOutcome;
 use crate::store::postgres::connect::{self, Backend, Connection};
-use crate::store::postgres::rows::WriteRequest;
-use crate::store::postgres::{PostgresError, rows};
+use crate::store::postgres::error::PostgresError;
+use crate::store::postgres::rows::{self, WriteRequest};
 
 /// A change, and the sender of its outcome.
 pub(super) struct Job {

@@ -12,8 +12,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use crate::store::sqlite::error::{SqliteError, is_busy};
+use crate::store::sqlite::options::Settings;
 use crate::store::sqlite::schema::{self, Holds, MIGRATIONS};
-use crate::store::sqlite::{Settings, SqliteError};
 
 /// Why a file cannot be used. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -327,10 +328,6 @@ fn retry_until_timeout<T>(timeout: Duration, mut work: impl FnMut() -> rusqlite:
             done => return done,
         }
     }
-}
-
-pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 fn sqlite(file: &Path, doing: &'static str) -> impl Fn(rusqlite::Error) -> OpenError {

@@ -2,18 +2,10 @@
 //! taken once. Each has a connection, which callers use inline while the thread does not. Nothing here writes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
-use rusqlite::Connection;
-
-use crate::store::sqlite::Shared;
 use crate::store::sqlite::queue::{Take, Taken};
-
-/// Something to read, which answers whoever asked.
-pub(super) type Read = Box<dyn FnOnce(&Connection) + Send>;
-
-/// The connection of a thread. Gone once that has ended.
-pub(super) type Reader = Mutex<Option<Connection>>;
+use crate::store::sqlite::shared::{Reader, Shared};
 
 /// The most that is read in one transaction: a long one keeps the log from being emptied.
 const MOST: usize = 64;

@@ -10,9 +10,9 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ffi, named_params}
 use crate::model::id::{ConversationId, Owner};
 use crate::model::timestamp::Timestamp;
 use crate::record::{MAX_BYTES, Reason, Record, Revision, RevisionNonce, Unreadable};
-use crate::store::sqlite::open_awaits::number;
+use crate::store::sqlite::error::SqliteError;
+use crate::store::sqlite::open_awaits::{self, number};
 use crate::store::sqlite::parsed::Parsed;
-use crate::store::sqlite::{SqliteError, open_awaits};
 use crate::store::{Count, LoadError, Page, Query, Summary, WriteOutcome};
 
 /// A record that is too large to be one is not even read.

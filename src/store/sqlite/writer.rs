@@ -21,44 +21,22 @@
 //! wait for those it has just answered, for a part of the time that a commit takes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::oneshot;
 
 use crate::model::error::BoxError;
 use crate::model::id::ConversationId;
-use crate::record::{Record, Revision};
+use crate::record::Revision;
 use crate::store::WriteOutcome;
+use crate::store::sqlite::error::SqliteError;
+use crate::store::sqlite::job::{Inlined, MOST, WriteRequest};
 use crate::store::sqlite::parsed::Parsed;
 use crate::store::sqlite::queue::{Take, Taken};
-use crate::store::sqlite::{Shared, SqliteError, open, rows};
-
-/// A change, and who waits for its answer.
-pub(super) struct Job {
-    pub(super) change: WriteRequest,
-    pub(super) answer: oneshot::Sender<WriteOutcome>,
-    /// When it was brought.
-    pub(super) since: Instant,
-}
-
-pub(super) enum WriteRequest {
-    Save {
-        record: Box<Record>,
-        replaces: Option<Revision>,
-    },
-    Delete {
-        id: ConversationId,
-        replaces: Revision,
-    },
-    /// Nothing, once the store is not in doubt.
-    Settle,
-}
-
-/// The most changes of one transaction.
-const MOST: usize = 256;
+use crate::store::sqlite::shared::{Shared, Writer};
+use crate::store::sqlite::{open, rows};
 
 /// How long the thread stays awake for the next change. To be woken takes a good part of the time of a commit on a fast
 /// disk, and whoever was just answered often comes back at once.
@@ -75,21 +53,6 @@ enum Failure {
     /// It is certain that nothing changed.
     Nothing(SqliteError),
     /// Nobody knows.
-    InDoubt(SqliteError),
-}
-
-/// What writes: the one connection for that, used by the thread and by callers inline, one at a time.
-pub(super) struct Writer {
-    /// Gone after a failure that may be its own, and when the store has ended.
-    connection: Option<Connection>,
-}
-
-/// What came of a change that its caller has tried to make.
-pub(super) enum Inlined {
-    Done(WriteOutcome),
-    /// It is certain that nothing changed: the thread is to make it.
-    NotMade,
-    /// Nobody knows, and the thread is to settle it.
     InDoubt(SqliteError),
 }
 
@@ -140,11 +103,6 @@ pub(super) fn run(shared: &Shared) {
 }
 
 impl Writer {
-    /// Without a connection yet.
-    pub(super) fn none() -> Self {
-        Self { connection: None }
-    }
-
     pub(super) fn adopt(&mut self, shared: &Shared, mut connection: Connection) -> Result<(), SqliteError> {
         shared.count_log_pages(&mut connection)?;
         self.connection = Some(connection);
@@ -307,63 +265,6 @@ impl Writer {
             let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
         }
         shared.log_pages.store(0, Ordering::Relaxed);
-    }
-}
-
-/// What is to be deleted with the next commit.
-#[derive(Default)]
-pub(super) struct Discarded {
-    waiting: Mutex<Vec<(ConversationId, Revision)>>,
-    /// How many, to be looked at without the lock.
-    many: AtomicUsize,
-}
-
-impl Discarded {
-    /// Gives whether it is the first one; `None` if there is no room.
-    pub(super) fn add(&self, id: ConversationId, replaces: Revision) -> Option<bool> {
-        let mut waiting = self.waiting();
-        if waiting.len() == MOST {
-            return None;
-        }
-        waiting.push((id, replaces));
-        self.many.store(waiting.len(), Ordering::Release);
-        Some(waiting.len() == 1)
-    }
-
-    fn len(&self) -> usize {
-        self.many.load(Ordering::Acquire)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    fn take(&self, most: usize) -> Vec<(ConversationId, Revision)> {
-        if self.is_empty() {
-            return Vec::new();
-        }
-        let mut waiting = self.waiting();
-        let many = most.min(waiting.len());
-        let taken = waiting.drain(..many).collect();
-        self.many.store(waiting.len(), Ordering::Release);
-        taken
-    }
-
-    fn put_back(&self, taken: Vec<(ConversationId, Revision)>) {
-        let mut waiting = self.waiting();
-        waiting.extend(taken);
-        self.many.store(waiting.len(), Ordering::Release);
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Vec<(ConversationId, Revision)>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Job {
-    fn answer(self, saved: WriteOutcome) {
-        // Whoever waited may have given up. The change is made all the same.
-        let _ = self.answer.send(saved);
     }
 }
 

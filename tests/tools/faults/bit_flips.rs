@@ -136,11 +136,11 @@ fn opened(store: impl Store + 'static, quiet: bool) -> Box<dyn Store> {
 }
 
 /// Makes one damage to a store, quiet or not, and reads it. Gives what was done, and what is to be thought of it.
-type Damages<'a> = Box<dyn FnMut(&mut Random, bool) -> (String, Compatibility) + 'a>;
+type Damages<'a> = Box<dyn FnMut(&mut Random, bool) -> (String, Verdict) + 'a>;
 
 /// What is to be thought of one damage.
 #[derive(Default)]
-struct Compatibility {
+struct Verdict {
     unopened: bool,
     reported: u64,
     shortened: bool,
@@ -225,9 +225,9 @@ async fn read_all(store: &dyn Store) -> Read {
 }
 
 /// Reads all in both ways. What is whole must be what was saved, and what is not whole must have been reported.
-async fn examine(store: &dyn Store, saved: &Records) -> (Read, Compatibility) {
+async fn examine(store: &dyn Store, saved: &Records) -> (Read, Verdict) {
     let mut read = read_all(store).await;
-    let mut verdict = Compatibility { violations: std::mem::take(&mut read.violations), ..Compatibility::default() };
+    let mut verdict = Verdict { violations: std::mem::take(&mut read.violations), ..Verdict::default() };
     let told = read.failed || !read.reported.is_empty();
     for (id, record) in &read.whole {
         if saved.get(id) != Some(record) {
@@ -251,7 +251,7 @@ async fn examine(store: &dyn Store, saved: &Records) -> (Read, Compatibility) {
 }
 
 /// Damages one file of the file store. Only that conversation may be concerned, by its id, and it is left as it is.
-fn files<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool) -> (String, Compatibility) + 'a {
+fn files<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool) -> (String, Verdict) + 'a {
     let saved = all(Revision::for_test(1));
     runtime.block_on(async {
         let store = FileStore::open(dir).expect("an empty directory");
@@ -276,10 +276,7 @@ fn files<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool
             let store = match FileStore::open(dir) {
                 Ok(store) => opened(store, quiet),
                 Err(error) => {
-                    return Compatibility {
-                        violations: vec![format!("not opened: {error}")],
-                        ..Compatibility::default()
-                    };
+                    return Verdict { violations: vec![format!("not opened: {error}")], ..Verdict::default() };
                 }
             };
             let (read, mut verdict) = examine(&*store, &saved).await;
@@ -312,7 +309,7 @@ fn files<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool
 }
 
 /// Damages the file of the SQLite store, or its log.
-fn sqlite<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool) -> (String, Compatibility) + 'a {
+fn sqlite<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, bool) -> (String, Verdict) + 'a {
     let file = changes::file(dir);
     let log = format!("{file}-wal");
     let saved = all(Revision::for_test(1));
@@ -352,13 +349,13 @@ fn sqlite<'a>(runtime: &'a Runtime, dir: &'a str) -> impl FnMut(&mut Random, boo
         let verdict = runtime.block_on(async {
             let store = match SqliteStore::open(&path) {
                 Ok(store) => opened(store, quiet),
-                Err(_) => return Compatibility { unopened: true, ..Compatibility::default() },
+                Err(_) => return Verdict { unopened: true, ..Verdict::default() },
             };
             if !is_log {
                 return examine(&*store, &saved).await.1;
             }
             let read = read_all(&*store).await;
-            let mut verdict = Compatibility { reported: read.reported.len() as u64, ..Compatibility::default() };
+            let mut verdict = Verdict { reported: read.reported.len() as u64, ..Verdict::default() };
             verdict.violations = read.violations;
             match states.iter().position(|state| *state == read.whole) {
                 Some(state) => verdict.shortened = state + 1 < states.len(),

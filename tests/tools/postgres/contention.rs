@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::answer::{self, ENOUGH, Ledger, OPEN};
 use crate::chaos::Done;
-use crate::history::{Compatibility, Heard, Word, judge};
+use crate::history::{Heard, Verdict, Word, judge};
 use crate::random::Random;
 use crate::server::Server;
 use crate::way::Way;
@@ -157,7 +157,7 @@ impl Contest {
     }
 
     /// Until so many answers were contested, and everything has been done.
-    async fn run(mut self, answers: u64) -> (Compatibility, Done, u64) {
+    async fn run(mut self, answers: u64) -> (Verdict, Done, u64) {
         let mut last = (0, Instant::now());
         while self.together.contested() < answers || !self.done.is_complete() {
             tokio::time::sleep(Duration::from_millis(self.random.below(100))).await;

@@ -87,7 +87,7 @@ struct Tried<'a> {
 
 /// What a history comes to.
 #[derive(Debug, Default)]
-pub(crate) struct Compatibility {
+pub(crate) struct Verdict {
     pub(crate) acknowledged: usize,
     /// Places that answers of several processes were given for, of which one was acknowledged.
     pub(crate) contested: usize,
@@ -98,8 +98,8 @@ pub(crate) struct Compatibility {
 }
 
 /// `stored` has the names by conversation.
-pub(crate) fn judge(heard: &[Heard], stored: &BTreeMap<String, Vec<String>>) -> Compatibility {
-    let mut verdict = Compatibility::default();
+pub(crate) fn judge(heard: &[Heard], stored: &BTreeMap<String, Vec<String>>) -> Verdict {
+    let mut verdict = Verdict::default();
     let mut tried = BTreeMap::new();
     for Heard { words, was_killed } in heard {
         verdict.violations.extend(goes_back(words));

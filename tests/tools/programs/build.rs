@@ -18,7 +18,7 @@ const PROGRAMS_OF_A_BINARY: usize = 50;
 
 /// What became of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Compatibility {
+pub(crate) enum Verdict {
     /// As many runs of the flow did what the async function did.
     Same(u32),
     /// The async function does not compile: this generator is wrong.
@@ -45,7 +45,7 @@ impl Workshop {
     }
 
     /// Compiles the programs, and runs them.
-    pub(crate) fn try_out(&self, programs: &[Program], runs: bool) -> io::Result<BTreeMap<String, Compatibility>> {
+    pub(crate) fn try_out(&self, programs: &[Program], runs: bool) -> io::Result<BTreeMap<String, Verdict>> {
         let mut verdicts = BTreeMap::new();
         // A program stays in its binary, so that those without a mistake are built once.
         let mut binaries: Vec<Vec<_>> =
@@ -108,7 +108,7 @@ impl Workshop {
     }
 
     /// Builds the crate. Gives the programs that do not compile.
-    fn build(&self) -> io::Result<BTreeMap<String, Compatibility>> {
+    fn build(&self) -> io::Result<BTreeMap<String, Verdict>> {
         let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(["build", "--quiet", "--keep-going", "--bins", "--message-format=json"])
             .current_dir(&self.directory)
@@ -128,13 +128,13 @@ impl Workshop {
             }
             for (name, is_flow) in named_files(rendered) {
                 let verdict = if is_flow {
-                    Compatibility::NoFlow(rendered.to_owned())
+                    Verdict::NoFlow(rendered.to_owned())
                 } else {
-                    Compatibility::NoFunction(rendered.to_owned())
+                    Verdict::NoFunction(rendered.to_owned())
                 };
                 // An async function that does not compile says nothing about the flow.
                 match wrong.get(&name) {
-                    Some(Compatibility::NoFunction(_)) => {}
+                    Some(Verdict::NoFunction(_)) => {}
                     Some(_) if is_flow => {}
                     Some(_) | None => {
                         wrong.insert(name, verdict);
@@ -156,12 +156,7 @@ impl Workshop {
         Ok(wrong)
     }
 
-    fn run(
-        &self,
-        index: usize,
-        programs: &[&Program],
-        verdicts: &mut BTreeMap<String, Compatibility>,
-    ) -> io::Result<()> {
+    fn run(&self, index: usize, programs: &[&Program], verdicts: &mut BTreeMap<String, Verdict>) -> io::Result<()> {
         let mut done = 0;
         while done < programs.len() {
             let mut command = Command::new(self.directory.with_file_name("target").join(format!("debug/b{index}")));
@@ -172,8 +167,8 @@ impl Workshop {
                     return Err(io::Error::other(format!("a program says: {line}")));
                 };
                 let verdict = match result {
-                    Ok(runs) => Compatibility::Same(runs),
-                    Err(difference) => Compatibility::Differs(difference),
+                    Ok(runs) => Verdict::Same(runs),
+                    Err(difference) => Verdict::Differs(difference),
                 };
                 verdicts.insert(name, verdict);
                 done += 1;
@@ -182,7 +177,7 @@ impl Workshop {
             if let Some(program) = programs.get(done) {
                 let errors = String::from_utf8_lossy(&output.stderr).into_owned();
                 let how = format!("one of the two does not end, or ends the process:\n{errors}");
-                verdicts.insert(program.name(), Compatibility::Differs(how));
+                verdicts.insert(program.name(), Verdict::Differs(how));
                 done += 1;
             }
         }

@@ -28,7 +28,7 @@ mod shrink;
 mod statements;
 mod types;
 
-use crate::build::{Compatibility, Workshop};
+use crate::build::{Verdict, Workshop};
 use crate::generate::{Program, generate};
 
 /// Programs that are built together.
@@ -96,7 +96,7 @@ fn run(options: &Options) -> std::io::Result<bool> {
         let verdicts = workshop.try_out(&programs, true)?;
         for program in programs {
             match &verdicts[&program.name()] {
-                Compatibility::Same(ran) => {
+                Verdict::Same(ran) => {
                     same += 1;
                     runs += u64::from(*ran);
                 }
@@ -107,7 +107,7 @@ fn run(options: &Options) -> std::io::Result<bool> {
     }
     for (program, verdict) in &failed {
         report(program, verdict);
-        if options.shrink && !matches!(verdict, Compatibility::NoFunction(_)) {
+        if options.shrink && !matches!(verdict, Verdict::NoFunction(_)) {
             let (program, verdict) = shrink::shrink(&workshop, program, verdict)?;
             report(&program, &verdict);
         }
@@ -115,16 +115,12 @@ fn run(options: &Options) -> std::io::Result<bool> {
     Ok(failed.is_empty())
 }
 
-fn report(program: &Program, verdict: &Compatibility) {
+fn report(program: &Program, verdict: &Verdict) {
     let (what, details) = match verdict {
-        Compatibility::Same(_) => return,
-        Compatibility::NoFunction(details) => {
-            ("MISTAKE OF THE GENERATOR: the async function does not compile", details)
-        }
-        Compatibility::NoFlow(details) => {
-            ("MISTAKE OF #[flow]: it does not compile, and the async function does", details)
-        }
-        Compatibility::Differs(details) => ("MISTAKE OF #[flow]: it does something else", details),
+        Verdict::Same(_) => return,
+        Verdict::NoFunction(details) => ("MISTAKE OF THE GENERATOR: the async function does not compile", details),
+        Verdict::NoFlow(details) => ("MISTAKE OF #[flow]: it does not compile, and the async function does", details),
+        Verdict::Differs(details) => ("MISTAKE OF #[flow]: it does something else", details),
     };
     println!("\n==== {what}. Again with: tests/programs/run.sh --seed {} --count 1", program.seed);
     println!("same! {{ [{}] {} }}", program.args, program.function().join("\n"));

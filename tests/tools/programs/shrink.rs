@@ -6,25 +6,21 @@
 
 use std::io;
 
-use crate::build::{Compatibility, Workshop};
+use crate::build::{Verdict, Workshop};
 use crate::generate::Program;
 
 /// Candidates that are built together.
 const CANDIDATES: usize = 60;
 
 /// The smallest program found, and what becomes of it.
-pub(crate) fn shrink(
-    workshop: &Workshop,
-    program: &Program,
-    verdict: &Compatibility,
-) -> io::Result<(Program, Compatibility)> {
+pub(crate) fn shrink(workshop: &Workshop, program: &Program, verdict: &Verdict) -> io::Result<(Program, Verdict)> {
     let mut best = (program.clone(), verdict.clone());
     loop {
         let mut smaller = None;
         let pieces = pieces(&best.0.lines.join("\n"));
         for chunk in pieces.chunks(CANDIDATES) {
             let candidates: Vec<_> = chunk.iter().enumerate().map(|(n, text)| candidate(program, n, text)).collect();
-            let verdicts = workshop.try_out(&candidates, matches!(verdict, Compatibility::Differs(_)))?;
+            let verdicts = workshop.try_out(&candidates, matches!(verdict, Verdict::Differs(_)))?;
             let mut failing =
                 candidates.into_iter().filter(|it| verdicts.get(&it.name()).is_some_and(|it| is_alike(it, verdict)));
             // The pieces that leave out most come first.
@@ -53,22 +49,16 @@ fn candidate(program: &Program, number: usize, text: &str) -> Program {
 }
 
 /// Whether two programs fail in the same way.
-fn is_alike(one: &Compatibility, other: &Compatibility) -> bool {
+fn is_alike(one: &Verdict, other: &Verdict) -> bool {
     let code = |text: &str| {
         text.lines().find(|line| line.starts_with("error")).unwrap_or_default().split(':').next().map(str::to_owned)
     };
     match (one, other) {
-        (Compatibility::Same(_), Compatibility::Same(_)) => true,
-        (Compatibility::NoFunction(one), Compatibility::NoFunction(other)) => code(one) == code(other),
-        (Compatibility::NoFlow(one), Compatibility::NoFlow(other)) => code(one) == code(other),
-        (Compatibility::Differs(_), Compatibility::Differs(_)) => true,
-        (
-            Compatibility::Same(_)
-            | Compatibility::NoFunction(_)
-            | Compatibility::NoFlow(_)
-            | Compatibility::Differs(_),
-            _,
-        ) => false,
+        (Verdict::Same(_), Verdict::Same(_)) => true,
+        (Verdict::NoFunction(one), Verdict::NoFunction(other)) => code(one) == code(other),
+        (Verdict::NoFlow(one), Verdict::NoFlow(other)) => code(one) == code(other),
+        (Verdict::Differs(_), Verdict::Differs(_)) => true,
+        (Verdict::Same(_) | Verdict::NoFunction(_) | Verdict::NoFlow(_) | Verdict::Differs(_), _) => false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-use crate::store::file::FileError;
+use crate::store::file::error::FileError;
 use crate::store::file::fs::Fs;
 
 /// The `fsync` of the directory, shared by all changes that wait for it (group commit).

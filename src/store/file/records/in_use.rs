@@ -1,10 +1,9 @@
 //! A lock for each conversation, within this process.
 
 use std::collections::HashSet;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use crate::model::id::ConversationId;
-use crate::store::file::records::unpoisoned;
 
 /// A lock for each conversation that is being read or changed. Different conversations do not wait for each other.
 #[derive(Default)]
@@ -33,4 +32,9 @@ impl Drop for Claim<'_> {
         unpoisoned(self.in_use.ids.lock()).remove(&self.id);
         self.in_use.freed.notify_all();
     }
+}
+
+/// The value that a lock guards. No code that can panic runs under these locks, nor under that of the index.
+pub(super) fn unpoisoned<T>(locked: Result<T, PoisonError<T>>) -> T {
+    locked.unwrap_or_else(PoisonError::into_inner)
 }

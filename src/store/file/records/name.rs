@@ -6,7 +6,7 @@ use data_encoding::BASE32_DNSSEC;
 use rustix::io::Errno;
 
 use crate::model::id::ConversationId;
-use crate::store::file::FileError;
+use crate::store::file::error::FileError;
 
 /// A name in the directory.
 pub(super) enum Name {

@@ -10,7 +10,7 @@ use rustix::io::Result;
 use crate::model::error::BoxError;
 use crate::model::id::ConversationId;
 use crate::record::{Record, Revision, Unreadable};
-use crate::store::file::FileError;
+use crate::store::file::error::FileError;
 use crate::store::file::fs::{Fs, Stat};
 use crate::store::file::records::Records;
 use crate::store::file::tests::Possible;
