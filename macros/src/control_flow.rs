@@ -8,10 +8,13 @@
 //! | `splitting` | nothing: which expressions become several blocks |
 //! | `operands` | keeps the evaluation order of operands if one of them awaits |
 //! | `reborrow` | borrows that are repeated after an await |
+//! | `keys` | nothing: what a borrow is taken through, and copies of its keys |
 //! | `iteration` | the iterators of `for` loops |
 //! | `take_and_restore` | `order.items = edit(order.items).await` |
 //! | `exits` | `break` and `continue` out of a piece of code |
 //! | `state_names` | the names of states |
+
+use std::collections::BTreeSet;
 
 use crate::control_flow::builder::Builder;
 use crate::errors::Errors;
@@ -24,6 +27,7 @@ mod builder;
 mod exits;
 mod expressions;
 mod iteration;
+mod keys;
 mod loops;
 mod operands;
 mod own_macros;
@@ -39,12 +43,14 @@ pub(crate) struct FlowGraph {
     pub(crate) graph: Graph,
 }
 
-pub(crate) fn build(flow: ResolvedFlow, errors: &mut Errors) -> FlowGraph {
+/// Builds the graph of a flow. A key of a borrow in which one of the locals with the names `copied` is named is copied
+/// when the borrow is taken.
+pub(crate) fn build(flow: &ResolvedFlow, copied: &BTreeSet<String>, errors: &mut Errors) -> FlowGraph {
     let ResolvedFlow { header, body, renamed, shown } = flow;
-    let mut builder = Builder::new(&body, &renamed, errors);
-    builder.start(&header);
-    builder.body(&header, &body);
+    let mut builder = Builder::new(body, renamed, copied, errors);
+    builder.start(header);
+    builder.body(header, body);
     let mut graph = builder.graph;
-    graph.shown = shown;
-    FlowGraph { header, graph }
+    graph.shown.clone_from(shown);
+    FlowGraph { header: header.clone(), graph }
 }

@@ -6,12 +6,12 @@ use syn::{Expr, Stmt};
 
 use crate::def_use::walker::Walker;
 
+mod changes;
 mod places;
 mod types;
 mod walker;
 
-pub(crate) use places::part;
-pub(crate) use types::{DefUse, Env, SplitLoop, target};
+pub(crate) use types::{Changes, DefUse, Env, SplitLoop, target};
 
 /// The uses and definitions of an expression.
 pub(crate) fn of_expr(expr: &Expr, env: &Env, loops: &[SplitLoop]) -> DefUse {

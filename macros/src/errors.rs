@@ -31,6 +31,13 @@ impl Errors {
         }
     }
 
+    /// Adds all errors of another collector.
+    pub(crate) fn take(&mut self, others: Self) {
+        if let Err(error) = others.finish() {
+            self.add(error);
+        }
+    }
+
     /// Whether no error has been found so far.
     pub(crate) const fn is_empty(&self) -> bool {
         self.found.is_none()

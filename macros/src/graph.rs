@@ -22,7 +22,7 @@ use syn::{Expr, Ident, Item, Lifetime, Pat, Stmt, Type};
 
 use crate::def_use::DefUse;
 use crate::evolution_attrs::LocalAttrs;
-use crate::ids::{AwaitId, BlockId, LocalId, ReborrowId, ScopeId, SeqId};
+use crate::ids::{AwaitId, BlockId, LocalId, Place, ReborrowId, ScopeId, SeqId};
 
 /// The control-flow graph of a body.
 pub(crate) struct Graph {
@@ -31,6 +31,8 @@ pub(crate) struct Graph {
     pub(crate) args: Vec<LocalId>,
     pub(crate) awaits: Vec<Await>,
     pub(crate) reborrows: Vec<Reborrow>,
+    /// By the local that holds the position of a loop: what the loop iterates over, which is evaluated in each round.
+    pub(crate) sources: BTreeMap<LocalId, Through>,
     pub(crate) blocks: Vec<Block>,
     pub(crate) seqs: Vec<Vec<Node>>,
     /// The blocks that are reachable, in the order of their code.
@@ -67,6 +69,20 @@ pub(crate) struct Reborrow {
     pub(crate) def_use: DefUse,
     /// The locals of the pattern that are borrows.
     pub(crate) locals: Vec<LocalId>,
+    pub(crate) through: Through,
+    /// The pattern, if it would choose another alternative after what it tests has been written.
+    pub(crate) rebinds: Option<Span>,
+}
+
+/// The places that a borrow is taken through, each with the word that names it.
+#[derive(Clone, Default)]
+pub(crate) struct Through {
+    /// Those that it borrows from, as far as their locals go: `rooms` of `rooms.get(&key)`.
+    pub(crate) bases: Vec<(Place, Span)>,
+    /// For a local of a pattern with `ref`, only these of its bases.
+    pub(crate) parts: BTreeMap<LocalId, Vec<(Place, Span)>>,
+    /// Those that name the element: `key`.
+    pub(crate) keys: Vec<(Place, Span)>,
 }
 
 /// `PickRoom { nights }.await`.

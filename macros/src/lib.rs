@@ -32,6 +32,7 @@ mod emit;
 // The values between the stages.
 mod graph;
 mod header;
+mod held;
 mod machine;
 
 // What stages use.

@@ -17,6 +17,7 @@ mod harness;
 
 // The bodies see all of it, as if it stood here.
 use harness::*;
+use held::{Step, floors, glue, pair_of, rooms, steps};
 
 #[macro_use]
 mod same;
@@ -24,8 +25,10 @@ mod same;
 mod borrows;
 mod combinations;
 mod fuzz_regressions;
+mod held;
 mod iterators;
 mod locals;
+mod matched;
 mod names;
 mod parts;
 mod peers;

@@ -51,7 +51,8 @@ impl Builder<'_> {
     pub(super) fn stands_alone(&self, link: &Expr) -> bool {
         contains_await(link)
             || matches!(link, Expr::Let(link)
-                if !bindings(&link.pat).is_empty() && may_borrow(&link.expr) && !self.is_repeatable_borrow(&link.expr))
+                if !bindings(&link.pat).is_empty() && may_borrow(&link.expr)
+                    && (!self.is_repeatable_borrow(&link.expr) || self.has_key_to_come(&link.expr)))
     }
 
     /// Evaluates the await in the first operand of a condition.

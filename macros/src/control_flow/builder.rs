@@ -57,18 +57,26 @@ pub(super) struct Builder<'a> {
     pub(super) items: BTreeMap<ScopeId, Vec<Item>>,
     /// The macros of the body that declare locals.
     pub(super) declaring: BTreeSet<String>,
+    /// The names of locals that change while a borrow is used whose key they are: such a key is copied.
+    pub(super) copied: &'a BTreeSet<String>,
     pub(super) renamed: &'a Renamed,
     pub(super) errors: &'a mut Errors,
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(body: &SynBlock, renamed: &'a Renamed, errors: &'a mut Errors) -> Self {
+    pub(super) fn new(
+        body: &SynBlock,
+        renamed: &'a Renamed,
+        copied: &'a BTreeSet<String>,
+        errors: &'a mut Errors,
+    ) -> Self {
         let written = mentioned(&body.to_token_stream());
         let graph = Graph {
             locals: Vec::new(),
             args: Vec::new(),
             awaits: Vec::new(),
             reborrows: Vec::new(),
+            sources: BTreeMap::new(),
             blocks: Vec::new(),
             seqs: Vec::new(),
             order: Vec::new(),
@@ -91,6 +99,7 @@ impl<'a> Builder<'a> {
             added: BTreeSet::new(),
             items: BTreeMap::new(),
             declaring: BTreeSet::new(),
+            copied,
             renamed,
             errors,
         }

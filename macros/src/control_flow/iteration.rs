@@ -197,7 +197,11 @@ impl Builder<'_> {
                 iter = Expr::MethodCall(call);
             }
             let place = parse_quote_spanned!(iter.span()=> ::stube::__private::place(#iter));
+            let source = self.through(&iter);
             let place = self.spill(name, place, true);
+            if let Some(&(_, position)) = self.env.last() {
+                self.graph.sources.insert(position, source);
+            }
             return Base::Lent { iter, place };
         }
         // rustc reports a collection that cannot be saved on the collection.

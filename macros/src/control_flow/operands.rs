@@ -1,13 +1,15 @@
 //! Keeps the evaluation order of operands if one of them awaits: the operands before it are evaluated before the await,
 //! and their values are stored in locals.
 
+use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Expr, parse_quote};
 
 use crate::control_flow::builder::Builder;
 use crate::errors;
-use crate::syntax::contains_await;
-use crate::syntax::effects::{changes, is_place, is_settled, is_text};
+use crate::syntax::borrows::is_borrowing_call;
+use crate::syntax::effects::{changes, changes_name, is_place, is_settled, is_text};
+use crate::syntax::{contains_await, mentioned};
 
 impl Builder<'_> {
     pub(super) fn values(&mut self, values: impl IntoIterator<Item = Expr>) -> Vec<Expr> {
@@ -52,6 +54,25 @@ impl Builder<'_> {
         }
     }
 
+    /// The index of a place that is used later. It is evaluated now, and a key that is borrowed may change until then.
+    fn key(&mut self, key: Expr, later: &[Expr]) -> Expr {
+        let is_changed = || {
+            let names = mentioned(&key.to_token_stream());
+            names.iter().any(|name| later.iter().any(|later| changes_name(later, name)))
+        };
+        match &key {
+            Expr::Reference(reference) if reference.mutability.is_none() && is_changed() => {
+                if self.is_whole_borrow(&reference.expr) {
+                    self.errors.add(errors::body::changed_while_used(key.span()));
+                    return key;
+                }
+                self.key_with_copy(key)
+            }
+            Expr::MethodCall(call) if is_borrowing_call(call) && is_changed() => self.key_with_copy(key),
+            _ => self.keep(key, Role::Value, later),
+        }
+    }
+
     /// A place that is used later: its parts with side effects are evaluated now.
     fn place(&mut self, place: Expr, later: &[Expr]) -> Expr {
         match place {
@@ -80,7 +101,7 @@ impl Builder<'_> {
             }
             Expr::Index(mut place) => {
                 place.expr = Box::new(self.place(*place.expr, later));
-                place.index = Box::new(self.keep(*place.index, Role::Value, later));
+                place.index = Box::new(self.key(*place.index, later));
                 // An index out of bounds must panic now, not later. An index is cloned, because a range is moved by indexing.
                 let mut probe = place.clone();
                 if !matches!(*probe.index, Expr::Lit(_) | Expr::Reference(_)) {

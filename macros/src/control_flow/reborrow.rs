@@ -14,7 +14,7 @@
 //! | a closure without `move` | the same closure: it has no state of its own |
 //!
 //! While such a borrow is live, the borrow checker lets nothing change what it borrows from, so the repeated borrow is
-//! equal to the first one.
+//! equal to the first one. What it does not protect are keys, and locals that are borrows themselves: see `keys`.
 
 use syn::{Expr, Ident, Pat, Type, parse_quote};
 
@@ -25,7 +25,8 @@ use crate::ids::{LocalId, ReborrowId};
 use crate::syntax::borrows::{
     ELEMENT, cloned_index, is_borrowing_call, is_constant, is_place, is_stable_index, is_text,
 };
-use crate::syntax::{bindings, by_reference, is_bare, unraw};
+use crate::syntax::effects::is_pure;
+use crate::syntax::{bindings, by_reference, is_bare, may_borrow, unraw};
 
 /// A borrow whose locals have not been declared yet.
 pub(super) struct PendingReborrow {
@@ -56,8 +57,7 @@ impl Builder<'_> {
                 Expr::Group(expr)
             }
             Expr::Tuple(mut expr) => {
-                expr.elems =
-                    std::mem::take(&mut expr.elems).into_iter().map(|elem| self.make_repeatable(elem)).collect();
+                expr.elems = self.repeatable_elems(std::mem::take(&mut expr.elems)).into_iter().collect();
                 if expr.elems.len() == 1 {
                     expr.elems.push_punct(Default::default());
                 }
@@ -89,6 +89,19 @@ impl Builder<'_> {
         }
     }
 
+    /// The elements of a tuple. What an element evaluates now must not come before the effect of an earlier one.
+    fn repeatable_elems(&mut self, elems: impl IntoIterator<Item = Expr>) -> Vec<Expr> {
+        let elems: Vec<_> = elems.into_iter().collect();
+        let last = elems.iter().rposition(may_borrow).unwrap_or_default();
+        let elems = elems.into_iter().enumerate().map(|(at, elem)| match elem {
+            elem if at >= last || may_borrow(&elem) || is_pure(&elem) || matches!(elem, Expr::Closure(_)) => {
+                self.make_repeatable(elem)
+            }
+            elem => self.spill("operand", elem, true),
+        });
+        elems.collect()
+    }
+
     pub(super) fn repeatable_place(&mut self, place: Expr) -> Expr {
         match place {
             Expr::Paren(mut place) => {
@@ -112,7 +125,7 @@ impl Builder<'_> {
                 place.index = Box::new(self.repeatable_index(*place.index));
                 Expr::Index(place)
             }
-            place if is_place(&place) => place,
+            place if is_place(&place) && !self.has_copied_key(&place) => place,
             Expr::MethodCall(call) if is_borrowing_call(&call) => self.make_repeatable(Expr::MethodCall(call)),
             value => self.spill("operand", value, true),
         }
@@ -122,6 +135,7 @@ impl Builder<'_> {
     pub(super) fn repeatable_index(&mut self, index: Expr) -> Expr {
         match index {
             index if is_constant(&index) => index,
+            index if self.is_copied_key(&index) => self.copied_key(index),
             Expr::Reference(mut reference) if reference.mutability.is_none() => {
                 reference.expr = Box::new(self.repeatable_place(*reference.expr));
                 Expr::Reference(reference)
@@ -137,6 +151,9 @@ impl Builder<'_> {
 
     /// Whether an expression gives the same result again for as long as the borrow is live.
     pub(super) fn is_repeatable_borrow(&self, expr: &Expr) -> bool {
+        if self.has_copied_key(expr) {
+            return false;
+        }
         match expr {
             Expr::Paren(expr) => self.is_repeatable_borrow(&expr.expr),
             Expr::Group(expr) => self.is_repeatable_borrow(&expr.expr),
@@ -226,7 +243,10 @@ impl Builder<'_> {
                 }
             }
             if !locals.is_empty() {
-                self.graph.reborrows.push(Reborrow { pat, ty, expr, def_use, locals });
+                let rebinds = self.rebinds(&pat, &expr, &locals);
+                let mut through = self.through(&expr);
+                through.parts = self.parts(&pat, &expr, &locals);
+                self.graph.reborrows.push(Reborrow { pat, ty, expr, def_use, locals, through, rebinds });
             }
         }
     }

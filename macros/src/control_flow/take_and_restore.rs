@@ -7,7 +7,8 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{Expr, ExprAssign};
 
 use crate::control_flow::builder::Builder;
-use crate::def_use::{self, part};
+use crate::def_use;
+use crate::syntax::part;
 
 impl Builder<'_> {
     /// Replaces the move of the part by a take, if nothing else reads the part before it is restored.

@@ -1,30 +1,8 @@
-//! Places: the local and the path of an expression, and the parts that a pattern moves out of it.
+//! Places: the parts that a pattern moves out of its value or borrows, and the methods that borrow their receiver.
 
-use syn::{Expr, Member, Pat};
+use syn::{Member, Pat};
 
-use crate::syntax::unraw;
-
-/// The local and the path of a place: `order` and `address.city`.
-pub(crate) fn part(expr: &Expr) -> Option<(String, String)> {
-    match expr {
-        Expr::Paren(expr) => part(&expr.expr),
-        Expr::Group(expr) => part(&expr.expr),
-        Expr::Path(path) if path.qself.is_none() => Some((unraw(path.path.get_ident()?), String::new())),
-        Expr::Field(field) => {
-            let (name, path) = part(&field.base)?;
-            Some((name, below(&path, &field.member)))
-        }
-        _ => None,
-    }
-}
-
-pub(super) fn below(path: &str, member: &Member) -> String {
-    let member = match member {
-        Member::Named(name) => unraw(name),
-        Member::Unnamed(index) => index.index.to_string(),
-    };
-    if path.is_empty() { member } else { format!("{path}.{member}") }
-}
+use crate::syntax::below;
 
 /// The parts that a pattern moves out of its value, as far as it names fields.
 pub(super) fn moved_by(pat: &Pat, path: &str, parts: &mut Vec<String>) {

@@ -16,6 +16,10 @@ pub(crate) struct DefUse {
     pub(crate) moves: BTreeSet<Place>,
     /// The locals that it has assigned if it comes to its end.
     pub(crate) defs: BTreeSet<LocalId>,
+    /// What it may have changed if it comes to its end.
+    pub(crate) changes: Changes,
+    /// What it may have changed when it jumps to a block.
+    pub(crate) exit_changes: BTreeMap<BlockId, Changes>,
     /// The locals that it names.
     pub(crate) mentions: BTreeSet<LocalId>,
     /// The blocks that it may jump to, with the locals that it has assigned by then: `{found}` of `found = n; break`.
@@ -26,6 +30,26 @@ pub(crate) struct DefUse {
     pub(crate) diverges: bool,
     /// Labels that no surrounding loop or block has.
     pub(crate) unknown_labels: Vec<Span>,
+}
+
+/// Places that a piece of code may change.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Changes {
+    /// Assigned, borrowed by `&mut`, or changed by a method of the standard library.
+    pub(crate) surely: BTreeSet<Place>,
+    /// Perhaps changed by a method that is not known, by a macro, or through a borrow.
+    pub(crate) perhaps: BTreeSet<Place>,
+}
+
+impl Changes {
+    pub(crate) fn add(&mut self, others: &Self) {
+        self.surely.extend(others.surely.iter().cloned());
+        self.perhaps.extend(others.perhaps.iter().cloned());
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Place> {
+        self.surely.iter().chain(&self.perhaps)
+    }
 }
 
 impl DefUse {

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use syn::visit::{self, Visit};
 use syn::{BinOp, Expr, Lifetime, Macro, Pat, Stmt, UnOp};
 
-use crate::def_use::places::{below, borrows_receiver, moved_by, part};
-use crate::def_use::types::{DefUse, Env, SplitLoop, target};
+use crate::def_use::places::{borrows_receiver, moved_by};
+use crate::def_use::types::{Changes, DefUse, Env, SplitLoop, target};
 use crate::ids::{BlockId, LocalId, Place};
-use crate::syntax::{arguments, bindings, captured, is_diverging, mentioned, unraw};
+use crate::syntax::effects::{is_compound, is_mutating, is_reading};
+use crate::syntax::{arguments, below, bindings, captured, is_diverging, mentioned, part, unraw};
 
 /// The locals that are certainly assigned at a jump. In unreachable code, all are.
 fn reached_with(env: &Env, dead: bool, set: &BTreeSet<LocalId>) -> BTreeSet<LocalId> {
@@ -24,11 +25,11 @@ type Alternative<'w, 'a> = Box<dyn FnOnce(&mut Walker<'a>) + 'w>;
 pub(super) struct Walker<'a> {
     env: &'a Env,
     loops: &'a [SplitLoop],
-    def_use: DefUse,
+    pub(super) def_use: DefUse,
     /// The locals that are certainly assigned here.
     set: BTreeSet<LocalId>,
     /// Whether the code here is unreachable.
-    dead: bool,
+    pub(super) dead: bool,
     /// The names that the code itself declares, a list for each scope.
     pub(super) hidden: Vec<Vec<String>>,
     /// The loops and labelled blocks inside the code.
@@ -44,6 +45,8 @@ struct Inner {
     is_loop: bool,
     /// The locals that are certainly assigned after each `break` out of it; `None` without a `break`.
     left: Option<BTreeSet<LocalId>>,
+    /// What may have been changed at a jump to its beginning or its end.
+    changes: Changes,
 }
 
 impl Inner {
@@ -74,6 +77,9 @@ impl<'a> Walker<'a> {
     pub(super) fn finish(mut self) -> DefUse {
         self.def_use.defs = self.set;
         self.def_use.diverges = self.dead;
+        if self.dead {
+            self.def_use.changes = Changes::default();
+        }
         self.def_use
     }
 
@@ -85,7 +91,7 @@ impl<'a> Walker<'a> {
         Visitor(self).visit_stmt(stmt);
     }
 
-    fn local(&self, name: &str) -> Option<LocalId> {
+    pub(super) fn local(&self, name: &str) -> Option<LocalId> {
         if self.hidden.iter().flatten().any(|hidden| hidden == name) {
             return None;
         }
@@ -117,7 +123,12 @@ impl<'a> Walker<'a> {
         match expr {
             Expr::Paren(expr) => self.borrowed(&expr.expr),
             Expr::Group(expr) => self.borrowed(&expr.expr),
-            Expr::Reference(expr) => self.borrowed(&expr.expr),
+            Expr::Reference(expr) => {
+                if expr.mutability.is_some() {
+                    self.changed(&expr.expr, true);
+                }
+                self.borrowed(&expr.expr);
+            }
             Expr::Unary(expr) if matches!(expr.op, UnOp::Deref(_)) => self.borrowed(&expr.expr),
             Expr::Field(field) => match part(expr) {
                 Some((name, path)) => self.place(&name, path, false),
@@ -129,6 +140,7 @@ impl<'a> Walker<'a> {
 
     /// Walks the value of a pattern, which may move the parts that it binds.
     fn destructured(&mut self, pat: &Pat, expr: &Expr) {
+        self.changed_by(pat, expr);
         if bindings(pat).iter().all(|binding| binding.by_ref.is_some()) {
             return self.borrowed(expr);
         }
@@ -160,7 +172,11 @@ impl<'a> Walker<'a> {
     /// Walks code that may not run: its assignments are not certain.
     fn maybe(&mut self, visit: impl FnOnce(&mut Self)) {
         let before = (self.set.clone(), self.dead);
+        let unchanged = self.def_use.changes.clone();
         visit(self);
+        if self.has_ended() {
+            self.def_use.changes = unchanged;
+        }
         (self.set, self.dead) = before;
     }
 
@@ -185,13 +201,23 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// Whether nothing comes after the code here. A closure that has returned has changed what it changes.
+    const fn has_ended(&self) -> bool {
+        self.dead && !self.in_closure
+    }
+
     /// Walks branches of which exactly one runs. Certain are the assignments of all those that come to their end.
     fn either(&mut self, alternatives: Vec<Alternative<'_, 'a>>) {
         let before = (self.set.clone(), self.dead);
+        let (unchanged, mut changes) = (self.def_use.changes.clone(), self.def_use.changes.clone());
         let mut certain: Option<BTreeSet<LocalId>> = None;
         for alternative in alternatives {
             (self.set, self.dead) = before.clone();
+            self.def_use.changes.clone_from(&unchanged);
             alternative(self);
+            if !self.has_ended() {
+                changes.add(&self.def_use.changes);
+            }
             if !self.dead {
                 certain = Some(match certain {
                     Some(certain) => &certain & &self.set,
@@ -199,6 +225,7 @@ impl<'a> Walker<'a> {
                 });
             }
         }
+        self.def_use.changes = changes;
         self.dead = certain.is_none();
         self.set = certain.unwrap_or(before.0);
     }
@@ -211,9 +238,11 @@ impl<'a> Walker<'a> {
         visit: impl FnOnce(&mut Self),
     ) -> Option<BTreeSet<LocalId>> {
         let label = label.map(|label| label.name.ident.to_string());
-        self.inner.push(Inner { label, is_loop, left: None });
+        self.inner.push(Inner { label, is_loop, left: None, changes: Changes::default() });
         visit(self);
-        self.inner.pop().and_then(|inner| inner.left)
+        let inner = self.inner.pop()?;
+        self.def_use.changes.add(&inner.changes);
+        inner.left
     }
 
     /// Continues after a loop or block that has been left with these locals assigned.
@@ -233,6 +262,7 @@ impl<'a> Walker<'a> {
                 // rustc counts an unreachable `break` too.
                 inner.leave(&reached_with(self.env, self.dead, &self.set));
             }
+            inner.changes.add(&self.def_use.changes);
         } else {
             let split = target(self.loops, label);
             let to = split.and_then(|split| if repeats { split.continue_to } else { Some(split.break_to) });
@@ -247,6 +277,7 @@ impl<'a> Walker<'a> {
     }
 
     fn exit(&mut self, to: BlockId) {
+        self.def_use.exit_changes.entry(to).or_default().add(&self.def_use.changes);
         let set = reached_with(self.env, self.dead, &self.set);
         match self.def_use.exits.get_mut(&to) {
             Some(known) => known.retain(|local| set.contains(local)),
@@ -266,6 +297,7 @@ impl<'a> Walker<'a> {
             Expr::Paren(inner) => self.assign(&inner.expr),
             Expr::Group(inner) => self.assign(&inner.expr),
             Expr::Path(path) => {
+                self.changed(place, true);
                 if let Some(local) = path.path.get_ident().and_then(|ident| self.local(&unraw(ident))) {
                     if self.in_closure {
                         // The closure has captured the local, so it must be there already.
@@ -277,7 +309,10 @@ impl<'a> Walker<'a> {
                     }
                 }
             }
-            place => self.borrowed(place),
+            place => {
+                self.changed(place, true);
+                self.borrowed(place);
+            }
         }
     }
 }
@@ -331,6 +366,7 @@ impl<'ast, 'a> Visit<'ast> for Visitor<'_, 'a> {
             true => self.visit_expr(&expr.expr),
             false => self.0.borrowed(&expr.expr),
         }
+        expr.arms.iter().for_each(|arm| self.0.changed_by(&arm.pat, &expr.expr));
         let arms = expr.arms.iter().map(|arm| {
             let walk: Alternative<'_, 'a> = Box::new(move |walker| {
                 walker.scoped(|walker| {
@@ -347,6 +383,9 @@ impl<'ast, 'a> Visit<'ast> for Visitor<'_, 'a> {
     }
 
     fn visit_expr_binary(&mut self, expr: &'ast syn::ExprBinary) {
+        if is_compound(&expr.op) {
+            self.0.changed(&expr.left, true);
+        }
         match expr.op {
             BinOp::And(_) | BinOp::Or(_) => {
                 self.visit_expr(&expr.left);
@@ -375,6 +414,9 @@ impl<'ast, 'a> Visit<'ast> for Visitor<'_, 'a> {
     }
 
     fn visit_expr_reference(&mut self, expr: &'ast syn::ExprReference) {
+        if expr.mutability.is_some() {
+            self.0.changed(&expr.expr, true);
+        }
         self.0.borrowed(&expr.expr);
     }
 
@@ -384,6 +426,9 @@ impl<'ast, 'a> Visit<'ast> for Visitor<'_, 'a> {
     }
 
     fn visit_expr_method_call(&mut self, expr: &'ast syn::ExprMethodCall) {
+        if !is_reading(&expr.method) {
+            self.0.changed(&expr.receiver, is_mutating(&expr.method));
+        }
         match borrows_receiver(&unraw(&expr.method)) {
             true => self.0.borrowed(&expr.receiver),
             false => self.visit_expr(&expr.receiver),
@@ -504,11 +549,18 @@ impl<'ast, 'a> Visit<'ast> for Visitor<'_, 'a> {
             }
             None => {
                 let names = mentioned(&mac.tokens);
-                names.iter().for_each(|name| self.0.uses(name));
+                for name in &names {
+                    self.0.uses(name);
+                    self.0.changed_part(name, String::new(), false);
+                }
                 // It may contain a `break` of any loop around it.
                 if !self.0.dead && names.iter().any(|name| name == "break") {
                     let walker = &mut *self.0;
-                    walker.inner.iter_mut().for_each(|inner| inner.leave(&walker.set));
+                    let changes = &walker.def_use.changes;
+                    walker.inner.iter_mut().for_each(|inner| {
+                        inner.leave(&walker.set);
+                        inner.changes.add(changes);
+                    });
                 }
             }
         }

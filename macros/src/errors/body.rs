@@ -119,3 +119,17 @@ pub(crate) fn item_of_a_block(name: Span) -> Error {
                    visible in the whole flow; give it another name, or declare it outside of the flow";
     Error::new(name, message)
 }
+
+pub(crate) fn changed_while_borrowed(span: Span, name: &str) -> Error {
+    let message = format!(
+        "`{name}` may change while a borrow that is taken through it is used after an `.await`, where the borrow is \
+         taken again; write `let held = {name}.clone();` before it, and borrow through `held`"
+    );
+    Error::new(span, message)
+}
+
+pub(crate) fn alternatives_of_what_changes(span: Span) -> Error {
+    let message = "what these alternatives test may be written before they match again after an `.await`, and then \
+                   another one would match; write an arm or an `if let` for each";
+    Error::new(span, message)
+}

@@ -11,7 +11,8 @@ use crate::ids::{BlockId, LocalId, Place, ScopeId, SeqId};
 use crate::lower::entries::Entries;
 use crate::machine::{Arm, Binding, Block, Code, Entry, Field, Join, Op, State, StateId};
 use crate::syntax::borrows::constants;
-use crate::syntax::{only, unraw};
+use crate::syntax::rematch::rematch;
+use crate::syntax::unraw;
 
 /// The blocks in the order of their code. Moves the code out of the graph.
 pub(super) fn blocks(
@@ -141,7 +142,7 @@ impl Lowering<'_> {
     fn reborrow(&self, locals: &Locals, reborrow: &Reborrow) -> Op {
         let needed = reborrow.locals.iter().filter(|local| locals.mentioned.contains(local));
         let needed: Vec<_> = needed.map(|local| &self.graph.local(*local).ident).collect();
-        let pat = only(&reborrow.pat, &needed);
+        let pat = rematch(&reborrow.pat, &needed);
         let is_refutable = !matches!(&pat, Pat::Ident(bare) if bare.subpat.is_none());
         Op::Reborrow {
             pat: Box::new(pat),

@@ -3,7 +3,7 @@
 use syn::visit::Visit;
 use syn::{Expr, ExprPath, parse_quote};
 
-use crate::syntax::names::unraw;
+use crate::syntax::names::{part, unraw};
 
 /// Methods without arguments that, by convention, return a borrow of a part of their receiver.
 const BORROWING: [&str; 19] = [
@@ -142,5 +142,51 @@ pub(crate) fn is_text(expr: &Expr) -> bool {
         Expr::Paren(expr) => is_text(&expr.expr),
         Expr::Group(expr) => is_text(&expr.expr),
         _ => false,
+    }
+}
+
+/// What a borrow is taken through.
+#[derive(Default)]
+pub(crate) struct Through<'a> {
+    /// What is borrowed from: `order.rooms` of `order.rooms.get(&key)`.
+    pub(crate) bases: Vec<&'a Expr>,
+    /// What names the element: `&key`.
+    pub(crate) keys: Vec<&'a Expr>,
+}
+
+/// The parts of a borrow that is repeated, or of the iterator of a loop.
+pub(crate) fn through(expr: &Expr) -> Through<'_> {
+    let mut parts = Through::default();
+    collect_through(expr, &mut parts);
+    parts
+}
+
+fn collect_through<'a>(expr: &'a Expr, parts: &mut Through<'a>) {
+    match expr {
+        Expr::Path(_) | Expr::Closure(_) => parts.bases.push(expr),
+        Expr::Field(field) => match part(expr) {
+            Some(_) => parts.bases.push(expr),
+            None => collect_through(&field.base, parts),
+        },
+        Expr::Paren(expr) => collect_through(&expr.expr, parts),
+        Expr::Group(expr) => collect_through(&expr.expr, parts),
+        Expr::Reference(expr) => collect_through(&expr.expr, parts),
+        Expr::Unary(expr) => collect_through(&expr.expr, parts),
+        Expr::Tuple(expr) => expr.elems.iter().for_each(|elem| collect_through(elem, parts)),
+        Expr::Index(expr) => {
+            collect_through(&expr.expr, parts);
+            parts.keys.push(&expr.index);
+        }
+        Expr::MethodCall(call) => {
+            collect_through(&call.receiver, parts);
+            if call.method == "zip" || call.method == "chain" {
+                call.args.iter().for_each(|arg| collect_through(arg, parts));
+            } else {
+                parts.keys.extend(&call.args);
+            }
+        }
+        // `again(iterator, &place)`
+        Expr::Call(call) => call.args.first().into_iter().for_each(|iter| collect_through(iter, parts)),
+        _ => {}
     }
 }

@@ -1,10 +1,11 @@
 //! What an expression may change, as far as its syntax tells: which operands can be evaluated later with the same result.
 
 use quote::ToTokens;
-use syn::Expr;
+use syn::{Expr, Ident, Pat};
 
 use crate::syntax::macros::arguments;
 use crate::syntax::names::{mentioned, unraw};
+use crate::syntax::patterns::{bindings, is_ref_mut};
 
 /// Whether an expression can be evaluated later with the same result, as long as its local is not changed.
 pub(crate) fn is_settled(expr: &Expr) -> bool {
@@ -37,7 +38,7 @@ pub(crate) fn changes_name(later: &Expr, name: &str) -> bool {
     }
     impl<'ast> syn::visit::Visit<'ast> for Finder {
         fn visit_expr_assign(&mut self, expr: &'ast syn::ExprAssign) {
-            self.check(&expr.left);
+            assigned(&expr.left).into_iter().for_each(|place| self.check(place));
             syn::visit::visit_expr_assign(self, expr);
         }
 
@@ -56,10 +57,31 @@ pub(crate) fn changes_name(later: &Expr, name: &str) -> bool {
         }
 
         fn visit_expr_method_call(&mut self, expr: &'ast syn::ExprMethodCall) {
-            if !READING.iter().any(|name| expr.method == name) {
+            if !is_reading(&expr.method) {
                 self.check(&expr.receiver);
             }
             syn::visit::visit_expr_method_call(self, expr);
+        }
+
+        fn visit_local(&mut self, local: &'ast syn::Local) {
+            if let Some(init) = local.init.as_ref().filter(|_| borrows_to_change(&local.pat)) {
+                self.check(&init.expr);
+            }
+            syn::visit::visit_local(self, local);
+        }
+
+        fn visit_expr_let(&mut self, expr: &'ast syn::ExprLet) {
+            if borrows_to_change(&expr.pat) {
+                self.check(&expr.expr);
+            }
+            syn::visit::visit_expr_let(self, expr);
+        }
+
+        fn visit_expr_match(&mut self, expr: &'ast syn::ExprMatch) {
+            if expr.arms.iter().any(|arm| borrows_to_change(&arm.pat)) {
+                self.check(&expr.expr);
+            }
+            syn::visit::visit_expr_match(self, expr);
         }
 
         fn visit_macro(&mut self, mac: &'ast syn::Macro) {
@@ -73,6 +95,61 @@ pub(crate) fn changes_name(later: &Expr, name: &str) -> bool {
     syn::visit::Visit::visit_expr(&mut finder, later);
     finder.found
 }
+
+/// The places that an assignment assigns: both of `(x, order.name) = ..`.
+fn assigned(left: &Expr) -> Vec<&Expr> {
+    match left {
+        Expr::Tuple(tuple) => tuple.elems.iter().flat_map(assigned).collect(),
+        Expr::Array(array) => array.elems.iter().flat_map(assigned).collect(),
+        Expr::Call(call) => call.args.iter().flat_map(assigned).collect(),
+        Expr::Struct(parts) => parts.fields.iter().flat_map(|field| assigned(&field.expr)).collect(),
+        Expr::Paren(inner) => assigned(&inner.expr),
+        Expr::Group(inner) => assigned(&inner.expr),
+        place => vec![place],
+    }
+}
+
+/// Whether a pattern binds a name by `ref mut`.
+fn borrows_to_change(pat: &Pat) -> bool {
+    bindings(pat).into_iter().any(is_ref_mut)
+}
+
+/// Whether a method does not change its receiver, as far as its name tells.
+pub(crate) fn is_reading(method: &Ident) -> bool {
+    READING.iter().any(|name| method == name)
+}
+
+/// Whether a method of the standard library with this name changes its receiver.
+pub(crate) fn is_mutating(method: &Ident) -> bool {
+    MUTATING.iter().any(|name| method == name)
+}
+
+const MUTATING: [&str; 24] = [
+    "append",
+    "clear",
+    "drain",
+    "extend",
+    "get_or_insert",
+    "get_or_insert_with",
+    "insert",
+    "pop",
+    "pop_back",
+    "pop_front",
+    "push",
+    "push_back",
+    "push_front",
+    "push_str",
+    "remove",
+    "replace",
+    "retain",
+    "reverse",
+    "rotate_left",
+    "rotate_right",
+    "sort",
+    "swap_remove",
+    "take",
+    "truncate",
+];
 
 /// Methods that do not change their receiver, also if it is `Copy`.
 const READING: [&str; 32] = [

@@ -1,8 +1,8 @@
-//! Names: in camel case, and all those that tokens and format strings mention.
+//! Names: in camel case, those of a place, and all those that tokens and format strings mention.
 
 use proc_macro2::{TokenStream, TokenTree};
-use syn::Ident;
 use syn::ext::IdentExt;
+use syn::{Expr, Ident, Member};
 
 /// The identifier without a leading `r#`.
 pub(crate) fn unraw(ident: &Ident) -> String {
@@ -18,6 +18,29 @@ pub(crate) fn camel_case(name: &str) -> String {
             letters.next().into_iter().flat_map(char::to_uppercase).chain(letters)
         })
         .collect()
+}
+
+/// The local and the path of a place: `order` and `address.city`.
+pub(crate) fn part(expr: &Expr) -> Option<(String, String)> {
+    match expr {
+        Expr::Paren(expr) => part(&expr.expr),
+        Expr::Group(expr) => part(&expr.expr),
+        Expr::Path(path) if path.qself.is_none() => Some((unraw(path.path.get_ident()?), String::new())),
+        Expr::Field(field) => {
+            let (name, path) = part(&field.base)?;
+            Some((name, below(&path, &field.member)))
+        }
+        _ => None,
+    }
+}
+
+/// The path of a member of a place.
+pub(crate) fn below(path: &str, member: &Member) -> String {
+    let member = match member {
+        Member::Named(name) => unraw(name),
+        Member::Unnamed(index) => index.index.to_string(),
+    };
+    if path.is_empty() { member } else { format!("{path}.{member}") }
 }
 
 /// The identifiers in tokens that may name a variable, and those that format strings capture.

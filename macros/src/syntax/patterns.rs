@@ -2,9 +2,9 @@
 
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
-use syn::{Expr, Ident, Pat, PatIdent, Type, parse_quote};
+use syn::{Expr, Ident, Member, Pat, PatIdent, Type, parse_quote};
 
-use crate::syntax::names::unraw;
+use crate::syntax::names::{below, unraw};
 
 /// The names that a pattern binds, from left to right; a name that occurs in several alternatives is listed once.
 pub(crate) fn bindings(pat: &Pat) -> Vec<&PatIdent> {
@@ -53,6 +53,31 @@ pub(crate) fn links(cond: &Expr) -> Vec<&Expr> {
         }
         other => vec![other],
     }
+}
+
+/// The parts of its value that these bindings of a pattern borrow, as far as it names fields.
+pub(crate) fn borrowed_by(pat: &Pat, path: &str, parts: &mut Vec<String>, is_one: &dyn Fn(&PatIdent) -> bool) {
+    match pat {
+        Pat::Paren(pat) => borrowed_by(&pat.pat, path, parts, is_one),
+        Pat::Type(pat) => borrowed_by(&pat.pat, path, parts, is_one),
+        Pat::Guard(pat) => borrowed_by(&pat.pat, path, parts, is_one),
+        Pat::Struct(fields) if fields.path.segments.len() == 1 => {
+            let below = |field: &syn::FieldPat| below(path, &field.member);
+            fields.fields.iter().for_each(|field| borrowed_by(&field.pat, &below(field), parts, is_one));
+        }
+        Pat::Tuple(tuple) if !tuple.elems.iter().any(|elem| matches!(elem, Pat::Rest(_))) => {
+            for (index, elem) in tuple.elems.iter().enumerate() {
+                borrowed_by(elem, &below(path, &Member::from(index)), parts, is_one);
+            }
+        }
+        pat if bindings(pat).into_iter().any(is_one) => parts.push(path.to_owned()),
+        _ => {}
+    }
+}
+
+/// Whether a name is bound by `ref mut`.
+pub(crate) fn is_ref_mut(binding: &PatIdent) -> bool {
+    binding.by_ref.is_some() && binding.mutability.is_some()
 }
 
 /// `x` or `mut x`.

@@ -5,11 +5,11 @@ use syn::{Ident, parse_quote};
 
 use crate::analysis::analyze;
 use crate::check::check;
-use crate::control_flow::build;
 use crate::def_use::DefUse;
 use crate::errors::Errors;
 use crate::expand::expand;
 use crate::graph::{Code, Entry, Graph, Node};
+use crate::held::build;
 use crate::ids::{AwaitId, BlockId, LocalId, ReborrowId, SeqId};
 use crate::lower::lower;
 use crate::machine::{FieldType, JoinId, Machine, Op, PartialTypeId, PlaceType, StateId};

@@ -4,9 +4,10 @@ use expect_test::{Expect, expect};
 
 use crate::analysis::{AnalyzedFlow, analyze};
 use crate::check::{CheckedFlow, check};
-use crate::control_flow::{FlowGraph, build};
+use crate::control_flow::FlowGraph;
 use crate::errors::Errors;
 use crate::expand::{ExpandedFlow, expand};
+use crate::held::build;
 use crate::lower::lower;
 use crate::parse::{ParsedFlow, parse};
 use crate::resolve::{ResolvedFlow, resolve};
