@@ -238,12 +238,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`Applied`](WriteOutcome::Applied).
     fn delete(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome>;
 
-    /// Deletes the record of this id if it is of revision `replaces`, sooner or later: for one that nobody needs any
-    /// more. [`Applied`](WriteOutcome::Applied) means that it will be deleted, unless somebody changes it before; it may
-    /// be loaded until then. A crash may bring it back, and so may a failure that nobody is told of; then it is there as
-    /// it was. A [`delete`](Self::delete) that follows is durable as ever.
+    /// Deletes the record of this id if its revision is `replaces`, at once or later, and perhaps not durably. For a record
+    /// that is not needed any more. [`Applied`](WriteOutcome::Applied) means that the store will delete the record unless it
+    /// is changed first; until then it can be loaded. After a crash, or after an error that is not reported, the record may
+    /// be there again, unchanged. A later [`delete`](Self::delete) is durable.
     ///
-    /// Unless a store knows a cheaper way, this deletes at once.
+    /// The default implementation calls [`delete`](Self::delete).
     fn discard(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         self.delete(id, replaces)
     }

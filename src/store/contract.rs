@@ -42,8 +42,8 @@
 //! ```
 //!
 //! Call it within a tokio runtime. Concurrent callers are interleaved at every await within one task, and also run in tasks
-//! of their own, which finds more on a multi-threaded runtime. Nothing here is random, and nothing waits for a time to
-//! pass, except for a discarded record to go away: ten seconds at most.
+//! of their own, which finds more on a multi-threaded runtime. Nothing here is random, and nothing waits for a
+//! fixed time. The suite waits at most ten seconds until a discarded record is deleted.
 //!
 //! The suite tests a store as a black box, so it detects a missing `fsync` only if the harness can cut the power.
 

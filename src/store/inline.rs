@@ -1,11 +1,11 @@
-//! Whether a call is made inline, by its caller, or queued for a thread of the store.
+//! Decides whether a call is made inline, on the caller's thread, or queued for a thread of the store.
 //!
-//! To hand a call to a thread and to be woken by its answer takes about as long as a commit on a fast disk. So a caller
-//! that is alone makes the call itself. That blocks a thread of the executor for as long as the disk is at work, so it
-//! is done only as long as a [`Gate`] is open: it closes as soon as a call was slow, or met another one, and opens again
-//! after some calls for which neither was so.
+//! Handing a call to a thread and waking the caller takes about as long as a commit on a fast disk, so a call without
+//! concurrent calls is made inline. An inline call blocks a thread of the executor while the disk works. So calls are made
+//! inline only while a [`Gate`] is open. A slow call or a concurrent one closes the gate; it opens again after [`CALLS`]
+//! quick calls without concurrency.
 //!
-//! Nothing here touches a disk, and nothing here knows what a call does.
+//! Makes no call itself, and knows nothing of what a call does.
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -13,40 +13,39 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-/// Which calls of a store are made by their callers, and not by threads of the store.
+/// Which calls of a store are made inline: on the caller's thread, and not on threads of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Inline {
-    /// Those of a caller that is alone, while the last 8 took at most half a millisecond each. If the disk stops in the
-    /// middle of such a call, the thread of the executor that made it waits for the disk.
+    /// Calls without a concurrent call, as long as the last 8 took at most half a millisecond each. If the disk stops
+    /// responding during such a call, the thread of the executor is blocked until it responds.
     #[default]
     WhenIdle,
-    /// All, as far as nobody has to be waited for. For tests, and for programs whose executor has nothing else to do.
+    /// All calls that need not wait for a lock. For tests, and for programs whose executor has nothing else to do.
     Always,
-    /// None: no thread of the executor ever waits for the disk.
+    /// No calls: the disk never blocks a thread of the executor.
     Never,
 }
 
-/// Lets calls of one kind be made inline.
+/// Whether calls of one kind may be made inline.
 #[derive(Debug)]
 pub(in crate::store) struct Gate {
     inline: Inline,
-    /// How many callers there are, those included whose calls are queued.
+    /// The number of calls in progress, queued ones included.
     callers: AtomicUsize,
-    /// How many more calls must be quick and alone before it opens.
+    /// How many more quick calls without concurrency open the gate. 0 while it is open.
     closed_for: AtomicU32,
 }
 
-/// A call that takes longer closes the gate. A call that is queued takes about a tenth of a millisecond more than the
-/// same call inline, and the executor is free meanwhile: where the disk takes much longer than that, hardly anything is
-/// won by blocking it. Disks that commit in a tenth of a millisecond and those that take several are far from this on
-/// either side.
+/// A call that takes longer closes the gate. A queued call takes about a tenth of a millisecond more than the same call
+/// inline, and leaves the executor free. If the disk takes much longer than that, an inline call saves hardly anything.
+/// Fast disks commit in a tenth of a millisecond and slow ones in several, so the exact limit does not matter.
 const QUICK: Duration = Duration::from_micros(500);
 
-/// For so many calls it is closed.
+/// The number of quick calls that open a closed gate.
 const CALLS: u32 = 8;
 
 impl Gate {
-    /// Closed at first, since nobody knows the disk.
+    /// A closed gate, because the speed of the disk is not known yet.
     pub(in crate::store) fn new(inline: Inline) -> Arc<Self> {
         Arc::new(Self { inline, callers: AtomicUsize::new(0), closed_for: AtomicU32::new(CALLS) })
     }
@@ -59,23 +58,23 @@ impl Gate {
         }
     }
 
-    /// For a call that failed inline, or found somebody in its way.
+    /// Closes the gate, after an inline call failed or had to wait.
     pub(in crate::store) fn close(&self) {
         self.closed_for.store(CALLS, Ordering::Relaxed);
     }
 
-    /// A call took so long, inline or by a thread.
+    /// Notes how long a call took, inline or on a thread.
     pub(in crate::store) fn learn(&self, took: Duration) {
         if took > QUICK {
             self.close();
         } else {
-            // One that is lost to a race is made up for by the next call.
+            // A race may lose a step; then the gate opens one call later.
             let left = self.closed_for.load(Ordering::Relaxed);
             self.closed_for.store(left.saturating_sub(1), Ordering::Relaxed);
         }
     }
 
-    /// To be held until the call has been made, by whomever.
+    /// Registers a call. Hold the result until the call has been made, inline or on a thread.
     pub(in crate::store) fn enter(self: &Arc<Self>) -> Caller {
         if self.callers.fetch_add(1, Ordering::Relaxed) > 0 {
             self.close();
@@ -84,33 +83,32 @@ impl Gate {
     }
 }
 
-/// One who makes a call.
+/// A registered call.
 #[derive(Debug)]
 pub(in crate::store) struct Caller(Arc<Gate>);
 
 impl Caller {
-    /// Whether the call may be made inline, at once.
+    /// Whether the call may be made inline now.
     pub(in crate::store) async fn is_admitted(&self) -> bool {
         let Self(gate) = self;
         if gate.inline == Inline::WhenIdle && gate.is_open() {
-            // Those whose tasks are ready come here now, before this one blocks the executor. If there are any, they
-            // close the gate, so that their calls and this one are made together.
+            // Tasks that are ready run now, before this call blocks the executor. If one of them makes a call, that closes
+            // the gate, and the queued calls share a commit.
             ready_tasks_first().await;
         }
         gate.is_open()
     }
 
-    /// Whether no caller has to be waited for if it is made inline in any case.
+    /// Whether the call is made inline even if there are concurrent ones.
     #[cfg(feature = "sqlite")]
     pub(in crate::store) fn is_forced(&self) -> bool {
         self.0.inline == Inline::Always
     }
 }
 
-/// Is woken at once, behind the tasks that are ready.
+/// Yields to the tasks that are ready.
 ///
-/// Not by `tokio::task::yield_now`: it leaves the wake to the scheduler of the thread, which never gives it if another
-/// executor blocks that thread.
+/// `tokio::task::yield_now` does not do: tokio's scheduler wakes it, and never does if another executor blocks that thread.
 fn ready_tasks_first() -> impl Future<Output = ()> {
     let mut waited = false;
     poll_fn(move |cx| {

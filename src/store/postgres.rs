@@ -323,11 +323,11 @@ impl Store for PostgresStore {
         Box::pin(self.change(WriteRequest { id, replaces: Some(replaces), record: None }))
     }
 
-    /// With the changes of others, as soon as there is a connection for them.
+    /// Queues a delete, and does not wait for its outcome.
     fn discard(&self, id: ConversationId, replaces: Revision) -> BoxFuture<'_, WriteOutcome> {
         Box::pin(async move {
             let change = WriteRequest { id, replaces: Some(replaces), record: None };
-            // Nobody listens for the answer.
+            // The outcome is dropped.
             match self.send(change).await {
                 Ok(_) => WriteOutcome::Applied,
                 Err(full) => full,

@@ -1,5 +1,6 @@
 //! Statements, items, arms, fields and arguments under `cfg`. `any()` is never true, and `all()` always.
 
+#![allow(clippy::non_minimal_cfg, reason = "conditions that are always or never true are what is tested")]
 #![allow(dead_code, unused_variables, unused_mut, unused_assignments, reason = "some code is configured away")]
 
 same! { [()] async fn a_let_that_is_off() -> String {

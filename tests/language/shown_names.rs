@@ -1,5 +1,6 @@
 //! Names that code shows: a local that hides another has the name that its author gave it.
 
+#![allow(clippy::dbg_macro, reason = "what it shows is tested")]
 #![allow(unused_variables, reason = "a local is there to be hidden")]
 
 /// Shows the tokens of an expression, and its value.

@@ -60,8 +60,8 @@ promises! {
     27 CutAfterFault "No power cut loses a change that was applied while other calls failed."
     28 CutAfterKill "No power cut loses what a new process has loaded, whenever the previous process was killed."
     29 Idle "A store with its own clock finds by that clock the records that were not changed for a time, whatever the records say."
-    30 Discarded "A record that is discarded at its stored revision is deleted after a while; a discard of another revision changes nothing."
-    31 CutAfterDiscard "A power cut leaves a discarded record whole or deletes it, affects no other record, and restores none that was deleted since."
+    30 Discarded "A discard of the stored revision deletes the record, at once or later; a discard of another revision changes nothing."
+    31 CutAfterDiscard "After a power cut a discarded record is whole or deleted, every other record is unchanged, and a record that was deleted later stays deleted."
 }
 
 impl fmt::Display for Promise {

@@ -368,7 +368,7 @@ fn open(instance: u64, component: &str, due: Option<Timestamp>) -> OpenAwait {
     open
 }
 
-// ---- What nobody needs any more -----------------------------------------------------------------------------------
+// ---- Discard ------------------------------------------------------------------------------------------------------
 
 pub(super) async fn discarded(store: &impl Store) -> Checked {
     let at = |number, last| record(id(number), revision(last));
@@ -376,7 +376,8 @@ pub(super) async fn discarded(store: &impl Store) -> Checked {
         save(store, &at(number, 1), None).await?;
         save(store, &at(number, 2), Some(revision(1))).await?;
     }
-    // At another revision, and what was never there: either may be seen at once, or later.
+    // Another revision than the stored one, and a record that does not exist. A store may check at once or later, so
+    // both outcomes are right.
     for (number, replaces) in [(0, 1), (0, 3), (9, 1)] {
         let answer = store.discard(id(number), revision(replaces)).await;
         let fits = matches!(answer, WriteOutcome::Applied | WriteOutcome::Conflict { .. });
@@ -386,26 +387,26 @@ pub(super) async fn discarded(store: &impl Store) -> Checked {
     goes_away(store, id(1)).await?;
     holds(store, [&at(0, 2), &at(2, 2), &at(3, 2)]).await?;
 
-    // It may begin again, and a change of another one does not wait for a discard.
+    // The id can be used again, and a change of another conversation does not wait for a discard.
     save(store, &at(1, 1), None).await?;
     discard(store, id(2), revision(2)).await?;
     save(store, &at(0, 3), Some(revision(2))).await?;
     goes_away(store, id(2)).await?;
     holds(store, [&at(0, 3), &at(1, 1), &at(3, 2)]).await?;
 
-    // A delete that follows is answered as if there had been no discard.
+    // A delete after a discard has the same outcome as without the discard.
     discard(store, id(1), revision(1)).await?;
     delete(store, id(1), revision(1)).await?;
     loads(store, id(1), None).await?;
 
-    // Of a save and a discard of the same revision, whichever comes first is made and not the other.
+    // Of a discard and a save that replaces the same revision, exactly one takes effect.
     discard(store, id(3), revision(2)).await?;
     let kept = match store.save(&at(3, 3), Some(revision(2))).await {
         WriteOutcome::Applied => true,
         WriteOutcome::Conflict { stored: None } => false,
         other => return Err(Stop::broken(format!("a save after a discard was answered with {other:?}"))),
     };
-    // One more, after which each of those before has had its time.
+    // Discards are made in order, so once this one is made, those before it are made too.
     save(store, &at(4, 1), None).await?;
     discard(store, id(4), revision(1)).await?;
     goes_away(store, id(4)).await?;

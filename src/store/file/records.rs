@@ -289,8 +289,8 @@ impl<F: Fs> Records<F> {
         }
     }
 
-    /// Removes a record that nobody needs any more, if it is of this revision. The directory is not synced, so a power
-    /// cut may bring it back, whole.
+    /// Removes a record that is not needed any more, if it has this revision. The directory is not synced, so after a power
+    /// cut the record may be there again, whole.
     pub(super) fn discard(&self, id: ConversationId, replaces: Revision) -> WriteOutcome {
         let _claim = self.in_use.claim(id);
         let known = match self.known(id, true) {

@@ -5,28 +5,28 @@ use rusqlite::ErrorCode;
 use crate::model::error::BoxError;
 use crate::record::Revision;
 
-/// Why a transaction of the host's cannot carry a save. It is to be rolled back.
+/// Why a record was not saved in the host's transaction. Roll it back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SaveInError {
-    /// Somebody else has changed the conversation. Preparing the change again may succeed.
+    /// The stored revision is not the one that the save replaces. Preparing the change again may succeed.
     #[error("somebody else changed the conversation at the same time")]
     Conflict {
         /// The stored revision; `None` if there is no record, or one that cannot be read.
         stored: Option<Revision>,
     },
-    /// The connection is not to the file of this store.
+    /// The connection has another file open than the store.
     #[error("the transaction is of another file than the store's")]
     OtherFile,
-    /// The connection does not wait until its commits are on the disk.
+    /// The connection's commits are not durable.
     #[error("the connection's `synchronous` is below `FULL`, so its commits are not durable")]
     NotDurable,
-    /// The engine said no.
+    /// The engine returned an error.
     #[error(transparent)]
     Sqlite(SqliteError),
 }
 
-/// What the engine refused, and while doing what.
+/// An error of the engine, and the operation that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{doing}: {source}")]
 pub struct SqliteError {

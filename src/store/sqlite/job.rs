@@ -1,4 +1,4 @@
-//! What is handed to the threads: changes, reads, and what was discarded.
+//! The work of the threads: changes, reads, and discarded records.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,14 +12,14 @@ use crate::record::{Record, Revision};
 use crate::store::WriteOutcome;
 use crate::store::sqlite::error::SqliteError;
 
-/// The most changes of one transaction.
+/// The maximal number of changes in one transaction.
 pub(super) const MOST: usize = 256;
 
-/// A change, and who waits for its answer.
+/// A change, and the sender of its outcome.
 pub(super) struct Job {
     pub(super) change: WriteRequest,
     pub(super) answer: oneshot::Sender<WriteOutcome>,
-    /// When it was brought.
+    /// When it was queued.
     pub(super) since: Instant,
 }
 
@@ -32,39 +32,39 @@ pub(super) enum WriteRequest {
         id: ConversationId,
         replaces: Revision,
     },
-    /// Nothing, once the store is not in doubt.
+    /// Changes nothing; made only once the store is not in doubt any more.
     Settle,
 }
 
-/// What came of a change that its caller has tried to make.
+/// The result of an attempt to make a change inline.
 pub(super) enum Inlined {
     Done(WriteOutcome),
-    /// It is certain that nothing changed: the thread is to make it.
+    /// Nothing changed. The thread must make the change.
     NotMade,
-    /// Nobody knows, and the thread is to settle it.
+    /// It is unknown whether the change was made. The thread must resolve that.
     InDoubt(SqliteError),
 }
 
-/// Something to read, which answers whoever asked.
+/// A read. It sends its result to the caller.
 pub(super) type Read = Box<dyn FnOnce(&Connection) + Send>;
 
 impl Job {
     pub(super) fn answer(self, saved: WriteOutcome) {
-        // Whoever waited may have given up. The change is made all the same.
+        // This fails if the caller has dropped its future. The change is made anyway.
         let _ = self.answer.send(saved);
     }
 }
 
-/// What is to be deleted with the next commit.
+/// The discarded records, which the next commit deletes.
 #[derive(Default)]
 pub(super) struct Discarded {
     waiting: Mutex<Vec<(ConversationId, Revision)>>,
-    /// How many, to be looked at without the lock.
+    /// Their number, to read without the lock.
     many: AtomicUsize,
 }
 
 impl Discarded {
-    /// Gives whether it is the first one; `None` if there is no room.
+    /// Returns whether it is the first one; `None` if there is no room.
     pub(super) fn add(&self, id: ConversationId, replaces: Revision) -> Option<bool> {
         let mut waiting = self.waiting();
         if waiting.len() == MOST {

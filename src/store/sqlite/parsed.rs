@@ -1,14 +1,14 @@
-//! The records that were parsed or written last, so that the same bytes need not be parsed again.
+//! A cache of the records that were parsed or written last, so that the same bytes need not be parsed again.
 //!
-//! What is found here was compared with the bytes that a row holds now, each of them. So nothing is believed of the file
-//! that was not read from it, and it makes no difference who has written the row.
+//! A lookup compares all bytes of the cached record with those that were just read from the row. So the cache is right
+//! even if another process has written the row.
 
 use std::sync::{Mutex, PoisonError};
 
 use crate::model::id::ConversationId;
 use crate::record::Record;
 
-/// A record for each of some places. A conversation has one place, which it shares with others.
+/// A direct-mapped cache: each conversation has one place, which it shares with others.
 #[derive(Default)]
 pub(super) struct Parsed {
     places: Vec<Mutex<Option<Record>>>,
@@ -23,13 +23,13 @@ impl Parsed {
         Self { places: (0..PLACES).map(|_| Mutex::default()).collect() }
     }
 
-    /// The record whose bytes these are, if it is here.
+    /// The cached record with these bytes, if there is one.
     pub(super) fn find(&self, id: ConversationId, bytes: &[u8]) -> Option<Record> {
         let place = self.place(id)?.lock().unwrap_or_else(PoisonError::into_inner);
         place.as_ref().filter(|record| record.id() == id && record.bytes() == bytes).cloned()
     }
 
-    /// Keeps a record for the next one who finds its bytes.
+    /// Caches a record, unless it is too large.
     pub(super) fn keep(&self, record: &Record) {
         if record.bytes().len() <= LARGEST
             && let Some(place) = self.place(record.id())
@@ -39,7 +39,7 @@ impl Parsed {
     }
 
     fn place(&self, id: ConversationId) -> Option<&Mutex<Option<Record>>> {
-        // Ids are random, so any part of one will do.
+        // Ids are random, so any byte of one will do.
         self.places.get(usize::from(id.bits()[15]) % PLACES)
     }
 }

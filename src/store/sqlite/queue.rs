@@ -1,7 +1,7 @@
-//! Work for a thread that may block: bounded, and handed over in batches.
+//! A bounded queue from asynchronous callers to a blocking thread, which takes work in batches.
 //!
-//! Whoever brings work waits without a thread while there is no room. The thread takes all that waits at once, and may
-//! ask to be left alone until a number of things has come together.
+//! A caller awaits room without blocking a thread. The thread takes all queued work at once, and may wait until a number of
+//! items has arrived.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,49 +14,49 @@ pub(super) struct Queue<T> {
     waiting: Mutex<Waiting<T>>,
     arrived: Condvar,
     room: Semaphore,
-    /// How much waits, to be looked at without the lock.
+    /// The number of queued items, to read without the lock.
     here: AtomicUsize,
 }
 
 struct Waiting<T> {
     work: VecDeque<T>,
-    /// How many threads sleep.
+    /// The number of sleeping threads.
     asleep: usize,
-    /// They sleep until this much has come.
+    /// The number of items that wakes them.
     wanted: usize,
     closed: bool,
     nudged: bool,
 }
 
-/// How work is taken.
+/// How a thread takes work.
 pub(super) struct Take {
-    /// No more than this.
+    /// The maximal number of items.
     pub(super) most: usize,
-    /// If fewer have come, the others are waited for,
+    /// If fewer items are queued, the thread waits for more,
     pub(super) hoped: usize,
     /// but no longer than this.
     pub(super) grace: Duration,
-    /// For so long it is looked out for work before the thread falls asleep.
+    /// How long the thread polls for work before it sleeps.
     pub(super) awake: Duration,
-    /// After so long without work the thread wants to be woken.
+    /// After this time without work the thread returns with [`Taken::Lingered`].
     pub(super) linger: Option<Duration>,
 }
 
 impl Take {
-    /// Whatever there is, as soon as there is anything.
+    /// All queued items, as soon as there is one.
     pub(super) fn at_once(most: usize) -> Self {
         Self { most, hoped: 1, grace: Duration::ZERO, awake: Duration::ZERO, linger: None }
     }
 }
 
-/// What a thread was woken for.
+/// Why a thread was woken.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Taken<T> {
     /// Work, at least one.
     Work(Vec<T>),
-    /// There was no work for as long as it wanted to linger.
+    /// There was no work for [`Take::linger`].
     Lingered,
-    /// There is something else to do.
+    /// [`Queue::nudge`] was called.
     Nudged,
     /// The queue was closed and is empty.
     Closed,
@@ -73,10 +73,10 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Brings work, once there is room for it. Gives it back if nobody takes work any more.
+    /// Queues work as soon as there is room. Returns it if the queue was closed.
     pub(super) async fn push(&self, work: T) -> Result<(), T> {
         match self.room.acquire().await {
-            // It is given back when the work is taken.
+            // `take` adds the permit again.
             Ok(permit) => permit.forget(),
             Err(_closed) => return Err(work),
         }
@@ -92,7 +92,7 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Wakes a thread that waits for work, or the next one that does.
+    /// Wakes a thread that waits for work, or the next one that waits.
     pub(super) fn nudge(&self) {
         self.waiting().nudged = true;
         self.arrived.notify_one();
@@ -103,7 +103,7 @@ impl<T> Queue<T> {
         let &Take { most, hoped, grace, awake, linger } = take;
         let begun = Instant::now();
         while !awake.is_zero() && self.here.load(Ordering::Relaxed) == 0 && begun.elapsed() < awake {
-            // Whoever brings work may need this core.
+            // The caller that queues work may need this core.
             std::thread::yield_now();
         }
         let mut waiting = self.waiting();
@@ -151,12 +151,12 @@ impl<T> Queue<T> {
         waiting
     }
 
-    /// How much waits now.
+    /// The number of queued items.
     pub(super) fn len(&self) -> usize {
         self.waiting().work.len()
     }
 
-    /// Takes no more work. What is there is still handed over.
+    /// Refuses further work. Work that is queued is still taken.
     pub(super) fn close(&self) {
         self.waiting().closed = true;
         self.room.close();

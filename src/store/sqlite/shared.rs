@@ -1,4 +1,4 @@
-//! What the threads and the handles share: the queues, the connections, and the state of the store.
+//! The state that the threads and the handles share: the queues, the connections, the caches.
 
 use std::ffi::c_int;
 use std::path::PathBuf;
@@ -15,25 +15,25 @@ use crate::store::sqlite::options::Settings;
 use crate::store::sqlite::parsed::Parsed;
 use crate::store::sqlite::queue::Queue;
 
-/// What the threads and the handles share.
+/// The state that the threads and the handles share.
 pub(super) struct Shared {
-    /// With all links followed.
+    /// The path, with all symbolic links resolved.
     pub(super) file: PathBuf,
     pub(super) settings: Settings,
     pub(super) changes: Queue<Job>,
     pub(super) reads: Queue<Read>,
-    /// Held by the thread that writes, or by a caller that makes a change inline.
+    /// Locked by the writer thread, or by a caller that makes a change inline.
     pub(super) writer: Mutex<Writer>,
-    /// One for each thread that reads.
+    /// One for each reader thread.
     pub(super) readers: Vec<Reader>,
-    /// A commit failed so that its outcome is not certain.
+    /// Whether a commit has failed with an unknown outcome that is not resolved yet.
     pub(super) in_doubt: AtomicBool,
     /// Whether a change may be made inline, and whether a load may.
     pub(super) writes: Arc<Gate>,
     pub(super) loads: Arc<Gate>,
     pub(super) discarded: Discarded,
     pub(super) parsed: Parsed,
-    /// How long the log is after the last commit of this store, in pages, since it was last copied into the file.
+    /// The length of the write-ahead log after the last commit of this store, in pages; 0 after a checkpoint.
     pub(super) log_pages: Arc<AtomicU32>,
 }
 
@@ -45,7 +45,8 @@ impl Shared {
         })
     }
 
-    /// Has the engine count the log after each commit of this connection, and no longer copy it by itself.
+    /// Makes the engine report the length of the log after each commit of this connection, instead of checkpointing by
+    /// itself.
     pub(super) fn count_log_pages(&self, connection: &mut Connection) -> Result<(), SqliteError> {
         let log_pages = Arc::clone(&self.log_pages);
         let count = move |_: &mut rusqlite::hooks::Wal, pages: c_int| {
@@ -59,13 +60,13 @@ impl Shared {
         self.log_pages.load(Ordering::Relaxed) >= self.settings.checkpoint_pages
     }
 
-    /// Whoever panicked with it has given up its connection.
+    /// A poisoned lock is safe to use: after a panic the writer has no connection.
     pub(super) fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a lock guards, if nobody holds it.
+/// Locks without waiting; `None` if the lock is held.
 pub(super) fn try_lock<T>(lock: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     match lock.try_lock() {
         Ok(guard) => Some(guard),
@@ -74,18 +75,18 @@ pub(super) fn try_lock<T>(lock: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     }
 }
 
-/// What writes: the one connection for that, used by the thread and by callers inline, one at a time.
+/// The one connection that writes, used by the writer thread and by inline calls, one at a time.
 pub(super) struct Writer {
-    /// Gone after a failure that may be its own, and when the store has ended.
+    /// `None` after a failure that the connection may have caused, and after the store was closed.
     pub(super) connection: Option<Connection>,
 }
 
 impl Writer {
-    /// Without a connection yet.
+    /// A writer without a connection.
     pub(super) fn none() -> Self {
         Self { connection: None }
     }
 }
 
-/// The connection of a thread. Gone once that has ended.
+/// The connection of a reader thread; `None` after the thread has ended.
 pub(super) type Reader = Mutex<Option<Connection>>;

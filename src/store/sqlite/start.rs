@@ -13,7 +13,7 @@ use crate::store::sqlite::queue::Queue;
 use crate::store::sqlite::shared::{Shared, Writer};
 use crate::store::sqlite::{reader, writer};
 
-/// The threads end when this is gone.
+/// Closes the queues when it is dropped, which ends the threads.
 pub(super) struct Handle {
     pub(super) shared: Arc<Shared>,
 }
