@@ -49,21 +49,21 @@ impl<T> SharedFuture<T> {
         self.wakers.add(cx.waker());
         let mut locked = self.try_lock();
         if locked.is_none() {
-            // Another caller polls at this moment. Its poll may have used up the wake, and it may stop waiting, so it
-            // wakes everybody after its poll. Tried again, because it may have looked before this was written.
+            // Another caller has it at this moment. Its poll may have used up the wake, and it may stop waiting, so it
+            // wakes everybody when it releases the state. Tried again, because it may have done so before this was written.
             self.missed.store(true, Ordering::SeqCst);
             locked = self.try_lock();
         }
         let Some(mut state) = locked else { return Poll::Pending };
-        let State::Running(future) = &mut *state else { return Poll::Ready(()) };
+        let State::Running(future) = &mut *state else {
+            self.release(state);
+            return Poll::Ready(());
+        };
         let waker = Waker::from(Arc::clone(&self.wakers));
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
         *state = match polled {
             Ok(Poll::Pending) => {
-                drop(state);
-                if self.missed.swap(false, Ordering::SeqCst) {
-                    self.wakers.wake_all();
-                }
+                self.release(state);
                 return Poll::Pending;
             }
             Ok(Poll::Ready(value)) => State::Done(Some(value)),
@@ -72,6 +72,14 @@ impl<T> SharedFuture<T> {
         drop(state);
         self.wakers.wake_all();
         Poll::Ready(())
+    }
+
+    /// Unlocks the state, whatever it was locked for, and wakes those who found it locked meanwhile.
+    fn release(&self, state: MutexGuard<'_, State<T>>) {
+        drop(state);
+        if self.missed.swap(false, Ordering::SeqCst) {
+            self.wakers.wake_all();
+        }
     }
 
     /// `None` while another caller polls.
@@ -86,10 +94,12 @@ impl<T> SharedFuture<T> {
     /// The value of a future that is done. `None` if it panicked, or if the value has been taken.
     pub(super) fn take(&self) -> Option<T> {
         let mut state: MutexGuard<'_, State<T>> = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *state {
+        let value = match &mut *state {
             State::Running(_) => None,
             State::Done(value) => value.take(),
-        }
+        };
+        self.release(state);
+        value
     }
 }
 
