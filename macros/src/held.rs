@@ -24,11 +24,11 @@ pub(crate) fn build(flow: ResolvedFlow, errors: &mut Errors) -> FlowGraph {
     loop {
         let mut found = Errors::new();
         let built = control_flow::build(&flow, &copied, &mut found);
-        if !found.is_empty() {
-            errors.take(found);
+        let is_refused = !found.is_empty();
+        errors.take(found);
+        if is_refused {
             return built;
         }
-        errors.take(found);
         let conflicts = conflicts(&built.graph);
         let named = |conflict: &Conflict| unraw(&built.graph.local(conflict.of).ident);
         let keys = conflicts.iter().filter(|conflict| conflict.is_key).map(named);
@@ -214,12 +214,15 @@ impl Walk<'_> {
         if !self.reports || changes.all().next().is_none() {
             return;
         }
-        let changed = changes.all().flat_map(|change| {
+        let with_behind = |change: &Place| -> Vec<Place> {
             // What is changed through a borrow.
             let behind = self.graph.reborrow(change.local).map(|_| through(self.graph, change.local).0);
-            behind.into_iter().flatten().map(|(place, _)| place).chain([change.clone()])
-        });
-        let changed: BTreeSet<_> = changed.collect();
+            behind.into_iter().flatten().map(|(place, _)| place).chain([change.clone()]).collect()
+        };
+        // A method that is not known cannot change a local that is not `mut`.
+        let may_change = |place: &Place| self.graph.local(place.local).mutable;
+        let perhaps = changes.perhaps.iter().flat_map(with_behind).filter(may_change);
+        let changed: BTreeSet<_> = changes.surely.iter().flat_map(with_behind).chain(perhaps).collect();
         for &borrow in pending {
             let (bases, keys) = through(self.graph, borrow);
             for (of, span) in bases.into_iter().filter(|_| !taken.contains(&borrow)) {

@@ -19,6 +19,8 @@ mod check;
 
 mod resolve;
 
+mod held;
+
 mod control_flow;
 
 mod analysis;
@@ -32,7 +34,6 @@ mod emit;
 // The values between the stages.
 mod graph;
 mod header;
-mod held;
 mod machine;
 
 // What stages use.
@@ -101,11 +102,13 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `let whole = &value();` | the value is saved, and borrowed again |
 /// | `as_str`, `as_slice`, `as_bytes`, `as_ref`, `as_mut`, `as_deref`, `as_path`, `as_os_str` and their `_mut` forms, `trim`, `trim_start`, `trim_end`, `first`, `last` and their `_mut` forms, `deref`, without arguments | the same call |
 /// | `rooms.get(&name)`, `rooms.get_mut(i)`; `.unwrap()` and `.expect("..")` after any of these | the same call; an argument is evaluated once |
-/// | `if let Some(x) = &maybe`, `match &order { .. }`, `let (a, b) = (&x, &y);`, `ref x`, and patterns on any of the above | the same pattern |
+/// | `if let Some(x) = &maybe`, `match &order { .. }`, `let (a, b) = (&x, &y);`, `ref x`, and patterns on any of the above | the same pattern, without the tests that it has passed |
 /// | `let title = "text";`, `let limit = LIMIT;` | the same |
 /// | a closure without `move` | the same closure |
 ///
-/// Any other borrow that is used on both sides of an `.await` is a compile error that says what to write instead. If one of
+/// A key or an index that changes while the borrow is used is copied when the borrow is taken. A local that is a borrow itself
+/// and gets another value meanwhile (`let name = text.trim(); text = "other";`) is a compile error, and so is any other borrow
+/// that is used on both sides of an `.await`; the message says what to write instead. If one of
 /// these methods, on a type of your own, returns a value that is no borrow, call it as `Dates::first(&dates)`, and the value
 /// is saved.
 ///
@@ -159,8 +162,8 @@ pub fn component(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - A `macro_rules!` in the body that names a local of the flow, or that has the name of a macro that is used before it.
 /// - A constant that changes inside, such as a `Cell`, in a local that is used on both sides of an `.await`. Write
 ///   `let value = { CONSTANT };`, and the value is saved.
-/// - A name that three locals in scope share, in a macro that may show it. A `break` or `continue` out of a loop with an `.await` in the
-///   tokens of a macro that is not named above.
+/// - A name that three locals in scope share, in a macro that may show it.
+/// - A `break` or `continue` out of a loop with an `.await`, in the tokens of a macro that is not named above.
 ///
 /// # Methods
 ///

@@ -325,7 +325,7 @@ mod in_a_macro {
 
     mod plain {
         use crate::ask;
-        made!(#[allow(unused)] #[cfg(all())] made 1 + 1, x, -1_i32, u32, { return 9 });
+        made!(#[allow(unused, reason = "not all that the macro writes is used")] #[cfg(all())] made 1 + 1, x, -1_i32, u32, { return 9 });
     }
     mod flow {
         use crate::ask;
@@ -355,7 +355,7 @@ macro_rules! made_without_a_cfg {
 mod in_another_macro {
     mod plain {
         use crate::{ask, ask_unit};
-        made_without_a_cfg!(#[allow(unused)] made 1 + 1, x, if 1 + 1 == 2 { 3 } else { 4 });
+        made_without_a_cfg!(#[allow(unused, reason = "not all that the macro writes is used")] made 1 + 1, x, if 1 + 1 == 2 { 3 } else { 4 });
     }
     mod flow {
         use crate::{ask, ask_unit};

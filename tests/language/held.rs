@@ -34,6 +34,16 @@ pub(crate) fn steps() -> BTreeMap<i64, Step> {
     BTreeMap::from([(0, step("door", 2)), (2, step("stair", 1)), (1, step("roof", 9))])
 }
 
+/// A key that cannot be copied.
+#[derive(PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Number(pub(crate) i64);
+
+impl Number {
+    pub(crate) fn text(&self) -> String {
+        self.0.to_string()
+    }
+}
+
 // ---- Keys that change ----------------------------------------------------------------------------------------------
 
 same! { [()] async fn a_key_that_is_assigned_after_get() -> String {
@@ -43,6 +53,14 @@ same! { [()] async fn a_key_that_is_assigned_after_get() -> String {
     key = 1;
     let n = signed("n").await;
     format!("{floor} {key} {n}")
+} }
+
+same! { [()] async fn a_key_that_is_only_looked_at() -> String {
+    let map = BTreeMap::from([(Number(1), 7)]);
+    let key = Number(1);
+    let floor = map.get(&key).unwrap();
+    let text = key.text();
+    format!("{floor} {text} {}", signed("n").await)
 } }
 
 same! { [()] async fn a_key_of_an_index_that_is_assigned() -> String {

@@ -17,7 +17,7 @@ mod harness;
 
 // The bodies see all of it, as if it stood here.
 use harness::*;
-use held::{Step, floors, glue, pair_of, rooms, steps};
+use held::{Number, Step, floors, glue, pair_of, rooms, steps};
 
 #[macro_use]
 mod same;

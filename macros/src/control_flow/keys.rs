@@ -18,7 +18,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Expr, Ident, Pat, parse_quote};
+use syn::{Expr, Ident, Pat, parse_quote, parse_quote_spanned};
 
 use crate::control_flow::builder::Builder;
 use crate::def_use;
@@ -120,10 +120,11 @@ impl Builder<'_> {
         root.visit_expr_mut(&mut key);
         let Some(place) = root.found.take() else { return key };
         root.derefs = self.is_whole_borrow(&place);
+        // On the author's word, because a key that is not `Clone` is an error there.
         let value = match root.derefs {
             // What a borrow leads to may have no size.
-            true => parse_quote!(::std::borrow::ToOwned::to_owned(&*#place)),
-            false => parse_quote!(::core::clone::Clone::clone(&#place)),
+            true => parse_quote_spanned!(place.span()=> ::std::borrow::ToOwned::to_owned(&*#place)),
+            false => parse_quote_spanned!(place.span()=> ::core::clone::Clone::clone(&#place)),
         };
         let index = self.spill("index", value, false);
         if matches!(key, Expr::Path(_)) {
