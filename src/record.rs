@@ -54,7 +54,7 @@ pub use crate::model::revision::{Ancestry, Lineage, Revision, RevisionNonce};
 impl Record {
     /// The record of the state that a step led to.
     ///
-    /// The bytes have been decoded again, and what came out encodes to the same state.
+    /// The body has been decoded again, and what came out encodes to the same body.
     ///
     /// # Errors
     ///

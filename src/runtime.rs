@@ -2,9 +2,9 @@
 //!
 //! Save, then speak. A call returns only after the store has said that the new state is durable; if the store says anything
 //! else, the conversation is as it was. One conversation has one writer at a time, and many conversations go on in
-//! parallel. Typed state exists while an event is handled and not longer: a parked conversation costs no memory, and a
-//! runtime over a million of them accepts events as soon as it is open. Every call has a timeout, and at most
-//! `max_in_flight` calls run or wait at once; beyond that a call fails at once and can be retried.
+//! parallel. A runtime over a million of them accepts events as soon as it is open: memory holds what was used last, up to
+//! the size of the cache, and nothing of the others. Every call has a timeout, and at most `max_in_flight` calls run or
+//! wait at once; beyond that a call fails at once and can be retried.
 //!
 //! A call whose future is dropped, at any point, leaves memory and store agreeing: the change that it has begun is made or
 //! not made, and the next call of that conversation finds out before it does anything else.

@@ -1,7 +1,7 @@
 //! The proof, before each save, that a record reads back.
 //!
-//! The bytes are decoded, and what came out is encoded once more. That must give the same bytes, but for the order in
-//! lists and maps, since a hash map is written in another order each time. Two values of different serde types may have
+//! The body is decoded, and what came out is encoded once more. That must give the same body, but for the order in lists and
+//! maps, since a hash map is written in another order each time. Two values of different serde types may have
 //! one JSON form, so the [`TypeFingerprint`]s must be equal too.
 
 use crate::component::{AnyAnswer, Like};

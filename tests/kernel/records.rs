@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use stube::kernel::conversation::Conversation;
 use stube::kernel::{self, Progress};
-use stube::record::{EncodeError, Lineage, MAX_BYTES, MAX_DEPTH, Reason, Record, Stored};
-use stube::{Component, ConversationId, Timestamp, component};
+use stube::record::{EncodeError, Lineage, MAX_BYTES, MAX_DEPTH, Reason, Record, RevisionNonce, Stored};
+use stube::{Component, ConversationId, Owner, Timestamp, component};
 
 /// Holds one of everything that JSON makes hard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,6 +108,28 @@ proptest! {
         let found = back.front().get::<Values>().expect("the values");
         prop_assert_eq!(found.float.to_bits(), float.to_bits());
         prop_assert_eq!(found, &values);
+    }
+
+    /// A save proves this of the body; a release build takes it for granted of the header.
+    #[test]
+    fn every_header_comes_back(
+        id in any::<[u8; 16]>(),
+        owner in prop::option::of(any::<String>().prop_filter("an owner", |text| (1..=128).contains(&text.len()))),
+        created in 0..253_402_300_800_000_u64,
+        nonces in prop::collection::vec(any::<[u8; 5]>(), 1..12),
+    ) {
+        let (id, created) = (ConversationId::from_bits(id), Timestamp::from_millis(created));
+        let owner = owner.map(|text| Owner::new(text).expect("it has that many bytes"));
+        let mut nonces = nonces.into_iter().map(RevisionNonce::from_bits);
+        let first = Lineage::first(nonces.next().expect("one"));
+        let lineage = nonces.fold(first, |before, nonce| before.next(nonce));
+        let root = Raw(serde_json::json!({ "n": 1 }));
+        let started = kernel::start(id, Box::new(root), owner.clone(), created).expect("it waits");
+        let record = Record::encode(&started.progress, lineage).expect("it can be saved");
+        let parsed = Record::parse(record.bytes().to_vec()).expect("it can be read");
+        prop_assert_eq!(parsed.header(), record.header());
+        let header = parsed.header();
+        prop_assert_eq!((header.id, header.lineage(), header.created, &header.owner), (id, lineage, created, &owner));
     }
 }
 
